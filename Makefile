@@ -1,0 +1,58 @@
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup groove test lint bench clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RLSUITE := $(BIN)/rlsuite
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock
+# Accelerator support to install, from the extras in pyproject.toml; none on a machine without one.
+EXTRAS ?= $(if $(shell command -v nvidia-smi 2> /dev/null),cuda)
+SOURCES := envs rlsuite experiments tests
+
+# $(call train,METHOD): the laptop run of a method in runs/METHOD, continued if it is there already.
+train = @if [ -f runs/$(1)/config.json ]; then $(RLSUITE) resume runs/$(1); \
+	else $(RLSUITE) train $(1) laptop --out runs/$(1); fi
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.runtime ## install what is needed to run into .venv
+
+groove: setup ## meta-train GROOVE and LPG, meta-test them on unseen worlds, show the result
+	$(call train,groove)
+	$(call train,lpg)
+	$(RLSUITE) evaluate runs/groove --against runs/lpg
+	$(RLSUITE) report runs/groove
+
+test: $(VENV)/.dev ## run the tests
+	$(BIN)/python -m pytest -n auto -q
+
+lint: $(VENV)/.dev ## check style, types and the direction of imports
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup ## measure speed
+	$(RLSUITE) bench
+
+clean: ## remove .venv and all caches; runs are kept
+	rm -rf $(VENV) build dist *.egg-info .hypothesis .*_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps say what is installed, so that it is done again only when the requirements change.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null || \
+		{ echo "rlsuite needs Python >= 3.11 and found $$($(PYTHON) --version 2>&1 | head -n 1);" \
+		"name another one with: make PYTHON=python3.11" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: pyproject.toml requirements.lock | $(BIN)/python
+	$(PIP) --editable '.$(EXTRAS:%=[%])'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml requirements.lock | $(BIN)/python
+	$(PIP) --editable '.[dev$(EXTRAS:%=,%)]'
+	@touch $@ $(VENV)/.runtime

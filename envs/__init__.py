@@ -1,0 +1,44 @@
+"""Pure worlds behind gymnax's interface; importing this package registers them with gymnax."""
+
+from typing import Literal
+
+import gymnax
+import jax
+
+from envs.gridworld import GridWorld, level_distribution
+
+__all__ = ["make_grid_world", "register_worlds"]
+
+
+def make_grid_world(
+    *, level: str = "dense", observation: Literal["index", "one_hot"] = "one_hot"
+) -> GridWorld:
+    """Make a grid world whose default level is a named distribution's draw with key 0.
+
+    Args:
+        level: A name in `envs.gridworld.LEVEL_DISTRIBUTIONS`.
+        observation: The tabular form of observation; non-tabular levels show planes.
+
+    Raises:
+        ValueError: If the level or the observation is unknown.
+    """
+    distribution = level_distribution(level, observation=observation)
+    default_params, _ = distribution.sample(jax.random.key(0))
+    world = distribution.world
+    return GridWorld(
+        max_side=world.max_side,
+        max_objects=world.max_objects,
+        max_types=world.max_types,
+        tabular=world.tabular,
+        observation=observation,
+        default_params=default_params,
+    )
+
+
+def register_worlds() -> None:
+    """Make every world of this package known to `gymnax.make`; doing so again changes nothing."""
+    if "GridWorld-v0" not in gymnax.registered_envs:
+        gymnax.register("GridWorld-v0", make_grid_world)
+
+
+register_worlds()

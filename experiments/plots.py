@@ -1,0 +1,142 @@
+"""The figures of reports. Each function draws one file."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import UInt8
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from experiments.statistics import Estimate
+
+INK = "#30343b"
+GRID = "#e3e5e8"
+COLOURS = ("#3b6fb6", "#d9822b", "#8a8d93", "#4a9a63", "#a0529e", "#c44e52")
+PANELS = {
+    "agent_return": "return at the end of a lifetime",
+    "score": "score of finished tasks",
+    "buffer_score": "mean score in the buffer",
+    "policy_entropy": "policy entropy (nats)",
+    "critic_loss": "loss of the value critics",
+    "gradient_norm": "norm of the meta-gradient",
+}
+
+
+class Picture(NamedTuple):
+    """A level to show, and the line above it."""
+
+    image: UInt8[np.ndarray, "height width 3"]
+    caption: str
+
+
+def learning_curves(path: Path, runs: Mapping[str, Sequence[Sequence[Mapping[str, Any]]]]) -> None:
+    """Logged metrics over meta-steps; runs of one name share a line and a band.
+
+    Args:
+      path: the file to write.
+      runs: by name, the logged lines of each of the runs. Of several runs, the line is their mean
+        and the band their range.
+    """
+    logged = {name for lines in runs.values() for run in lines for line in run for name in line}
+    panels = [name for name in PANELS if name in logged]
+    columns = min(3, len(panels))
+    rows = -(-len(panels) // columns)
+    figure = Figure(figsize=(4.2 * columns, 2.9 * rows), layout="constrained")
+    axes = np.ravel(figure.subplots(rows, columns))
+    for axis, metric in zip(axes, panels, strict=False):
+        for colour, (name, lines) in zip(COLOURS, runs.items(), strict=False):
+            _curve(axis, metric, lines, colour, name)
+        _style(axis, PANELS[metric])
+        axis.set_xlabel("meta-step", color=INK, fontsize=9)
+    if "gradient_norm" in panels:
+        axes[panels.index("gradient_norm")].set_yscale("log")
+    for axis in axes[len(panels) :]:
+        axis.set_visible(False)
+    if len(runs) > 1:
+        axes[0].legend(frameon=False, fontsize=9)
+    figure.savefig(path, dpi=130)
+
+
+def _curve(
+    axis: Axes, metric: str, runs: Sequence[Sequence[Mapping[str, Any]]], colour: str, name: str
+) -> None:
+    """Raw values faint, their running mean strong; nothing for a metric never reported."""
+    smooth_runs = []
+    for run in runs:
+        points = [(line["step"], line[metric]) for line in run if line.get(metric) is not None]
+        if not points:
+            continue
+        steps, values = np.array(points).T
+        if len(runs) == 1:
+            axis.plot(steps, values, color=colour, alpha=0.25, linewidth=0.8)
+        smooth_runs.append((steps, _running_mean(values, len(values) // 20)))
+    if not smooth_runs:
+        return
+    steps = smooth_runs[0][0]
+    curves = np.stack([np.interp(steps, *run) for run in smooth_runs])
+    axis.plot(steps, curves.mean(0), color=colour, linewidth=1.8, label=name)
+    if len(runs) > 1:
+        axis.fill_between(
+            steps, curves.min(0), curves.max(0), color=colour, alpha=0.18, linewidth=0
+        )
+
+
+def _running_mean(values: np.ndarray, width: int) -> np.ndarray:
+    """Mean over up to `width` values on either side."""
+    kernel = np.ones(2 * width + 1)
+    return np.convolve(values, kernel, "same") / np.convolve(np.ones_like(values), kernel, "same")
+
+
+def gallery(path: Path, rows: Mapping[str, Sequence[Picture]]) -> None:
+    """Levels in rows, each row with a title and each level with a caption."""
+    columns = max(len(pictures) for pictures in rows.values())
+    figure = Figure(figsize=(1.75 * columns, 2.35 * len(rows)), layout="constrained")
+    for part, (title, pictures) in zip(
+        figure.subfigures(len(rows), squeeze=False).ravel(), rows.items(), strict=True
+    ):
+        part.suptitle(title, color=INK, fontsize=10)
+        for axis, picture in zip(
+            part.subplots(1, columns, squeeze=False)[0], pictures, strict=False
+        ):
+            axis.imshow(picture.image, interpolation="nearest")
+            axis.set_title(picture.caption, color=INK, fontsize=8)
+        for axis in part.axes:
+            axis.set_axis_off()
+    figure.savefig(path, dpi=130)
+
+
+def bars(path: Path, sets: Mapping[str, Mapping[str, Estimate]], unit: str) -> None:
+    """Estimates of several contenders on several level sets, as bars with their intervals."""
+    figure = Figure(figsize=(2.4 + 2.4 * len(sets), 3.4), layout="constrained")
+    axis = figure.subplots()
+    contenders = list(next(iter(sets.values())))
+    width = 0.8 / len(contenders)
+    places = np.arange(len(sets))
+    for index, (colour, contender) in enumerate(zip(COLOURS, contenders, strict=False)):
+        estimates = np.array([sets[name][contender] for name in sets])
+        value, low, high = estimates.T
+        axis.bar(
+            places + (index - (len(contenders) - 1) / 2) * width,
+            value,
+            width * 0.92,
+            yerr=(value - low, high - value),
+            color=colour,
+            error_kw={"ecolor": INK, "elinewidth": 1, "capsize": 2},
+            label=contender,
+        )
+    axis.set_xticks(places, list(sets))
+    axis.axhline(0, color=INK, linewidth=0.8)
+    _style(axis, f"{unit}, interquartile mean and 95 % interval")
+    axis.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1, 1))
+    figure.savefig(path, dpi=130)
+
+
+def _style(axis: Axes, title: str) -> None:
+    axis.set_title(title, color=INK, fontsize=10, loc="left")
+    axis.grid(axis="y", color=GRID, linewidth=0.8)
+    axis.set_axisbelow(True)
+    axis.tick_params(colors=INK, labelsize=8)
+    for side in ("top", "right"):
+        axis.spines[side].set_visible(False)

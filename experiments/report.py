@@ -1,0 +1,164 @@
+"""The report of a run: `report.md` with its figures, from what lies in the run's folder."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from envs.gridworld.levels import LEVEL_DISTRIBUTIONS
+from envs.gridworld.render import render
+from experiments import plots
+from experiments.arguments import leaves
+from experiments.build import build
+from experiments.configs import GrooveRun, LPGRun
+from experiments.evaluate import level_sets, standings, take
+from experiments.plots import Picture
+from experiments.runner import abstract_state
+from experiments.statistics import Estimate
+from experiments.storage import Checkpoints, read_config, read_document, read_metrics, write_text
+from experiments.tasks import task_source
+
+LEVELS_SHOWN = 6
+
+
+def report(directory: Path) -> Path:
+    """Writes `report.md` and its figures into a run's folder; returns its path.
+
+    Shows what there is: the learning curve always, the levels of highest and lowest regret where
+    a buffer or a meta-test knows them, and the meta-test once `rlsuite evaluate` has been run.
+    """
+    config = read_config(directory)
+    parts = [_heading(directory, config), _curves(directory), _gallery(directory, config)]
+    parts.append(_meta_test(directory))
+    path = directory / "report.md"
+    write_text(path, "\n\n".join(part for part in parts if part) + "\n")
+    return path
+
+
+def read_evaluation(directory: Path) -> dict[str, Any] | None:
+    """What `rlsuite evaluate` wrote for a run, or None."""
+    path = directory / "evaluation.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def estimates(evaluation: dict[str, Any]) -> dict[str, dict[str, Estimate]]:
+    """By level set and contender."""
+    return {
+        name: {who: Estimate(**value) for who, value in result["estimates"].items()}
+        for name, result in evaluation["sets"].items()
+    }
+
+
+def _heading(directory: Path, config: LPGRun) -> str:
+    document = read_document(directory)
+    lines = read_metrics(directory)
+    last = lines[-1] if lines else {"step": 0, "seconds": 0.0}
+    speed = [line["agent_updates_per_second"] for line in lines]
+    versions = ", ".join(f"{name} {number}" for name, number in document["versions"].items())
+    settings = "\n".join(f"| {name} | {leaf.value} |" for name, leaf in leaves(config).items())
+    summary = f"Step {last['step']} of {config.steps} after {last['seconds']:.0f} s of training"
+    if speed:
+        summary += f", at a median of {np.median(speed):,.0f} agent updates per second"
+    return (
+        f"# {document['method'].upper()}, preset {document['preset']}, seed {config.seed}\n\n"
+        f"{summary}.\n\n<details><summary>Configuration</summary>\n\n"
+        f"| field | value |\n|---|---|\n{settings}\n\n{versions}\n\n</details>"
+    )
+
+
+def _curves(directory: Path) -> str:
+    lines = read_metrics(directory)
+    if not lines:
+        return ""
+    name = read_document(directory)["method"].upper()
+    plots.learning_curves(directory / "learning_curve.png", {name: [lines]})
+    return "## Learning curve\n\n![Metrics over meta-steps](learning_curve.png)"
+
+
+def _gallery(directory: Path, config: LPGRun) -> str:
+    if config.tasks not in LEVEL_DISTRIBUTIONS:
+        return ""
+    found = _buffer_levels(directory, config) or _held_out_levels(directory, config)
+    if found is None:
+        return ""
+    levels, scores, world, origin = found
+    order = np.argsort(scores)
+    shown = min(LEVELS_SHOWN, len(order))
+
+    def pictures(indices):
+        return [
+            Picture(render(world, take(levels, index)), f"{scores[index]:.2f}") for index in indices
+        ]
+
+    plots.gallery(
+        directory / "levels.png",
+        {
+            f"Highest {origin}": pictures(order[::-1][:shown]),
+            f"Lowest {origin}": pictures(order[:shown]),
+        },
+    )
+    return f"## Levels\n\n![Levels of highest and lowest {origin}](levels.png)"
+
+
+def _buffer_levels(directory: Path, config: LPGRun):
+    """Levels in GROOVE's buffer with their scores."""
+    if not isinstance(config, GrooveRun):
+        return None
+    with Checkpoints(directory) as checkpoints:
+        buffer = checkpoints.restore(abstract_state(build(config).method)).curriculum
+    known = np.flatnonzero(buffer.is_scored)
+    if not known.size:
+        return None
+    levels = take(jax.device_get(buffer.task.level), known)
+    name = config.score.replace("_", " ")
+    return levels, np.asarray(buffer.score)[known], task_source(config.tasks).world, name
+
+
+def _held_out_levels(directory: Path, config: LPGRun):
+    """Held-out levels with the mean regret of agents against the optimal return."""
+    evaluation = read_evaluation(directory)
+    if evaluation is None:
+        return None
+    level_set = level_sets(config.tasks, config.evaluation)[0]
+    if level_set.optimal is None:
+        return None
+    own_returns = next(iter(evaluation["sets"][level_set.name]["returns"].values()))
+    regret = level_set.optimal - np.mean(own_returns, axis=1)
+    levels = jax.device_get(level_set.tasks.level)
+    return levels, regret, level_set.source.world, "regret on held-out levels"
+
+
+def _meta_test(directory: Path) -> str:
+    evaluation = read_evaluation(directory)
+    if evaluation is None:
+        return f"Meta-test it with `rlsuite evaluate {directory}`, then write this report again."
+    sets = estimates(evaluation)
+    normalised = {
+        name: values for name, values in sets.items() if evaluation["sets"][name]["optimal"]
+    }
+    if normalised:
+        plots.bars(directory / "meta_test.png", normalised, "fraction of the optimal return")
+    figure = "![Meta-test](meta_test.png)\n\n" if normalised else ""
+    tuned = evaluation["a2c"]
+    return (
+        f"## Meta-test\n\n{figure}{markdown_table(sets)}\n\n"
+        + "\n".join(f"- {line}" for line in standings(evaluation))
+        + f"\n\nReturns of fresh agents after their lifetimes, divided by the optimal return where "
+        f"it is known: interquartile mean and 95 % stratified bootstrap interval over levels and "
+        f"seeds. A2C was tuned on training levels: learning rates × {tuned['rate']:g}, entropy "
+        f"coefficient {tuned['entropy_coefficient']:g}."
+    )
+
+
+def markdown_table(sets: dict[str, dict[str, Estimate]]) -> str:
+    """Contenders in rows, level sets in columns."""
+    contenders = next(iter(sets.values()))
+    rows = [
+        f"| {who} | {' | '.join(str(values[who]) for values in sets.values())} |"
+        for who in contenders
+    ]
+    return "\n".join(
+        [f"| learned by | {' | '.join(sets)} |", "|---" * (len(sets) + 1) + "|", *rows]
+    )

@@ -1,0 +1,261 @@
+"""Runs a method: compiled chunks of steps, and between chunks all that people need.
+
+The host wakes once per chunk of `config.log_every` steps. Chunks start and end at multiples of
+that length, so a run that was interrupted and resumed executes the same programs on the same
+states as one that never was, and ends with the same bits.
+"""
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task
+from rich.text import Text
+
+from experiments.build import Experiment
+from experiments.configs import RunConfig
+from experiments.errors import UserError
+from experiments.storage import Checkpoints, MetricsLog
+from rlsuite.method import Method, State
+
+SECONDS_BETWEEN_LINES = 5.0
+
+
+class Outcome(NamedTuple):
+    """How far a run came, and whether that is the end of it."""
+
+    step: int
+    finished: bool
+
+
+def run(experiment: Experiment, config: RunConfig, directory: Path, *, console: Console) -> Outcome:
+    """Runs an experiment from its last checkpoint, or from the start, to its last step.
+
+    SIGINT and SIGTERM end the run after the current chunk, with a checkpoint; a second one ends it
+    at once.
+
+    Args:
+      experiment: what `experiments.build.build` made of the configuration.
+      config: how long to run, and how often to log and to save.
+      directory: the run's folder, from `experiments.storage.create_run`.
+      console: where progress is shown: a live bar on a terminal, otherwise a line now and then.
+
+    Raises:
+      UserError: if `meta_loss` becomes infinite, or NaN after it was a number.
+    """
+    with Checkpoints(directory) as checkpoints:
+        step = checkpoints.latest_step() or 0
+        if step >= config.steps:
+            return Outcome(step, finished=True)
+        display = _Bar if console.is_terminal else _Lines
+        with (
+            MetricsLog(directory, step) as log,
+            display(console, step, config.steps) as progress,
+            _stop_on_signal() as stop,
+        ):
+            return _run(experiment, config, checkpoints, log, progress, stop)
+
+
+def initial_state(method: Method, seed: int) -> State:
+    """The state at step 0, with the types it will have ever after.
+
+    Weak types are made strong: a checkpoint does not record them, and the step may compute another
+    result for a state that has them.
+    """
+    return jax.jit(_strongly_typed_init(method))(jax.random.key(seed))
+
+
+def abstract_state(method: Method) -> State:
+    """The shapes and types of the state of a method; nothing is computed."""
+    return jax.eval_shape(_strongly_typed_init(method), jax.random.key(0))
+
+
+def _strongly_typed_init(method: Method) -> Callable[[jax.Array], State]:
+    def strong(leaf: Any) -> jax.Array:
+        leaf = jnp.asarray(leaf)
+        is_key = jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+        return leaf if is_key else jax.lax.convert_element_type(leaf, leaf.dtype)
+
+    return lambda key: jax.tree.map(strong, method.init(key))
+
+
+def _run(
+    experiment: Experiment,
+    config: RunConfig,
+    checkpoints: Checkpoints,
+    log: MetricsLog,
+    progress: "_Bar | _Lines",
+    stop: threading.Event,
+) -> Outcome:
+    saved = checkpoints.latest_step()
+    step = saved or 0
+    progress.compiling()
+    if saved is None:
+        state = initial_state(experiment.method, config.seed)
+    else:
+        state = checkpoints.restore(abstract_state(experiment.method))
+
+    program, length = None, 0
+    while step < config.steps and not stop.is_set():
+        chunk = min(config.log_every, config.steps - step)
+        if program is None or chunk != length:
+            progress.compiling()
+            program, length = _compile(experiment.method, state, chunk), chunk
+            continue  # A stop asked for during compilation need not wait for a chunk.
+        began = time.monotonic()
+        state, metrics = program(state)
+        metrics = {name: float(value) for name, value in jax.device_get(metrics).items()}
+        seconds = time.monotonic() - began
+
+        step += chunk
+        last = log.last
+        log.write(
+            {
+                "step": step,
+                "seconds": last.get("seconds", 0.0) + seconds,
+                "agent_updates_per_second": chunk * experiment.agent_updates_per_step / seconds,
+                "world_steps_per_second": chunk * experiment.world_steps_per_step / seconds,
+                **metrics,
+            }
+        )
+        seconds_left = (config.steps - step) * seconds / chunk
+        progress.show(step, _figures(log.last, experiment.headline, seconds_left))
+        _check_finite(step, metrics.get("meta_loss"), last.get("meta_loss"), saved)
+        if step // config.checkpoint_every > (step - chunk) // config.checkpoint_every:
+            checkpoints.save(step, state)
+            saved = step
+    if saved != step:
+        checkpoints.save(step, state)
+    return Outcome(step, finished=step >= config.steps)
+
+
+def _compile(method: Method, state: State, length: int) -> Callable[[State], tuple[State, Any]]:
+    """`length` steps as one program that reuses the memory of the state it is given."""
+
+    def steps(state: State) -> tuple[State, dict[str, jax.Array]]:
+        state, metrics = jax.lax.scan(lambda state, _: method.step(state), state, length=length)
+        return state, {name: jnp.nanmean(values) for name, values in metrics.items()}
+
+    return jax.jit(steps, donate_argnums=0).lower(state).compile()
+
+
+def _check_finite(step: int, loss: float | None, before: float | None, saved: int | None) -> None:
+    """Stops a run that has diverged. NaN alone only says that there was nothing to report."""
+    if loss is None or math.isfinite(loss) or (math.isnan(loss) and before is None):
+        return
+    kept = f"the last checkpoint is of step {saved}" if saved else "there is no checkpoint yet"
+    raise UserError(
+        f"meta_loss: {loss} at step {step} is not finite, so the run was stopped; {kept}; "
+        "a smaller learning rate may help"
+    )
+
+
+def _figures(line: dict[str, Any], headline: tuple[str, ...], seconds_left: float) -> str:
+    """What is shown of a logged step: speed, headline metrics and time left."""
+    shown = [f"{name} {line[name]:.4g}" for name in headline if line.get(name) is not None]
+    return " · ".join(
+        [
+            f"{line['agent_updates_per_second']:,.0f} agent updates/s",
+            f"{line['world_steps_per_second']:,.0f} world steps/s",
+            *shown,
+            f"{timedelta(seconds=round(seconds_left))} left",
+        ]
+    )
+
+
+@contextmanager
+def _stop_on_signal() -> Iterator[threading.Event]:
+    """An event that the first SIGINT or SIGTERM sets; the second is handled as it was before."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop  # Only the main thread may handle signals.
+        return
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.getsignal(number) or signal.SIG_DFL for number in signals}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def ask(number: int, frame: Any) -> None:
+        stop.set()
+        restore()
+
+    for number in signals:
+        signal.signal(number, ask)
+    try:
+        yield stop
+    finally:
+        restore()
+
+
+class _Phase(ProgressColumn):
+    """What the run is doing; compilation shows its seconds, since it can report nothing else."""
+
+    def render(self, task: Task) -> Text:
+        since = task.fields["compiling_since"]
+        waited = f"compiling… ({time.monotonic() - since:.0f} s)" if since else "training"
+        return Text(waited)
+
+
+class _Bar(Progress):
+    """A live bar, and under it the figures of the last logged step."""
+
+    def __init__(self, console: Console, step: int, steps: int):
+        self._figures = ""
+        columns = (_Phase(), BarColumn(), MofNCompleteColumn())
+        super().__init__(*columns, console=console, expand=False)
+        self._task = self.add_task("", total=steps, completed=step, compiling_since=None)
+
+    def get_renderables(self) -> Iterator[RenderableType]:
+        yield self.make_tasks_table(self.tasks)
+        yield Text(self._figures, overflow="ellipsis", no_wrap=True)
+
+    def compiling(self) -> None:
+        since = self.tasks[0].fields["compiling_since"] or time.monotonic()
+        self.update(self._task, compiling_since=since)
+
+    def show(self, step: int, figures: str) -> None:
+        self._figures = figures
+        self.update(self._task, completed=step, compiling_since=None)
+
+
+class _Lines:
+    """Plain lines for logs and pipes: the first and the last, and one every few seconds."""
+
+    def __init__(self, console: Console, step: int, steps: int):
+        self._console, self._steps = console, steps
+        self._shown_at = -math.inf
+        self._pending = ""
+        self._is_compiling = False
+
+    def compiling(self) -> None:
+        if not self._is_compiling:
+            self._print("compiling…")
+        self._is_compiling = True
+
+    def show(self, step: int, figures: str) -> None:
+        self._is_compiling = False
+        self._pending = f"step {step}/{self._steps} · {figures}"
+        if time.monotonic() - self._shown_at >= SECONDS_BETWEEN_LINES:
+            self._print(self._pending)
+            self._pending, self._shown_at = "", time.monotonic()
+
+    def _print(self, line: str) -> None:
+        self._console.print(line, soft_wrap=True, markup=False, highlight=False)
+
+    def __enter__(self) -> "_Lines":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        if self._pending:
+            self._print(self._pending)

@@ -1,0 +1,112 @@
+"""What agents can be trained on, by name: our level distributions and gymnax's worlds."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import gymnax
+import jax
+import jax.numpy as jnp
+from gymnax.environments import spaces
+from gymnax.environments.environment import Environment
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from envs.gridworld.levels import LEVEL_DISTRIBUTIONS, level_distribution
+from envs.gridworld.solver import optimal_return
+from experiments.errors import ConfigError, nearest
+from rlsuite.agents import AgentConfig
+from rlsuite.lifetime import Task
+from rlsuite.rollout import Level
+
+# Making this world fetches its images.
+WORLDS_THAT_DOWNLOAD = ("MNISTBandit-bsuite",)
+
+_TABLE = AgentConfig()
+_SMALL_PERCEPTRON = AgentConfig("perceptron", (32,), (), "adam", 1e-3, 1e-3, 0.5)
+_PERCEPTRON = AgentConfig("perceptron", (64, 64), (), "adam", 5e-4, 5e-4, 1.0)
+_CONVOLUTION = AgentConfig("convolution", (64,), (32, 32), "adam", 5e-4, 5e-4, 1.0)
+
+# Lifetimes in agent updates and agents, by family of gymnax's worlds (LPG's appendix).
+_FAMILIES = {"MinAtar": (100_000, _CONVOLUTION), "bsuite": (100, _PERCEPTRON)}
+_OTHER_WORLDS = (1000, _PERCEPTRON)
+
+
+@dataclass(frozen=True)
+class TaskSource:
+    """A world and a distribution over tasks in it.
+
+    Attributes:
+      name: the level distribution or gymnax world.
+      world: sized for the levels.
+      sample_task: `key -> Task`.
+      lifetime_range: the shortest and the longest lifetime, in agent updates.
+      agent: the field's usual agent for such a world.
+      optimal_return: `level -> return`, where a solver knows it.
+    """
+
+    name: str
+    world: Environment
+    sample_task: Callable[[PRNGKeyArray], Task]
+    lifetime_range: tuple[int, int]
+    agent: AgentConfig
+    optimal_return: Callable[[Level], Float[Array, ""]] | None = None
+
+
+def task_source(name: str, **sizes: int) -> TaskSource:
+    """Looks up a level distribution of the grid world, or a gymnax world with discrete actions.
+
+    Args:
+      name: as `rlsuite list` shows it.
+      **sizes: `max_side`, `max_objects` and `max_types` of the grid world, to have levels of
+        several distributions in one world.
+
+    Raises:
+      ConfigError: if the name is unknown, or the world's actions or observations can't be served.
+    """
+    if name in LEVEL_DISTRIBUTIONS:
+        return _grid_world(name, **sizes)
+    if name not in gymnax.registered_envs:
+        raise ConfigError(f"tasks: {nearest('name', name, [*LEVEL_DISTRIBUTIONS, *worlds()])}")
+    return _gymnax_world(name)
+
+
+def worlds() -> list[str]:
+    """The gymnax worlds that agents here can act in."""
+    return [name for name in gymnax.registered_envs if _can_serve(name)]
+
+
+def _can_serve(name: str) -> bool:
+    if name in WORLDS_THAT_DOWNLOAD:
+        return False
+    world, params = gymnax.make(name)
+    return isinstance(world.action_space(params), spaces.Discrete)
+
+
+def _grid_world(name: str, **sizes: int) -> TaskSource:
+    distribution = level_distribution(name, **sizes)
+    world = distribution.world
+    return TaskSource(
+        name=name,
+        world=world,
+        sample_task=lambda key: Task(*distribution.sample(key)),
+        lifetime_range=distribution.lifetime_range,
+        agent=_TABLE if world.tabular else _SMALL_PERCEPTRON,
+        optimal_return=(lambda level: optimal_return(world, level)) if world.tabular else None,
+    )
+
+
+def _gymnax_world(name: str) -> TaskSource:
+    if not _can_serve(name):
+        raise ConfigError(
+            f"tasks: {name!r} is not allowed; agents need a world with discrete "
+            "actions and without files to download"
+        )
+    world, params = gymnax.make(name)
+    lifetime, agent = _FAMILIES.get(name.rpartition("-")[2], _OTHER_WORLDS)
+    level = jax.tree.map(jnp.asarray, params)
+    return TaskSource(
+        name=name,
+        world=world,
+        sample_task=lambda key: Task(level, jnp.int32(lifetime)),
+        lifetime_range=(lifetime, lifetime),
+        agent=agent,
+    )

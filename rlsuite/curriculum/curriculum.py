@@ -1,0 +1,82 @@
+"""The one type of everything that chooses which tasks come next, and the ones without a buffer."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+
+from rlsuite.lifetime import Task
+from rlsuite.method import Metrics
+
+CurriculumState = Any
+SampleTask = Callable[[PRNGKeyArray], Task]
+
+
+class Proposal(NamedTuple):
+    """Tasks for agents to live on, with what their curriculum needs to recognise them again.
+
+    Every leaf has a leading `agent` axis. `ticket` is the place of a task in the curriculum's
+    memory (0 where there is none).
+    """
+
+    task: Task
+    ticket: Int[Array, " agent"]
+
+
+class Curriculum(NamedTuple):
+    """Which worlds come next.
+
+    Attributes:
+      init: `key -> state`.
+      propose: `(key, state, wanted) -> (state, proposal)` with a task for every agent; those that
+        are not `wanted` must be left unused and change nothing in the state.
+      report: `(state, tickets, scores, finished) -> state`, told once a lifetime has ended; only
+        entries that are `finished` count.
+      metrics: `state -> metrics` worth plotting.
+    """
+
+    init: Callable[[PRNGKeyArray], CurriculumState]
+    propose: Callable[
+        [PRNGKeyArray, CurriculumState, Bool[Array, " agent"]], tuple[CurriculumState, Proposal]
+    ]
+    report: Callable[
+        [CurriculumState, Int[Array, " agent"], Float[Array, " agent"], Bool[Array, " agent"]],
+        CurriculumState,
+    ]
+    metrics: Callable[[CurriculumState], Metrics]
+
+
+def random_tasks(sample_task: SampleTask) -> Curriculum:
+    """Domain randomisation: every task is drawn anew."""
+
+    def draw(key, num_tasks):
+        task = jax.vmap(sample_task)(jax.random.split(key, num_tasks))
+        return Proposal(task, jnp.zeros(num_tasks, jnp.int32))
+
+    return _without_memory(draw)
+
+
+def frozen_set(tasks: Task) -> Curriculum:
+    """A fixed set of tasks, replayed uniformly at random.
+
+    Args:
+      tasks: the set; every leaf has a leading axis, for example from `vmap(sample_task)`.
+    """
+    set_size = tasks.lifetime.shape[0]
+
+    def draw(key, num_tasks):
+        ticket = jax.random.randint(key, (num_tasks,), 0, set_size)
+        return Proposal(jax.tree.map(lambda leaf: leaf[ticket], tasks), ticket)
+
+    return _without_memory(draw)
+
+
+def _without_memory(draw: Callable[[PRNGKeyArray, int], Proposal]) -> Curriculum:
+    return Curriculum(
+        init=lambda key: (),
+        propose=lambda key, state, wanted: (state, draw(key, wanted.size)),
+        report=lambda state, tickets, scores, finished: state,
+        metrics=lambda state: {},
+    )

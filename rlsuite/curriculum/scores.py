@@ -1,0 +1,144 @@
+"""How much a task is worth training on: scores of agents' lifetimes, one type for all of them."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
+
+from rlsuite.lifetime import Life, Task
+from rlsuite.rollout import Level
+
+ScoreState = Any
+
+
+class Evidence(NamedTuple):
+    """What one meta-step saw of one agent.
+
+    Attributes:
+      rewards: of all rollouts of the meta-step, one after the other.
+      ended: whether each step ended its episode.
+      advantages: generalised advantages of the last rollout, not normalised.
+      values: the value critic's, on the last rollout.
+    """
+
+    rewards: Float[Array, "step worker"]
+    ended: Bool[Array, "step worker"]
+    advantages: Float[Array, "time worker"]
+    values: Float[Array, "time worker"]
+
+
+class Score(NamedTuple):
+    """How a task is scored, for a single agent; vmapped over agents.
+
+    Attributes:
+      init: `(key, task) -> state`, when an agent starts on the task.
+      observe: `(state, task, evidence) -> state`, after every meta-step.
+      value: `(key, state, task, agent_return) -> score`, once the lifetime has ended.
+    """
+
+    init: Callable[[PRNGKeyArray, Task], ScoreState]
+    observe: Callable[[ScoreState, Task, Evidence], ScoreState]
+    value: Callable[[PRNGKeyArray, ScoreState, Task, Float[Array, ""]], Float[Array, ""]]
+
+
+def no_score() -> Score:
+    """Scores nothing, for curricula that don't ask: every score is zero."""
+    return Score(
+        init=lambda key, task: (),
+        observe=lambda state, task, evidence: state,
+        value=lambda key, state, task, agent_return: jnp.zeros(()),
+    )
+
+
+def algorithmic_regret(antagonist: Life, num_updates: int, num_episodes: int) -> Score:
+    """Return of a hand-written antagonist minus the agent's (GROOVE, arXiv 2310.02782, section 4).
+
+    The antagonist lives on the same task for the same lifetime, in lockstep with the agent:
+    `num_updates` updates per meta-step. So its cost is even and nothing is computed twice.
+
+    Args:
+      antagonist: how the antagonist lives; its objective has no parameters of its own.
+      num_updates: updates the agent gets per meta-step.
+      num_episodes: evaluation episodes behind the antagonist's return.
+    """
+
+    def observe(agent, task, evidence):
+        del evidence
+        return antagonist.updates((), agent, task, num_updates)[0]
+
+    def value(key, agent, task, agent_return):
+        return antagonist.mean_return(key, agent, task.level, num_episodes) - agent_return
+
+    return Score(init=antagonist.init, observe=observe, value=value)
+
+
+def exact_regret(optimal_return: Callable[[Level], Float[Array, ""]]) -> Score:
+    """The optimal return of the level minus the agent's, where a solver knows the optimum."""
+
+    def value(key, state, task, agent_return):
+        return optimal_return(task.level) - agent_return
+
+    return no_score()._replace(value=value)
+
+
+def positive_value_loss() -> Score:
+    r"""Mean of :math:`\max(\hat A_t, 0)` in the last rollout (arXiv 2110.02439, section 4)."""
+    return _of_last_advantages(lambda advantages: jnp.maximum(advantages, 0.0).mean())
+
+
+def l1_value_loss() -> Score:
+    r"""Mean of :math:`|\hat A_t|` in the last rollout (Jiang et al., arXiv 2010.03934)."""
+    return _of_last_advantages(lambda advantages: jnp.abs(advantages).mean())
+
+
+def _of_last_advantages(statistic: Callable[[Array], Array]) -> Score:
+    return Score(
+        init=lambda key, task: jnp.zeros(()),
+        observe=lambda state, task, evidence: statistic(evidence.advantages),
+        value=lambda key, state, task, agent_return: state,
+    )
+
+
+class BestReturn(NamedTuple):
+    """Running discounted returns of each worker's episode, and the best finished one so far."""
+
+    running: Float[Array, " worker"]
+    discount: Float[Array, " worker"]
+    best: Float[Array, ""]
+    regret: Float[Array, ""]
+
+
+def max_monte_carlo(num_workers: int, discount: float) -> Score:
+    r"""Mean of :math:`R_{max} - V(s_t)` in the last rollout (arXiv 2110.02439, section 4).
+
+    :math:`R_{max}` is the best return of an episode on this task so far, discounted from the
+    episode's start because that is what the critic's values estimate. Until an episode has ended,
+    the best running return stands in for it.
+    """
+
+    def init(key, task):
+        zeros = jnp.zeros(num_workers)
+        return BestReturn(zeros, zeros + 1, jnp.asarray(-jnp.inf), jnp.zeros(()))
+
+    def step(state, inputs):
+        reward, ended = inputs
+        running = state.running + state.discount * reward
+        best = jnp.maximum(state.best, jnp.max(running, where=ended, initial=-jnp.inf))
+        return state._replace(
+            running=jnp.where(ended, 0.0, running),
+            discount=jnp.where(ended, 1.0, state.discount * discount),
+            best=best,
+        ), None
+
+    def observe(state, task, evidence):
+        state, _ = jax.lax.scan(step, state, (evidence.rewards, evidence.ended))
+        best = jnp.where(jnp.isfinite(state.best), state.best, state.running.max())
+        return state._replace(regret=(best - evidence.values).mean())
+
+    return Score(
+        init=init,
+        observe=observe,
+        value=lambda key, state, task, agent_return: state.regret,
+    )

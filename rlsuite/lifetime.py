@@ -1,0 +1,116 @@
+"""Agents that live on a task: a level and the number of updates they get on it."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from gymnax.environments.environment import Environment
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from rlsuite.method import Metrics
+from rlsuite.objectives.objective import Clock, Learner, Objective, Parameters
+from rlsuite.rollout import Level, Transition, Worlds, episode_returns, reset_worlds, rollout
+
+
+class Task(NamedTuple):
+    """A level and a lifetime: how many updates an agent gets on it."""
+
+    level: Level
+    lifetime: Int[Array, ""]
+
+
+class Agent(NamedTuple):
+    """One agent in the middle of its life.
+
+    Its randomness is its own: update `n` draws from `fold_in(key, n)`. So an agent's life depends
+    on its key, task and objective alone, not on how many updates are made at a time or beside
+    which other agents.
+    """
+
+    key: PRNGKeyArray
+    learner: Learner
+    worlds: Worlds
+    num_updates: Int[Array, ""]
+
+
+class Life(NamedTuple):
+    """How agents live: the world and objective, and how much experience an update takes.
+
+    Attributes:
+      world: the gymnax world, the same for all agents; levels differ.
+      objective: how each agent learns.
+      num_workers: parallel worlds of each agent.
+      rollout_length: steps in each world between updates.
+    """
+
+    world: Environment
+    objective: Objective
+    num_workers: int
+    rollout_length: int
+
+    def init(self, key: PRNGKeyArray, task: Task) -> Agent:
+        """A fresh agent in freshly started worlds of the task's level."""
+        own_key, learner_key, world_key = jax.random.split(key, 3)
+        return Agent(
+            key=own_key,
+            learner=self.objective.init(learner_key),
+            worlds=reset_worlds(world_key, self.world, task.level, self.num_workers),
+            num_updates=jnp.zeros((), jnp.int32),
+        )
+
+    def act(self, key: PRNGKeyArray, agent: Agent, task: Task) -> tuple[Agent, Transition]:
+        """One rollout of the agent as it is, axes `[time, worker]`."""
+
+        def policy(observation):
+            return self.objective.policy(agent.learner, observation)
+
+        worlds, experience = rollout(
+            key, self.world, task.level, policy, agent.worlds, self.rollout_length
+        )
+        return agent._replace(worlds=worlds), experience
+
+    def update(
+        self, parameters: Parameters, agent: Agent, task: Task
+    ) -> tuple[Agent, tuple[Transition, Metrics]]:
+        """One rollout and one update on it, differentiable in `parameters` and the learner."""
+        key = jax.random.fold_in(agent.key, agent.num_updates)
+        agent, experience = self.act(key, agent, task)
+        # Only the update is recomputed in a backward pass: what it keeps is many times larger than
+        # the rollout it starts from, and a rollout has no gradient.
+        learner, metrics = jax.checkpoint(self.objective.update)(
+            parameters, agent.learner, experience, Clock(agent.num_updates, task.lifetime)
+        )
+        agent = agent._replace(learner=learner, num_updates=agent.num_updates + 1)
+        return agent, (experience, metrics)
+
+    def updates(
+        self, parameters: Parameters, agent: Agent, task: Task, num_updates: int
+    ) -> tuple[Agent, tuple[Transition, Metrics]]:
+        """`num_updates` updates in a row; rollouts and metrics get a leading `update` axis."""
+        return jax.lax.scan(
+            lambda agent, _: self.update(parameters, agent, task), agent, length=num_updates
+        )
+
+    def whole(self, key: PRNGKeyArray, parameters: Parameters, task: Task) -> Agent:
+        """A fresh agent after its whole lifetime on the task.
+
+        The lifetime may differ between agents under `vmap`; the cost is the longest one's.
+        """
+
+        def alive(agent):
+            return agent.num_updates < task.lifetime
+
+        def live(agent):
+            return self.update(parameters, agent, task)[0]
+
+        return jax.lax.while_loop(alive, live, self.init(key, task))
+
+    def mean_return(
+        self, key: PRNGKeyArray, agent: Agent, level: Any, num_episodes: int
+    ) -> Float[Array, ""]:
+        """Mean undiscounted return of the agent's policy over fresh episodes."""
+
+        def policy(observation):
+            return self.objective.policy(agent.learner, observation)
+
+        return episode_returns(key, self.world, level, policy, num_episodes).mean()

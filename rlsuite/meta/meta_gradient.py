@@ -1,0 +1,279 @@
+"""Learning an objective by the gradient of what agents become after a few updates with it."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from rlsuite.advantages import normalise
+from rlsuite.agents import Head, HeadState
+from rlsuite.curriculum.curriculum import Curriculum, CurriculumState, Proposal
+from rlsuite.curriculum.scores import Evidence, Score, ScoreState
+from rlsuite.lifetime import Agent, Life
+from rlsuite.method import Method, Metrics
+from rlsuite.objectives.a2c import advantages_and_values, fit_critic
+from rlsuite.objectives.objective import Parameters
+from rlsuite.rollout import Transition
+from rlsuite.selection import map_selected
+
+
+@dataclass(frozen=True)
+class MetaGradientConfig:
+    """Hyperparameters of the truncated meta-gradient.
+
+    Attributes:
+      num_agents: agents that learn side by side.
+      num_workers: parallel worlds of each agent.
+      rollout_length: steps in each world between two updates of an agent.
+      num_updates: agent updates the meta-gradient reaches back through (K).
+      learning_rate: of Adam on the objective's parameters.
+      discount: of the meta-objective's advantages, in [0, 1].
+      gae_lambda: likewise, in [0, 1].
+      policy_entropy_coefficient: weight of the agents' policy entropy, maximised.
+      prediction_entropy_coefficient: weight of the agents' prediction entropy, maximised.
+      policy_target_coefficient: weight of the mean squared policy target, minimised.
+      prediction_target_coefficient: weight of the prediction target's squared norm, minimised.
+      num_mini_batches: agents are taken in this many groups, one after the other, to save memory;
+        the gradient is the same.
+      num_episodes: evaluation episodes behind the return of an agent at the end of its life.
+    """
+
+    num_agents: int = 512
+    num_workers: int = 64
+    rollout_length: int = 20
+    num_updates: int = 5
+    learning_rate: float = 1e-4
+    discount: float = 0.99
+    gae_lambda: float = 0.95
+    policy_entropy_coefficient: float = 0.05
+    prediction_entropy_coefficient: float = 0.001
+    policy_target_coefficient: float = 0.005
+    prediction_target_coefficient: float = 0.001
+    num_mini_batches: int = 1
+    num_episodes: int = 16
+
+
+class Slot(NamedTuple):
+    """One place for an agent: who lives there now, on what, and what judges it."""
+
+    agent: Agent
+    critic: HeadState
+    proposal: Proposal
+    score: ScoreState
+
+
+class MetaState(NamedTuple):
+    """Everything that changes. Every leaf of `slots` has a leading `agent` axis."""
+
+    key: PRNGKeyArray
+    parameters: Parameters
+    optimiser_state: optax.OptState
+    slots: Slot
+    curriculum: CurriculumState
+
+
+def meta_gradient(
+    life: Life,
+    critic: Head,
+    curriculum: Curriculum,
+    score: Score,
+    config: MetaGradientConfig,
+) -> Method:
+    r"""Trains an objective's parameters by truncated meta-gradients (LPG, arXiv 2007.08794).
+
+    In each step every agent makes K updates with the objective, rolls out once more, and the
+    parameters :math:`\eta` descend
+
+    .. math::
+        -E[\log \pi_{\theta_K}(a|s) \hat A]
+        - \beta_0 H(\pi) - \beta_1 H(y) + \beta_2 \hat\pi^2 + \beta_3 \|\hat y\|^2
+
+    averaged over agents, where :math:`\hat A` are normalised advantages from a value critic of the
+    agent's own, trained on the same rollouts, and the regularisers are means over the K updates.
+    The gradient of the mean is one backward pass: agents and workers fold into one batch.
+
+    An agent whose lifetime has ended is evaluated, its task scored and reported to the curriculum,
+    and its place given to a fresh agent on a task the curriculum proposes. Lifetimes should be
+    multiples of K; others end with the first step that reaches them.
+
+    Args:
+      life: how agents live, with the objective to be learned.
+      critic: the value critic, one output.
+      curriculum: which tasks come next.
+      score: what the curriculum is told of a task.
+      config: hyperparameters.
+
+    Returns:
+      A method whose state is a `MetaState`.
+
+    Raises:
+      ValueError: if `num_agents` is not a multiple of `num_mini_batches`.
+    """
+    if config.num_agents % config.num_mini_batches:
+        raise ValueError(
+            f"meta.num_mini_batches: {config.num_mini_batches} is not allowed; "
+            f"it must divide the {config.num_agents} agents"
+        )
+    optimiser = optax.adam(config.learning_rate)
+
+    def agent_loss(parameters, key, slot):
+        """The meta-objective of one agent, and its slot after the meta-step."""
+        task = slot.proposal.task
+        agent, (rollouts, metrics) = life.updates(parameters, slot.agent, task, config.num_updates)
+        agent, last_rollout = life.act(key, agent, task)
+        critic_state, judged = _judge(critic, slot.critic, rollouts, last_rollout, config)
+
+        policy = life.objective.policy(agent.learner, last_rollout.observation)
+        log_probability = policy.log_prob(last_rollout.action)
+        metrics = {name: values.mean() for name, values in metrics.items()}
+        metrics["policy_loss"] = -(log_probability * normalise(judged.evidence.advantages)).mean()
+        loss = metrics["policy_loss"] + _regulariser(metrics, config)
+        metrics |= {
+            "meta_loss": loss,
+            "critic_loss": judged.critic_loss,
+            "reward_per_step": last_rollout.reward.mean(),
+        }
+        slot = slot._replace(
+            agent=agent,
+            critic=critic_state,
+            score=score.observe(slot.score, task, judged.evidence),
+        )
+        return loss, (jax.lax.stop_gradient(slot), metrics)
+
+    def batch_loss(parameters, keys, slots):
+        losses, extra = jax.vmap(agent_loss, in_axes=(None, 0, 0))(parameters, keys, slots)
+        return losses.mean(), extra
+
+    def gradient(parameters, keys, slots):
+        """The gradient of the mean loss over all agents, a mini-batch at a time."""
+
+        def accumulate(total, batch):
+            gradients, (slots, metrics) = jax.grad(batch_loss, has_aux=True)(parameters, *batch)
+            return jax.tree.map(jnp.add, total, gradients), (slots, metrics)
+
+        num_batches = config.num_mini_batches
+        batches = jax.tree.map(
+            lambda leaf: leaf.reshape(num_batches, -1, *leaf.shape[1:]), (keys, slots)
+        )
+        zeros = jax.tree.map(jnp.zeros_like, parameters)
+        total, outputs = jax.lax.scan(accumulate, zeros, batches)
+        slots, metrics = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), outputs)
+        return jax.tree.map(lambda leaf: leaf / num_batches, total), slots, metrics
+
+    def settle(key, proposal):
+        """A fresh slot for one proposed task."""
+        agent_key, critic_key, score_key = jax.random.split(key, 3)
+        return Slot(
+            agent=life.init(agent_key, proposal.task),
+            critic=critic.init(critic_key),
+            proposal=proposal,
+            score=score.init(score_key, proposal.task),
+        )
+
+    def init(key):
+        key, parameter_key, curriculum_key, propose_key, slot_key = jax.random.split(key, 5)
+        parameters = life.objective.init_parameters(parameter_key)
+        state, proposal = curriculum.propose(
+            propose_key, curriculum.init(curriculum_key), jnp.ones(config.num_agents, bool)
+        )
+        slots = jax.vmap(settle)(jax.random.split(slot_key, config.num_agents), proposal)
+        return MetaState(key, parameters, optimiser.init(parameters), slots, state)
+
+    def judge_lives(key, slots, finished):
+        """Final returns and scores of the agents whose lives have ended, NaN for the others."""
+
+        def judge_life(key, slot):
+            return_key, score_key = jax.random.split(key)
+            task = slot.proposal.task
+            agent_return = life.mean_return(return_key, slot.agent, task.level, config.num_episodes)
+            return agent_return, score.value(score_key, slot.score, task, agent_return)
+
+        keys = jax.random.split(key, config.num_agents)
+        missing = jnp.full(config.num_agents, jnp.nan)
+        return map_selected(judge_life, finished, (keys, slots), (missing, missing))
+
+    def turn_over(key, slots, state, finished):
+        """Replaces the agents whose lives have ended, by way of the curriculum."""
+        judge_key, propose_key, settle_key = jax.random.split(key, 3)
+        returns, scores = judge_lives(judge_key, slots, finished)
+        state = curriculum.report(state, slots.proposal.ticket, scores, finished)
+        state, proposal = curriculum.propose(propose_key, state, finished)
+        keys = jax.random.split(settle_key, config.num_agents)
+        slots = map_selected(settle, finished, (keys, proposal), slots)
+        return (
+            slots,
+            state,
+            {
+                "agent_return": jnp.nanmean(returns),
+                "score": jnp.nanmean(scores),
+            },
+        )
+
+    def step(state):
+        key, act_key, turn_key = jax.random.split(state.key, 3)
+        keys = jax.random.split(act_key, config.num_agents)
+        gradients, slots, metrics = gradient(state.parameters, keys, state.slots)
+        updates, optimiser_state = optimiser.update(gradients, state.optimiser_state)
+        finished = slots.agent.num_updates >= slots.proposal.task.lifetime
+        slots, curriculum_state, ends = turn_over(turn_key, slots, state.curriculum, finished)
+        metrics = {
+            **jax.tree.map(jnp.mean, metrics),
+            **ends,
+            **curriculum.metrics(curriculum_state),
+            "gradient_norm": optax.global_norm(gradients),
+            "lifetimes_ended": finished.sum().astype(jnp.float32),
+        }
+        parameters = optax.apply_updates(state.parameters, updates)
+        return MetaState(key, parameters, optimiser_state, slots, curriculum_state), metrics
+
+    return Method(init=init, step=step)
+
+
+class Judgement(NamedTuple):
+    """What a value critic has to say about one agent's meta-step."""
+
+    evidence: Evidence
+    critic_loss: Float[Array, ""]
+
+
+def _judge(
+    critic: Head,
+    state: HeadState,
+    rollouts: Transition,
+    last_rollout: Transition,
+    config: MetaGradientConfig,
+) -> tuple[HeadState, Judgement]:
+    """Trains the critic on the K rollouts, reads the last one with it, then trains on that too."""
+
+    def fit(state, rollout):
+        advantages, values = advantages_and_values(
+            critic,
+            state.parameters,
+            rollout,
+            discount=config.discount,
+            gae_lambda=config.gae_lambda,
+        )
+        state, loss = fit_critic(critic, state, rollout, advantages + values)
+        return state, (advantages, values, loss)
+
+    state, _ = jax.lax.scan(fit, state, rollouts)
+    state, (advantages, values, loss) = fit(state, last_rollout)
+
+    def all_steps(name):
+        earlier, last = getattr(rollouts, name), getattr(last_rollout, name)
+        return jnp.concatenate([earlier.reshape(-1, *last.shape[1:]), last])
+
+    evidence = Evidence(all_steps("reward"), all_steps("ended"), advantages, values)
+    return state, Judgement(evidence, loss)
+
+
+def _regulariser(metrics: Metrics, config: MetaGradientConfig) -> Float[Array, ""]:
+    return (
+        config.policy_target_coefficient * metrics["policy_target_norm"]
+        + config.prediction_target_coefficient * metrics["prediction_target_norm"]
+        - config.policy_entropy_coefficient * metrics["policy_entropy"]
+        - config.prediction_entropy_coefficient * metrics["prediction_entropy"]
+    )

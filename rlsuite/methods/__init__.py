@@ -1,0 +1,1 @@
+"""The papers, each a few lines of composition."""

@@ -1,0 +1,93 @@
+"""GROOVE: LPG meta-trained on the tasks that a hand-written antagonist does better at."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from gymnax.environments.environment import Environment
+from jaxtyping import Array, Float
+
+from rlsuite.agents import make_head
+from rlsuite.curriculum.buffer import BufferConfig, prioritised_replay
+from rlsuite.curriculum.curriculum import SampleTask
+from rlsuite.curriculum.scores import (
+    Score,
+    algorithmic_regret,
+    exact_regret,
+    l1_value_loss,
+    max_monte_carlo,
+    positive_value_loss,
+)
+from rlsuite.meta.meta_gradient import meta_gradient
+from rlsuite.method import Method
+from rlsuite.methods.lpg import LPGMethodConfig, agent_life, whole_meta_steps
+from rlsuite.objectives.a2c import A2CConfig, a2c
+from rlsuite.rollout import Level
+
+ScoreName = Literal[
+    "algorithmic_regret", "positive_value_loss", "l1_value_loss", "max_monte_carlo", "exact_regret"
+]
+
+
+@dataclass(frozen=True)
+class GrooveConfig(LPGMethodConfig):
+    """What GROOVE adds to LPG.
+
+    Attributes:
+      antagonist: hyperparameters of the antagonist, which has the agent's own networks.
+      buffer: how tasks are kept and replayed.
+      score: what makes a task worth replaying.
+    """
+
+    antagonist: A2CConfig = field(default_factory=A2CConfig)
+    buffer: BufferConfig = field(default_factory=BufferConfig)
+    score: ScoreName = "algorithmic_regret"
+
+
+def groove(
+    world: Environment,
+    sample_task: SampleTask,
+    config: GrooveConfig,
+    *,
+    optimal_return: Callable[[Level], Float[Array, ""]] | None = None,
+) -> Method:
+    """LPG meta-trained on the tasks it regrets most (arXiv 2310.02782, Algorithm 1).
+
+    Args:
+      world: a gymnax world with discrete actions.
+      sample_task: `key -> Task`, where fresh tasks come from.
+      config: sizes and hyperparameters.
+      optimal_return: `level -> return`, needed by the score `exact_regret` only.
+
+    Returns:
+      A method whose state holds the learned objective in `parameters` and the level buffer in
+      `curriculum`.
+
+    Raises:
+      ValueError: if the score needs an `optimal_return` and there is none.
+    """
+    life = agent_life(world, config)
+    critic = make_head(world, 1, config.agent.prediction_learning_rate, config.agent)
+    sample = whole_meta_steps(sample_task, config.meta.num_updates)
+    curriculum = prioritised_replay(sample, config.buffer)
+    return meta_gradient(
+        life, critic, curriculum, _score(world, config, optimal_return), config.meta
+    )
+
+
+def _score(world, config: GrooveConfig, optimal_return) -> Score:
+    meta = config.meta
+    if config.score == "exact_regret":
+        if optimal_return is None:
+            raise ValueError("score: exact_regret needs worlds whose optimal return is known")
+        return exact_regret(optimal_return)
+    if config.score == "algorithmic_regret":
+        antagonist = agent_life(world, config)._replace(
+            objective=a2c(world, config.agent, config.antagonist)
+        )
+        return algorithmic_regret(antagonist, meta.num_updates, meta.num_episodes)
+    if config.score == "max_monte_carlo":
+        return max_monte_carlo(meta.num_workers, meta.discount)
+    return {"positive_value_loss": positive_value_loss, "l1_value_loss": l1_value_loss}[
+        config.score
+    ]()

@@ -1,0 +1,56 @@
+"""LPG: a policy gradient learned by meta-gradients on random tasks."""
+
+from dataclasses import dataclass, field
+
+from gymnax.environments.environment import Environment
+
+from rlsuite.agents import AgentConfig, make_head
+from rlsuite.curriculum.curriculum import SampleTask, random_tasks
+from rlsuite.curriculum.scores import no_score
+from rlsuite.lifetime import Life, Task
+from rlsuite.meta.meta_gradient import MetaGradientConfig, meta_gradient
+from rlsuite.method import Method
+from rlsuite.objectives.lpg import LPGConfig
+from rlsuite.objectives.lpg import lpg as lpg_objective
+
+
+@dataclass(frozen=True)
+class LPGMethodConfig:
+    """What LPG is made of."""
+
+    objective: LPGConfig = field(default_factory=LPGConfig)
+    agent: AgentConfig = field(default_factory=AgentConfig)
+    meta: MetaGradientConfig = field(default_factory=MetaGradientConfig)
+
+
+def lpg(world: Environment, sample_task: SampleTask, config: LPGMethodConfig) -> Method:
+    """Learned policy gradient, meta-trained on random tasks (Oh et al., arXiv 2007.08794).
+
+    Args:
+      world: a gymnax world with discrete actions.
+      sample_task: `key -> Task`, the training distribution.
+      config: sizes and hyperparameters.
+
+    Returns:
+      A method whose state holds the learned objective in `parameters`.
+    """
+    life = agent_life(world, config)
+    critic = make_head(world, 1, config.agent.prediction_learning_rate, config.agent)
+    curriculum = random_tasks(whole_meta_steps(sample_task, config.meta.num_updates))
+    return meta_gradient(life, critic, curriculum, no_score(), config.meta)
+
+
+def agent_life(world: Environment, config: LPGMethodConfig) -> Life:
+    """How agents that learn by LPG live in meta-training."""
+    objective = lpg_objective(world, config.agent, config.objective)
+    return Life(world, objective, config.meta.num_workers, config.meta.rollout_length)
+
+
+def whole_meta_steps(sample_task: SampleTask, num_updates: int) -> SampleTask:
+    """Rounds lifetimes up to a multiple of the updates made in one meta-step."""
+
+    def sample(key):
+        task = Task(*sample_task(key))
+        return task._replace(lifetime=-(-task.lifetime // num_updates) * num_updates)
+
+    return sample

@@ -1,0 +1,44 @@
+"""The one type of everything an agent can learn by, written by hand or discovered."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import distrax
+from jaxtyping import Array, Int, PRNGKeyArray, PyTree
+
+from rlsuite.method import Metrics
+from rlsuite.rollout import Transition
+
+Parameters = Any
+"""What an objective itself has learned, or `()` for one written by hand."""
+
+Learner = Any
+"""What an objective changes in an agent: networks and optimiser states."""
+
+
+class Clock(NamedTuple):
+    """Where in its life an agent is, for objectives that know of time."""
+
+    num_updates: Int[Array, ""]
+    lifetime: Int[Array, ""]
+
+
+class Objective(NamedTuple):
+    """How one agent learns.
+
+    Hand-written and discovered rules are values of this one type, so the same code trains, scores
+    and meta-tests any of them. All functions are for a single agent; `vmap` them over agents with
+    `parameters` held fixed, and XLA folds agents and workers into one batch.
+
+    Attributes:
+      init_parameters: `key -> parameters`, the objective's own, to be meta-learned.
+      init: `key -> learner`, a fresh agent.
+      policy: `(learner, observation) -> distribution` of actions.
+      update: `(parameters, learner, rollout, clock) -> (learner, metrics)`, one agent update on a
+        rollout with axes `[time, worker]`, differentiable in `parameters` and in `learner`.
+    """
+
+    init_parameters: Callable[[PRNGKeyArray], Parameters]
+    init: Callable[[PRNGKeyArray], Learner]
+    policy: Callable[[Learner, PyTree], distrax.Distribution]
+    update: Callable[[Parameters, Learner, Transition, Clock], tuple[Learner, Metrics]]

@@ -1,0 +1,54 @@
+"""Doing work only for those that need it, inside compiled code."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, PyTree
+
+
+def map_selected(
+    function: Callable[..., PyTree],
+    selected: Bool[Array, " item"],
+    arguments: tuple[PyTree, ...],
+    otherwise: PyTree,
+    *,
+    group_size: int | None = None,
+) -> PyTree:
+    """`vmap(function)(*arguments)` where selected, `otherwise` elsewhere, paying for the selected.
+
+    A `vmap` followed by a `where` does the work for every item. Here the selected ones are taken in
+    groups until none is left, so the cost follows their number, and is nothing for none.
+
+    Args:
+      function: from one item's arguments to its result.
+      selected: which items to work on.
+      arguments: pytrees with a leading `item` axis.
+      otherwise: results of the others, with a leading `item` axis.
+      group_size: items worked on at a time; by default about an eighth of them.
+
+    Returns:
+      Results with a leading `item` axis, of `otherwise`'s structure.
+    """
+    num_items = selected.size
+    group_size = group_size or -(-num_items // 8)
+    order = jnp.argsort(~selected, stable=True)
+    num_selected = selected.sum()
+
+    def unfinished(carry):
+        start, _ = carry
+        return start < num_selected
+
+    def work(carry):
+        start, results = carry
+        place = start + jnp.arange(group_size)
+        items = order[jnp.minimum(place, num_items - 1)]
+        new = jax.vmap(function)(*jax.tree.map(lambda leaf: leaf[items], arguments))
+        # A group's rest holds items that are not selected: writing out of range drops them.
+        target = jnp.where(place < num_selected, items, num_items)
+        results = jax.tree.map(
+            lambda old, leaf: old.at[target].set(leaf, mode="drop"), results, new
+        )
+        return start + group_size, results
+
+    return jax.lax.while_loop(unfinished, work, (0, otherwise))[1]

@@ -1,0 +1,31 @@
+import gymnax
+import jax
+import pytest
+
+import envs
+from envs.gridworld import level_distribution
+
+
+def test_worlds_are_registered_once():
+    envs.register_worlds()
+    assert gymnax.registered_envs.count("GridWorld-v0") == 1
+
+
+def test_make_uses_the_first_draw_of_the_named_distribution():
+    world, level = gymnax.make("GridWorld-v0", level="sparse", observation="index")
+    expected, _ = level_distribution("sparse").sample(jax.random.key(0))
+    assert world == level_distribution("sparse").world
+    assert world.name == "GridWorld-v0"
+    assert jax.tree.all(jax.tree.map(lambda a, b: (a == b).all(), level, expected))
+
+
+def test_make_shows_dense_in_one_hot_form_by_default():
+    world, level = gymnax.make("GridWorld-v0")
+    seen, _ = world.reset(jax.random.key(0), level)
+    assert int(level.side) == 11
+    assert seen.shape == (world.num_states + 1,)
+
+
+def test_unknown_level():
+    with pytest.raises(ValueError, match="unknown level distribution 'dence'; known: dense, "):
+        gymnax.make("GridWorld-v0", level="dence")

@@ -1,0 +1,215 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from experiments import __version__
+from experiments.arguments import leaves
+from experiments.build import Experiment
+from experiments.cli import enable_compilation_cache, main
+from experiments.configs import METHODS, PRESETS, preset
+from experiments.runner import Outcome
+from experiments.storage import create_run, read_metrics
+from rlsuite.method import Method
+
+SMALL = ["--steps", "2", "--log-every=1", "--checkpoint-every", "1"]
+
+
+def files_in(directory: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(directory)): path.read_bytes()
+        for path in directory.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    """An empty folder that is also the current one."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("", "COMMAND"),
+        ("trian groove smoke", "unknown command 'trian' (did you mean 'train'?)"),
+        ("train", "a method and a preset are needed"),
+        ("train groove", "a method and a preset are needed"),
+        ("train grove smoke", "did you mean 'groove'?"),
+        ("train groove smok", "did you mean 'smoke'?"),
+        ("train groove smoke more", "unknown argument 'more'"),
+        ("train groove smoke --tasks dens", "did you mean 'dense'?"),
+        ("train groove smoke --sed 1", "unknown field 'sed' (did you mean 'seed'?)"),
+        ("train --sed 1 groove smoke", "unknown field 'sed' (did you mean 'seed'?)"),
+        ("train groove smoke --seed", "seed: a value is missing"),
+        ("train groove smoke --steps many", "steps: 'many' is not allowed"),
+        ("train groove smoke --steps 1.5", "steps: '1.5' is not allowed"),
+        ("train groove smoke --steps 0", "steps: 0"),
+        ("train groove smoke --steps -5", "steps: -5"),
+        ("train groove smoke --log_every 0", "log_every: 0"),
+        ("train groove smoke --checkpoint-every=-1", "checkpoint_every: -1"),
+        ("train groove smoke --out", "--out"),
+        ("train groove smoke --overwrite=yes", "--overwrite"),
+        ("resume", "DIR"),
+        ("resume nowhere", "'nowhere' holds no run"),
+        ("resume nowhere --seed 1", "unknown argument '--seed'"),
+        ("evaluate nowhere", "'nowhere' holds no run"),
+        ("report nowhere", "'nowhere' holds no run"),
+        ("list everything", "unknown argument 'everything'"),
+    ],
+)
+def test_bad_input_is_one_line_and_writes_nothing(folder, capsys, line, message):
+    assert main(line.split()) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("rlsuite: ") and captured.err.count("\n") == 1
+    assert message in captured.err
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["evaluate run", "report run", "evaluate run --against no"])
+def test_a_run_without_a_checkpoint_has_nothing_to_show(folder, capsys, command):
+    create_run(folder / "run", "groove", "smoke", preset("groove", "smoke"))
+    before = files_in(folder)
+    assert main(command.split()) == 2
+    assert "'run' holds no checkpoint yet" in capsys.readouterr().err
+    assert files_in(folder) == before
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda document: document.update(method="grove"), "did you mean 'groove'?"),
+        (lambda document: document["config"].pop("seed"), "missing field 'seed'"),
+        (lambda document: document["config"].update(steps=-1), "steps: -1"),
+    ],
+)
+def test_a_spoilt_configuration_cannot_be_resumed(folder, capsys, change, message):
+    create_run(folder / "run", "groove", "smoke", preset("groove", "smoke"))
+    path = folder / "run" / "config.json"
+    document = json.loads(path.read_text())
+    change(document)
+    path.write_text(json.dumps(document))
+    assert main(["resume", "run"]) == 2
+    error = capsys.readouterr().err
+    assert "run/config.json" in error and message in error and error.count("\n") == 1
+
+
+def test_an_occupied_folder_is_left_alone(folder, capsys):
+    create_run(folder / "run", "groove", "smoke", preset("groove", "smoke"))
+    (folder / "foreign").mkdir()
+    (folder / "foreign" / "thesis.tex").write_text("precious")
+    before = files_in(folder)
+    assert main(["train", "groove", "smoke", "--out", "run"]) == 2
+    error = capsys.readouterr().err
+    assert "rlsuite resume run" in error and "--overwrite" in error
+    assert main(["train", "groove", "smoke", "--out", "foreign", "--overwrite"]) == 2
+    assert "not empty and holds no run" in capsys.readouterr().err
+    assert files_in(folder) == before
+
+
+@pytest.fixture
+def quick_method(monkeypatch):
+    """Puts a method that compiles in no time, and a bare report, in the place of the real ones."""
+
+    def step(state):
+        return state + 1, {"meta_loss": 1.0 / state}
+
+    experiment = Experiment(Method(lambda key: jnp.ones(()), step), 1, 1, ("meta_loss",))
+    monkeypatch.setattr("experiments.build.build", lambda config: experiment)
+    monkeypatch.setattr(
+        "experiments.report.report", lambda run: (run / "report.md").write_text("# Report")
+    )
+    monkeypatch.setattr("experiments.cli.enable_compilation_cache", lambda: None)
+
+
+@pytest.mark.usefixtures("quick_method")
+def test_train_overwrite_and_resume(folder, capsys):
+    assert main(["train", "--seed", "3", "lpg", "smoke", *SMALL]) == 0
+    run = folder / "runs" / "lpg-smoke-seed3"
+    assert "rlsuite evaluate" in capsys.readouterr().out
+    assert [line["step"] for line in read_metrics(run)] == [1, 2]
+    assert {"config.json", "metrics.jsonl", "checkpoints", "tensorboard", "report.md"} <= {
+        path.name for path in run.iterdir()
+    }
+    before = files_in(run)
+    assert main(["resume", str(run)]) == 0
+    assert "already at its last step" in capsys.readouterr().out
+    assert files_in(run) == before
+
+    (run / "report.md").unlink()
+    assert main(["resume", str(run)]) == 0
+    assert (run / "report.md").exists()
+
+    (run / "stale").write_text("of the old run")
+    again = ["train", "lpg", "smoke", *SMALL, "--steps=1", "--out", str(run), "--overwrite"]
+    assert main(again) == 0
+    assert [line["step"] for line in read_metrics(run)] == [1]
+    assert not (run / "stale").exists()
+
+
+def test_list(capsys):
+    assert main(["list"]) == 0
+    shown = capsys.readouterr().out
+    names = [*METHODS, *PRESETS, "all_shortlife", "GridWorld-v0", "CartPole-v1"]
+    assert all(name in shown for name in names)
+    assert "Pendulum-v1" not in shown
+
+
+def test_help_of_train_lists_every_field(capsys):
+    assert main(["train", "groove", "laptop", "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert all(f"--{name} VALUE" in shown for name in leaves(preset("groove", "laptop")))
+    assert main(["train", "--help"]) == 0
+    assert "--out DIR" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["resume", "--help"]])
+def test_help_needs_no_jax(arguments):
+    code = (
+        "import sys\n"
+        "from experiments.cli import main\n"
+        "try:\n"
+        "    main(sys.argv[1:])\n"
+        "finally:\n"
+        "    assert 'jax' not in sys.modules\n"
+    )
+    command = [sys.executable, "-c", code, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(("usage: rlsuite", f"rlsuite {__version__}"))
+
+
+@pytest.fixture
+def restored_jax_config():
+    names = ("jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs")
+    before = {name: jax.config.values[name] for name in names}
+    yield
+    for name, value in before.items():
+        jax.config.update(name, value)
+
+
+def test_compilation_cache_is_the_users_unless_told_otherwise(
+    tmp_path, monkeypatch, restored_jax_config
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
+    enable_compilation_cache()
+    assert jax.config.jax_compilation_cache_dir == str(tmp_path / "rlsuite" / "jax")
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "/elsewhere")
+    jax.config.update("jax_compilation_cache_dir", "/elsewhere")
+    enable_compilation_cache()
+    assert jax.config.jax_compilation_cache_dir == "/elsewhere"
+
+
+@pytest.mark.usefixtures("quick_method")
+def test_an_interrupted_run_says_how_to_go_on(folder, capsys, monkeypatch):
+    interrupted = Outcome(step=1, finished=False)
+    monkeypatch.setattr("experiments.runner.run", lambda *_, **__: interrupted)
+    assert main(["train", "lpg", "smoke", *SMALL, "--out", "run"]) == 130
+    assert capsys.readouterr().out == "stopped at step 1 of 2; continue with: rlsuite resume run\n"
