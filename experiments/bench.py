@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from envs.gridworld.levels import level_distribution
+from experiments import __version__
 from experiments.build import build
 from experiments.configs import preset
 from experiments.errors import UserError, nearest
@@ -120,9 +121,9 @@ def _median_seconds(function: Callable[..., Any], *arguments: Any) -> float:
 
 
 def _document(results: dict[str, Figures]) -> dict[str, Any]:
-    libraries = ("rlsuite", "jax", "jaxlib", "gymnax", "flax", "optax")
+    libraries = ("jax", "jaxlib", "gymnax", "flax", "optax")
     return {
         "device": jax.devices()[0].device_kind,
-        "versions": {name: version(name) for name in libraries},
+        "versions": {"rlsuite": __version__, **{name: version(name) for name in libraries}},
         "benchmarks": results,
     }

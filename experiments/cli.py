@@ -5,7 +5,6 @@ once.
 """
 
 import argparse
-import os
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
@@ -93,6 +92,13 @@ def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
     report.add_argument("directory", metavar="DIR", type=Path, help="the run's folder")
     report.set_defaults(run=_report)
 
+    compare = commands.add_parser("compare", help="set meta-tested runs beside each other")
+    compare.add_argument("directories", metavar="DIR", type=Path, nargs="+", help="runs' folders")
+    compare.add_argument(
+        "--out", metavar="DIR", type=Path, required=True, help="where to write comparison.md"
+    )
+    compare.set_defaults(run=_compare)
+
     bench = commands.add_parser("bench", help="measure speed")
     bench.add_argument("names", metavar="NAME", nargs="*", help="benchmarks; all if none is named")
     bench.add_argument("--json", metavar="FILE", type=Path, help="also write the figures here")
@@ -149,7 +155,7 @@ def _train(arguments: argparse.Namespace, rest: list[str]) -> int:
     name = f"{arguments.method}-{arguments.preset}-seed{config.seed}"
     directory = arguments.out or Path("runs") / name
     storage.check_free(directory, overwrite=arguments.overwrite)
-    enable_compilation_cache()
+    _keep_compiled_programs()
     experiment = build(config)
     storage.create_run(directory, arguments.method, arguments.preset, config)
     return _run_to_the_end(experiment, config, directory)
@@ -184,7 +190,7 @@ def _resume(arguments: argparse.Namespace, rest: list[str]) -> int:
         print(f"'{directory}' is already at its last step, {config.steps}.")
         _say_what_next(directory)
         return 0
-    enable_compilation_cache()
+    _keep_compiled_programs()
     return _run_to_the_end(build(config), config, directory)
 
 
@@ -216,7 +222,7 @@ def _say_what_next(directory: Path) -> None:
 def _evaluate(arguments: argparse.Namespace, rest: list[str]) -> int:
     for directory in (arguments.directory, *arguments.against):
         _require_checkpoint(directory)
-    enable_compilation_cache()
+    _keep_compiled_programs()
     from experiments.evaluate import evaluate
 
     evaluate(arguments.directory, arguments.against)
@@ -238,6 +244,15 @@ def _report(arguments: argparse.Namespace, rest: list[str]) -> int:
 
     report(arguments.directory)
     print(arguments.directory / "report.md")
+    return 0
+
+
+def _compare(arguments: argparse.Namespace, rest: list[str]) -> int:
+    for directory in arguments.directories:
+        _require_checkpoint(directory)
+    from experiments.compare import compare
+
+    print(compare(arguments.directories, arguments.out))
     return 0
 
 
@@ -273,11 +288,7 @@ def _wrapped(names: Iterable[str]) -> str:
     )
 
 
-def enable_compilation_cache() -> None:
-    """Keeps compiled programs in the user's cache folder, unless JAX was told another one."""
-    import jax
+def _keep_compiled_programs() -> None:
+    from experiments.compiling import enable_compilation_cache
 
-    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-        caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        jax.config.update("jax_compilation_cache_dir", str(Path(caches) / "rlsuite" / "jax"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+    enable_compilation_cache()

@@ -100,7 +100,7 @@ METHODS: dict[str, type[LPGRun]] = {"lpg": LPGRun, "groove": GrooveRun}
 
 _SMOKE: dict[str, Any] = {
     "steps": 20,
-    "tasks": "small",
+    "tasks": "all_vrandlife",
     "log_every": 5,
     "checkpoint_every": 10,
     "objective": LPGConfig(recurrent_width=16),
@@ -247,6 +247,8 @@ def _validate_groove(config: GrooveRun, source: TaskSource) -> None:
 
 def _rules(name: str, value: Any) -> tuple[_Rule, ...]:
     last = name.rpartition(".")[2]
+    if value is None:
+        return ()
     if last in _RULES:
         return _RULES[last]
     if isinstance(value, float):

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from gymnax.environments.environment import Environment
-from jaxtyping import Float, Int, PRNGKeyArray, PyTree
+from jaxtyping import Float, Int, PyTree
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -19,6 +19,7 @@ from rich.table import Table
 from envs.gridworld.levels import TABULAR_LEVELS
 from envs.gridworld.mazes import MAZES
 from experiments.build import build
+from experiments.compiling import jit_once
 from experiments.configs import EvaluationConfig
 from experiments.runner import abstract_state
 from experiments.statistics import Estimate, bootstrap, interquartile_mean
@@ -120,27 +121,31 @@ def level_sets(tasks: str, settings: EvaluationConfig) -> list[LevelSet]:
 
     All grid worlds of them that are tabular share one size, so that they share compiled code.
     """
-    names = {f"held-out {tasks}": [tasks], "tabular levels": TABULAR_LEVELS, "mazes": list(MAZES)}
+    names = {f"held-out {tasks}": (tasks,), "tabular levels": TABULAR_LEVELS, "mazes": tuple(MAZES)}
     draws = {f"held-out {tasks}": settings.num_levels}
-    key = jax.random.key(_HELD_OUT_SEED)
     return [
-        _level_set(name, members, draws.get(name, settings.num_draws), settings, key)
+        _level_set(
+            name, members, tasks, draws.get(name, settings.num_draws), settings, _HELD_OUT_SEED
+        )
         for name, members in names.items()
     ]
 
 
+@cache
 def _level_set(
     name: str,
-    members: Sequence[str],
+    members: tuple[str, ...],
+    tasks_trained_on: str,
     num_draws: int,
     settings: EvaluationConfig,
-    key: PRNGKeyArray,
+    seed: int,
 ) -> LevelSet:
-    sources = [_common_size(member) for member in members]
+    key = jax.random.key(seed)
+    sources = [_common_size(member, tasks_trained_on) for member in members]
     drawn = []
     for index, source in enumerate(sources):
         keys = jax.random.split(jax.random.fold_in(key, index), num_draws)
-        drawn.append(jax.jit(jax.vmap(source.sample_task))(keys))
+        drawn.append(jit_once(jax.vmap(source.sample_task))(keys))
     tasks = _shorten(jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *drawn), settings)
     solve = sources[0].optimal_return
     return LevelSet(
@@ -153,11 +158,13 @@ def _level_set(
 
 
 @cache
-def _common_size(name: str) -> TaskSource:
+def _common_size(name: str, tasks: str) -> TaskSource:
+    """A task source in a world that holds the levels of all sets, if it is a tabular grid world."""
     source = task_source(name)
     if source.optimal_return is None:
         return source
-    worlds = [task_source(other).world for other in (name, *TABULAR_LEVELS, *MAZES)]
+    solved = [task_source(other) for other in (tasks, *TABULAR_LEVELS, *MAZES)]
+    worlds = [other.world for other in solved if other.optimal_return is not None]
     sizes = ("max_side", "max_objects", "max_types")
     return task_source(name, **{size: max(getattr(w, size) for w in worlds) for size in sizes})
 
@@ -255,8 +262,7 @@ def take(tree: PyTree, index: Int[np.ndarray, "*indices"]) -> PyTree:
 
 def _tune_a2c(tasks: str, settings: EvaluationConfig) -> tuple[float, float]:
     """The learning-rate factor and entropy coefficient that do best on training levels."""
-    key = jax.random.key(_TUNING_SEED)
-    levels = _level_set("tuning", [tasks], settings.num_levels, settings, key)
+    levels = _level_set("tuning", (tasks,), tasks, settings.num_levels, settings, _TUNING_SEED)
 
     def quality(parameters):
         rate, entropy = parameters
@@ -294,7 +300,7 @@ def _meta_test(
         )
         progress.update(bar, total=1, completed=1)
         returns[name] = result.tolist()
-        estimates[name] = bootstrap(level_set.normalised(result), strata)._asdict()
+        estimates[name] = bootstrap(level_set.normalised(result)[None], strata)._asdict()
     optimal = level_set.optimal
     return {
         "levels": level_set.strata,

@@ -22,6 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from experiments.build import Experiment
+from experiments.compiling import jit_once
 from experiments.configs import RunConfig
 from experiments.errors import UserError
 from experiments.storage import Checkpoints, MetricsLog
@@ -71,7 +72,7 @@ def initial_state(method: Method, seed: int) -> State:
     Weak types are made strong: a checkpoint does not record them, and the step may compute another
     result for a state that has them.
     """
-    return jax.jit(_strongly_typed_init(method))(jax.random.key(seed))
+    return jit_once(_strongly_typed_init(method))(jax.random.key(seed))
 
 
 def abstract_state(method: Method) -> State:

@@ -25,7 +25,7 @@ def interquartile_mean(values: Float[np.ndarray, "*shape"], axis: int | None = N
 
 
 def bootstrap(
-    values: Float[np.ndarray, "level seed"],
+    values: Float[np.ndarray, "run level seed"],
     strata: Int[np.ndarray, " level"],
     *,
     num_resamples: int = 2000,
@@ -33,23 +33,26 @@ def bootstrap(
 ) -> Estimate:
     """Interquartile mean with a 95 % stratified percentile-bootstrap interval.
 
-    Within each stratum (a named level, or a distribution) the drawn levels are resampled with
-    replacement, and for each of them its seeds. So the interval speaks of levels not drawn and
-    seeds not run, while each stratum keeps its weight.
+    Runs are resampled with replacement; within each stratum (a named level, or a distribution) the
+    drawn levels are, and for each of them its seeds. So the interval speaks of runs not made,
+    levels not drawn and seeds not tried, while each stratum keeps its weight. A single run is
+    not resampled: its interval says nothing of other runs.
 
     Args:
-      values: one result for each level and seed.
+      values: one result for each run, level and seed.
       strata: which stratum a level belongs to.
       num_resamples: bootstrap samples.
       seed: of the resampling.
     """
     random = np.random.default_rng(seed)
-    num_levels, num_seeds = values.shape
+    num_runs, num_levels, num_seeds = values.shape
     levels = np.empty((num_resamples, num_levels), int)
     for stratum in np.unique(strata):
         members = np.flatnonzero(strata == stratum)
         levels[:, members] = random.choice(members, (num_resamples, members.size))
-    seeds = random.integers(num_seeds, size=(num_resamples, num_levels, num_seeds))
-    resampled = values[levels[..., None], seeds].reshape(num_resamples, -1)
+    runs = random.integers(num_runs, size=(num_resamples, num_runs))
+    seeds = random.integers(num_seeds, size=(num_resamples, num_runs, num_levels, num_seeds))
+    resampled = values[runs[:, :, None, None], levels[:, None, :, None], seeds]
+    resampled = resampled.reshape(num_resamples, -1)
     low, high = np.quantile(interquartile_mean(resampled, axis=1), [0.025, 0.975])
     return Estimate(float(interquartile_mean(values)), float(low), float(high))

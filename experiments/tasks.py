@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import gymnax
 import jax
@@ -12,7 +13,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from envs.gridworld.levels import LEVEL_DISTRIBUTIONS, level_distribution
 from envs.gridworld.solver import optimal_return
-from experiments.errors import ConfigError, nearest
+from experiments.errors import ConfigError, closest
 from rlsuite.agents import AgentConfig
 from rlsuite.lifetime import Task
 from rlsuite.rollout import Level
@@ -51,6 +52,7 @@ class TaskSource:
     optimal_return: Callable[[Level], Float[Array, ""]] | None = None
 
 
+@cache
 def task_source(name: str, **sizes: int) -> TaskSource:
     """Looks up a level distribution of the grid world, or a gymnax world with discrete actions.
 
@@ -65,7 +67,9 @@ def task_source(name: str, **sizes: int) -> TaskSource:
     if name in LEVEL_DISTRIBUTIONS:
         return _grid_world(name, **sizes)
     if name not in gymnax.registered_envs:
-        raise ConfigError(f"tasks: {nearest('name', name, [*LEVEL_DISTRIBUTIONS, *worlds()])}")
+        suggestion = closest(name, [*LEVEL_DISTRIBUTIONS, *gymnax.registered_envs])
+        hint = f"did you mean '{suggestion}'?" if suggestion else "see 'rlsuite list'"
+        raise ConfigError(f"tasks: unknown name '{name}' ({hint})")
     return _gymnax_world(name)
 
 

@@ -30,12 +30,17 @@ class MetaGradientConfig:
       rollout_length: steps in each world between two updates of an agent.
       num_updates: agent updates the meta-gradient reaches back through (K).
       learning_rate: of Adam on the objective's parameters.
+      max_gradient_norm: the meta-gradient is scaled down to this norm; none leaves it. With few
+        agents a single one whose policy has saturated can blow the gradient up a thousandfold,
+        which Adam's second moment then remembers for as many steps.
       discount: of the meta-objective's advantages, in [0, 1].
       gae_lambda: likewise, in [0, 1].
       policy_entropy_coefficient: weight of the agents' policy entropy, maximised.
       prediction_entropy_coefficient: weight of the agents' prediction entropy, maximised.
       policy_target_coefficient: weight of the mean squared policy target, minimised.
       prediction_target_coefficient: weight of the prediction target's squared norm, minimised.
+      stagger: whether the first agents' lives are cut to different lengths, so that agents of every
+        age are there from then on, where lifetimes are all the same.
       num_mini_batches: agents are taken in this many groups, one after the other, to save memory;
         the gradient is the same.
       num_episodes: evaluation episodes behind the return of an agent at the end of its life.
@@ -46,12 +51,14 @@ class MetaGradientConfig:
     rollout_length: int = 20
     num_updates: int = 5
     learning_rate: float = 1e-4
+    max_gradient_norm: float | None = None
     discount: float = 0.99
     gae_lambda: float = 0.95
     policy_entropy_coefficient: float = 0.05
     prediction_entropy_coefficient: float = 0.001
     policy_target_coefficient: float = 0.005
     prediction_target_coefficient: float = 0.001
+    stagger: bool = True
     num_mini_batches: int = 1
     num_episodes: int = 16
 
@@ -117,7 +124,7 @@ def meta_gradient(
             f"meta.num_mini_batches: {config.num_mini_batches} is not allowed; "
             f"it must divide the {config.num_agents} agents"
         )
-    optimiser = optax.adam(config.learning_rate)
+    optimiser = _optimiser(config)
 
     def agent_loss(parameters, key, slot):
         """The meta-objective of one agent, and its slot after the meta-step."""
@@ -174,11 +181,14 @@ def meta_gradient(
         )
 
     def init(key):
-        key, parameter_key, curriculum_key, propose_key, slot_key = jax.random.split(key, 5)
+        keys = jax.random.split(key, 6)
+        key, parameter_key, curriculum_key, propose_key, stagger_key, slot_key = keys
         parameters = life.objective.init_parameters(parameter_key)
         state, proposal = curriculum.propose(
             propose_key, curriculum.init(curriculum_key), jnp.ones(config.num_agents, bool)
         )
+        if config.stagger:
+            proposal = _stagger(stagger_key, proposal, config.num_updates)
         slots = jax.vmap(settle)(jax.random.split(slot_key, config.num_agents), proposal)
         return MetaState(key, parameters, optimiser.init(parameters), slots, state)
 
@@ -230,6 +240,22 @@ def meta_gradient(
         return MetaState(key, parameters, optimiser_state, slots, curriculum_state), metrics
 
     return Method(init=init, step=step)
+
+
+def _optimiser(config: MetaGradientConfig) -> optax.GradientTransformation:
+    adam = optax.adam(config.learning_rate)
+    if config.max_gradient_norm is None:
+        return adam
+    return optax.chain(optax.clip_by_global_norm(config.max_gradient_norm), adam)
+
+
+def _stagger(key: PRNGKeyArray, proposal: Proposal, num_updates: int) -> Proposal:
+    """Cuts each lifetime to a random number of whole meta-steps."""
+    task = proposal.task
+    share = jax.random.uniform(key, task.lifetime.shape)
+    meta_steps = 1 + jnp.floor(share * (task.lifetime // num_updates)).astype(jnp.int32)
+    lifetime = jnp.minimum(meta_steps * num_updates, task.lifetime)
+    return proposal._replace(task=task._replace(lifetime=lifetime))
 
 
 class Judgement(NamedTuple):

@@ -10,7 +10,8 @@ import pytest
 from experiments import __version__
 from experiments.arguments import leaves
 from experiments.build import Experiment
-from experiments.cli import enable_compilation_cache, main
+from experiments.cli import main
+from experiments.compiling import enable_compilation_cache
 from experiments.configs import METHODS, PRESETS, preset
 from experiments.runner import Outcome
 from experiments.storage import create_run, read_metrics
@@ -126,7 +127,7 @@ def quick_method(monkeypatch):
     monkeypatch.setattr(
         "experiments.report.report", lambda run: (run / "report.md").write_text("# Report")
     )
-    monkeypatch.setattr("experiments.cli.enable_compilation_cache", lambda: None)
+    monkeypatch.setattr("experiments.compiling.enable_compilation_cache", lambda: None)
 
 
 @pytest.mark.usefixtures("quick_method")

@@ -1,0 +1,92 @@
+from dataclasses import replace
+
+import pytest
+
+from experiments.build import build
+from experiments.configs import METHODS, PRESETS, preset, validate
+from experiments.errors import ConfigError
+from experiments.tasks import task_source
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_is_valid(method, name):
+    validate(preset(method, name))
+
+
+def test_paper_preset_has_the_papers_sizes():
+    config = preset("groove", "paper")
+    meta, buffer = config.meta, config.buffer
+    assert (meta.num_agents, meta.num_workers, meta.rollout_length) == (512, 64, 20)
+    assert (meta.num_updates, meta.learning_rate, config.steps) == (5, 1e-4, 5000)
+    assert (buffer.size, buffer.replay_probability, config.tasks) == (4000, 0.5, "all_shortlife")
+    assert config.objective.recurrent_width == 256
+    assert config.score == "algorithmic_regret"
+    assert meta.max_gradient_norm is None
+
+
+def changed(config, part, **changes):
+    return replace(config, **{part: replace(getattr(config, part), **changes)})
+
+
+@pytest.mark.parametrize(
+    ("part", "changes", "message"),
+    [
+        ("meta", {"num_agents": 0}, "meta.num_agents: 0 is not allowed; it must be at least 1"),
+        ("meta", {"num_workers": -3}, "meta.num_workers: -3 is not allowed"),
+        ("meta", {"num_mini_batches": 3}, "meta.num_mini_batches: 3 is not allowed; it must be a"),
+        ("meta", {"num_updates": 11}, "meta.num_updates: 11 is not allowed; it must be at most 10"),
+        ("meta", {"discount": 1.5}, "meta.discount: 1.5 is not allowed; it must be between 0 and"),
+        ("meta", {"learning_rate": 0.0}, "meta.learning_rate: 0.0 is not allowed"),
+        ("meta", {"policy_entropy_coefficient": -0.1}, "0 or more"),
+        ("buffer", {"size": 15}, "buffer.size: 15 is not allowed; it must be at least 16"),
+        ("buffer", {"temperature": 0.0}, "buffer.temperature: 0.0 is not allowed"),
+        ("evaluation", {"max_lifetime": 0}, "evaluation.max_lifetime: 0 is not allowed"),
+        ("evaluation", {"a2c_rates": ()}, "evaluation.a2c_rates: () is not allowed"),
+        ("agent", {"architecture": "convolution"}, "agent.architecture: 'convolution' can't read"),
+        ("agent", {"hidden_widths": (32, 0)}, "agent.hidden_widths: (32, 0) is not allowed"),
+    ],
+)
+def test_invalid_values_are_named_with_what_is_allowed(part, changes, message):
+    config = replace(preset("groove", "smoke"), tasks="all_vrandlife")
+    with pytest.raises(ConfigError) as caught:
+        validate(changed(config, part, **changes))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_exact_regret_needs_a_solver():
+    config = replace(preset("groove", "smoke", "CartPole-v1"), score="exact_regret")
+    with pytest.raises(ConfigError, match="score: 'exact_regret' is not allowed"):
+        validate(config)
+
+
+@pytest.mark.parametrize(
+    ("tasks", "architecture"),
+    [
+        ("all_shortlife", "table"),
+        ("rand_all", "perceptron"),
+        ("CartPole-v1", "perceptron"),
+        ("Breakout-MinAtar", "convolution"),
+    ],
+)
+def test_the_agent_follows_the_tasks(tasks, architecture):
+    config = preset("lpg", "smoke", tasks)
+    assert config.agent.architecture == architecture
+    validate(config)
+
+
+@pytest.mark.parametrize("tasks", ["Pendulum-v1", "MNISTBandit-bsuite"])
+def test_worlds_that_agents_cannot_act_in_are_refused(tasks):
+    with pytest.raises(ConfigError, match=f"tasks: '{tasks}' is not allowed"):
+        task_source(tasks)
+
+
+def test_counts_of_updates_and_steps():
+    config = changed(
+        preset("groove", "smoke"), "meta", num_agents=4, num_workers=3, rollout_length=7
+    )
+    experiment = build(config)
+    assert experiment.agent_updates_per_step == 4 * 5
+    # Five rollouts and one for the meta-objective, and five of the antagonist.
+    assert experiment.world_steps_per_step == 4 * 3 * 7 * 11

@@ -1,0 +1,128 @@
+"""From training to the comparison of runs, on the real methods at the smallest sizes."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+from rich.console import Console
+
+from experiments.build import build
+from experiments.cli import main
+from experiments.compare import compare
+from experiments.configs import EvaluationConfig, preset
+from experiments.errors import UserError
+from experiments.evaluate import evaluate, level_sets
+from experiments.report import report
+from experiments.runner import run
+from experiments.storage import create_run, read_metrics
+
+TINY = EvaluationConfig(
+    num_levels=3,
+    num_draws=1,
+    num_seeds=2,
+    num_workers=4,
+    max_lifetime=5,
+    num_episodes=4,
+    num_agents=8,
+    a2c_rates=(1.0,),
+    a2c_entropies=(0.0, 0.01),
+)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A finished GROOVE run and an LPG run, both on short lives so that tasks get scored."""
+    folders = {}
+    for method in ("groove", "lpg"):
+        config = preset(method, "smoke")
+        config = replace(
+            config,
+            steps=4,
+            log_every=2,
+            checkpoint_every=2,
+            evaluation=TINY,
+            meta=replace(config.meta, num_agents=4, num_workers=4, num_updates=10),
+        )
+        folder = tmp_path_factory.mktemp(method)
+        create_run(folder, method, "smoke", config)
+        run(build(config), config, folder, console=Console(quiet=True))
+        folders[method] = folder
+    return folders
+
+
+@pytest.fixture(scope="module")
+def evaluation(runs):
+    return evaluate(runs["groove"], [runs["lpg"]], console=Console(quiet=True))
+
+
+def test_real_runs_log_their_metrics(runs):
+    lines = read_metrics(runs["groove"])
+    assert [line["step"] for line in lines] == [2, 4]
+    assert all(np.isfinite(line["meta_loss"]) for line in lines)
+    assert any(line["score"] is not None for line in lines)
+
+
+def test_evaluation_holds_every_contender_on_every_set(runs, evaluation):
+    assert json.loads((runs["groove"] / "evaluation.json").read_text()) == evaluation
+    held_out, tabular, mazes = evaluation["sets"].values()
+    assert [len(s["levels"]) for s in (held_out, tabular, mazes)] == [3, 5, 8]
+    for result in (held_out, tabular, mazes):
+        assert list(result["returns"]) == [
+            "GROOVE",
+            "LPG, random levels",
+            "untrained objective",
+            "A2C, tuned",
+        ]
+        for returns in result["returns"].values():
+            returns = np.array(returns)
+            assert returns.shape == (len(result["levels"]), 2)
+            # Averages of few episodes may be lucky, but not by much.
+            assert (returns <= np.array(result["optimal"])[:, None] * 2 + 1).all()
+        for estimate in result["estimates"].values():
+            assert estimate["low"] <= estimate["value"] <= estimate["high"]
+
+
+def test_evaluation_is_reproducible(runs, evaluation):
+    again = evaluate(runs["groove"], [runs["lpg"]], console=Console(quiet=True))
+    assert again == evaluation
+
+
+def test_held_out_levels_do_not_depend_on_the_run():
+    first, second = (level_sets("small", TINY)[0].tasks.level for _ in range(2))
+    assert np.array_equal(first.walls, second.walls)
+
+
+def test_report_shows_curve_levels_and_meta_test(runs, evaluation):
+    text = report(runs["groove"]).read_text()
+    for section in ("# GROOVE", "## Learning curve", "## Levels", "## Meta-test"):
+        assert section in text
+    for name in ("learning_curve.png", "levels.png", "meta_test.png"):
+        assert f"({name})" in text
+        with Image.open(runs["groove"] / name) as image:
+            assert min(image.size) > 100 and len(image.convert("L").getcolors()) > 20
+
+
+def test_report_before_the_meta_test_says_what_to_do(runs):
+    text = report(runs["lpg"]).read_text()
+    assert "rlsuite evaluate" in text and "## Meta-test" not in text
+
+
+def test_comparison(runs, evaluation, tmp_path):
+    text = compare([runs["groove"], runs["groove"]], tmp_path / "out").read_text()
+    assert "| GROOVE, 2 seeds |" in text and "| A2C, tuned |" in text
+    assert (tmp_path / "out" / "learning_curves.png").exists()
+    with pytest.raises(UserError, match="has not been meta-tested"):
+        compare([runs["groove"], runs["lpg"]], tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_gymnax_world_can_be_trained_on_and_meta_tested(tmp_path):
+    folder = tmp_path / "cartpole"
+    line = (
+        "train lpg smoke --tasks CartPole-v1 --steps 2 --log_every 1 --meta.num_agents 2 "
+        "--meta.num_workers 2 --meta.num_episodes 2"
+    )
+    assert main([*line.split(), "--out", str(folder)]) == 0
+    assert len(read_metrics(folder)) == 2
