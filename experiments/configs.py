@@ -123,7 +123,9 @@ _LAPTOP: dict[str, Any] = {
     "log_every": 10,
     "checkpoint_every": 100,
     "objective": LPGConfig(recurrent_width=32),
-    "meta": MetaGradientConfig(num_agents=16, num_workers=16, learning_rate=1e-3),
+    "meta": MetaGradientConfig(
+        num_agents=16, num_workers=16, learning_rate=5e-4, max_gradient_norm=0.05
+    ),
     "evaluation": EvaluationConfig(
         num_levels=32,
         num_draws=4,

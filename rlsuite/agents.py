@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import flax.linen as nn
@@ -129,8 +130,8 @@ def make_head(
     space = world.observation_space(world.default_params)
     network = _network(space, num_outputs, config)
     optimiser = optax.chain(
-        optax.clip_by_global_norm(config.max_gradient_norm),
-        {"sgd": optax.sgd, "adam": optax.adam}[config.optimiser](learning_rate),
+        _clip_by_global_norm(config.max_gradient_norm),
+        _OPTIMISERS[config.optimiser](learning_rate),
     )
 
     # The shape alone initialises a network; a real reset would be compiled for every network.
@@ -150,6 +151,26 @@ def make_head(
         return network.apply(parameters, observation)
 
     return Head(init=init, apply=apply, descend=descend)
+
+
+# Meta-gradients differentiate through an agent's optimiser, where a gradient may be exactly zero (a
+# dead unit, a state not visited, a policy that is certain). A square root has no derivative there:
+# hence Adam's `eps_root`, and a clip of our own, equal to optax's but differentiable at zero.
+_OPTIMISERS: dict[str, Callable[[float], optax.GradientTransformation]] = {
+    "sgd": optax.sgd,
+    "adam": partial(optax.adam, eps_root=1e-12),
+}
+
+
+def _clip_by_global_norm(max_norm: float) -> optax.GradientTransformation:
+    def clip(gradients, parameters):
+        del parameters
+        square = optax.tree.norm(gradients, squared=True)
+        is_long = square > max_norm**2
+        scale = jnp.where(is_long, max_norm / jnp.sqrt(jnp.where(is_long, square, 1.0)), 1.0)
+        return jax.tree.map(lambda leaf: scale * leaf, gradients)
+
+    return optax.stateless(clip)
 
 
 def _network(space: spaces.Space, num_outputs: int, config: AgentConfig) -> nn.Module:

@@ -62,13 +62,15 @@ def replay_log_weights(
         logits = -jnp.log(ranks) / config.temperature
     else:
         logits = masked_scores / config.temperature
-    by_score = jax.nn.log_softmax(jnp.where(eligible, logits, -jnp.inf))
+    by_score = jax.nn.log_softmax(logits, where=eligible)
+    by_score = jnp.where(eligible, by_score, -jnp.inf)
     if config.staleness == 0.0:
         return by_score
     by_age = jnp.where(eligible, ages, 0.0)
     by_age = by_age / jnp.maximum(by_age.sum(), 1.0)
     mixed = (1 - config.staleness) * jnp.exp(by_score) + config.staleness * by_age
-    return jnp.where(eligible, jnp.log(mixed), -jnp.inf)
+    # Probabilities that vanish stay finite here, so that they come before what is not eligible.
+    return jnp.where(eligible, jnp.maximum(jnp.log(mixed), -1e30), -jnp.inf)
 
 
 def choose_replays(

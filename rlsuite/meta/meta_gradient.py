@@ -233,7 +233,7 @@ def meta_gradient(
             **jax.tree.map(jnp.mean, metrics),
             **ends,
             **curriculum.metrics(curriculum_state),
-            "gradient_norm": optax.global_norm(gradients),
+            "gradient_norm": optax.tree.norm(gradients),
             "lifetimes_ended": finished.sum().astype(jnp.float32),
         }
         parameters = optax.apply_updates(state.parameters, updates)
@@ -250,7 +250,11 @@ def _optimiser(config: MetaGradientConfig) -> optax.GradientTransformation:
 
 
 def _stagger(key: PRNGKeyArray, proposal: Proposal, num_updates: int) -> Proposal:
-    """Cuts each lifetime to a random number of whole meta-steps."""
+    """Cuts each lifetime to a random number of whole meta-steps.
+
+    The curriculum keeps the task as it was, so the first score of a task may speak of a shorter
+    life than the next one.
+    """
     task = proposal.task
     share = jax.random.uniform(key, task.lifetime.shape)
     meta_steps = 1 + jnp.floor(share * (task.lifetime // num_updates)).astype(jnp.int32)

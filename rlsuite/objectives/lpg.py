@@ -41,7 +41,7 @@ class LPGAgent(NamedTuple):
 class Targets(NamedTuple):
     """What the learned network tells an agent to do with each step.
 
-    `policy` is how far to push down the log probability of the action taken (any real number),
+    `policy` is how far to push up the log probability of the action taken (any real number),
     `prediction_logits` the distribution to move the prediction to.
     """
 

@@ -1,0 +1,44 @@
+"""Tests of the curricula without memory."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from rlsuite.curriculum.curriculum import frozen_set, random_tasks
+from rlsuite.lifetime import Task
+
+WANTED = jnp.ones(200, bool)
+
+
+def sample_task(key):
+    return Task(level=jax.random.uniform(key), lifetime=jnp.array(3))
+
+
+def test_random_tasks_are_all_different_and_leave_no_trace():
+    curriculum = random_tasks(sample_task)
+    state = curriculum.init(jax.random.key(0))
+    assert jax.tree.leaves(state) == []
+    after, proposal = curriculum.propose(jax.random.key(1), state, WANTED)
+    _, again = curriculum.propose(jax.random.key(1), state, WANTED)
+    _, other = curriculum.propose(jax.random.key(2), state, WANTED)
+    assert after == state
+    assert len(np.unique(proposal.task.level)) == len(WANTED)
+    assert abs(np.mean(proposal.task.level) - 0.5) < 0.1
+    np.testing.assert_array_equal(proposal.task.lifetime, np.full(200, 3))
+    np.testing.assert_array_equal(proposal.ticket, np.zeros(200))
+    np.testing.assert_array_equal(proposal.task.level, again.task.level)
+    assert (proposal.task.level != other.task.level).all()
+    assert curriculum.report(state, proposal.ticket, jnp.zeros(200), WANTED) == state
+    assert curriculum.metrics(state) == {}
+
+
+def test_a_frozen_set_is_replayed_uniformly():
+    tasks = Task(level=jnp.array([5.0, 6.0, 7.0, 8.0]), lifetime=jnp.array([1, 2, 3, 4]))
+    curriculum = frozen_set(tasks)
+    state = curriculum.init(jax.random.key(0))
+    _, proposal = curriculum.propose(jax.random.key(1), state, jnp.ones(4000, bool))
+    np.testing.assert_array_equal(proposal.task.level, tasks.level[proposal.ticket])
+    np.testing.assert_array_equal(proposal.task.lifetime, tasks.lifetime[proposal.ticket])
+    counts = np.bincount(proposal.ticket, minlength=4)
+    # Five standard deviations of a binomial count.
+    assert np.abs(counts - 1000).max() < 5 * np.sqrt(4000 * 0.25 * 0.75)

@@ -1,0 +1,128 @@
+"""Tests of the scores of lifetimes against computations of their own."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from rlsuite.agents import AgentConfig
+from rlsuite.curriculum.scores import (
+    Evidence,
+    algorithmic_regret,
+    exact_regret,
+    l1_value_loss,
+    max_monte_carlo,
+    no_score,
+    positive_value_loss,
+)
+from rlsuite.lifetime import Life, Task
+from rlsuite.objectives.a2c import A2CConfig, a2c
+
+KEY = jax.random.key(0)
+
+
+NUM_UPDATES, LIFETIMES = 2, (2, 6, 4)
+
+
+def test_antagonists_in_lockstep_are_those_trained_separately(tiny_grid):
+    agent = AgentConfig(policy_learning_rate=3.0, prediction_learning_rate=1.0)
+    life = Life(tiny_grid, a2c(tiny_grid, agent, A2CConfig()), num_workers=3, rollout_length=5)
+    level = tiny_grid.default_params.replace(max_steps_in_episode=jnp.int32(6))
+    levels = jax.vmap(lambda start: level.replace(start=start))(jnp.array([0, 1, 4]))
+    tasks = Task(levels, jnp.array(LIFETIMES))
+    keys = jax.random.split(KEY, 3)
+
+    score = algorithmic_regret(life, NUM_UPDATES, num_episodes=4)
+    observe = jax.jit(jax.vmap(lambda state, task: score.observe(state, task, None)))
+    regret = jax.jit(score.value)
+    alone = jax.jit(lambda key, task: life.whole(key, (), task))
+    mean_return = jax.jit(lambda agent, level: life.mean_return(KEY, agent, level, 4))
+
+    history = [jax.jit(jax.vmap(score.init))(keys, tasks)]
+    for _ in range(max(LIFETIMES) // NUM_UPDATES):
+        history.append(observe(history[-1], tasks))
+
+    for i, lifetime in enumerate(LIFETIMES):
+        task, ended = jax.tree.map(
+            lambda leaf, i=i: leaf[i], (tasks, history[lifetime // NUM_UPDATES])
+        )
+        expected = alone(keys[i], task)
+        assert ended.num_updates == expected.num_updates == lifetime
+        jax.tree.map(
+            lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-6),
+            (ended.learner, ended.worlds),
+            (expected.learner, expected.worlds),
+        )
+        result = regret(KEY, ended, task, 0.25)
+        np.testing.assert_allclose(result, mean_return(expected, task.level) - 0.25, rtol=1e-6)
+
+
+def test_exact_regret_is_the_optimum_minus_the_return():
+    score = exact_regret(lambda level: 3.0 * level)
+    task = Task(jnp.array(2.0), jnp.array(1))
+    state = score.observe(score.init(KEY, task), task, None)
+    assert score.value(KEY, state, task, jnp.array(1.5)) == 4.5
+
+
+def test_no_score_is_zero():
+    score = no_score()
+    task = Task(jnp.array(2.0), jnp.array(1))
+    assert score.value(KEY, score.init(KEY, task), task, jnp.array(1.5)) == 0
+
+
+def make_evidence(seed, length=5, num_workers=3, end_probability=0.2):
+    random = np.random.default_rng(seed)
+    shape = (length, num_workers)
+    return Evidence(
+        rewards=random.normal(size=(2 * length, num_workers)).astype(np.float32),
+        ended=random.random((2 * length, num_workers)) < end_probability,
+        advantages=random.normal(size=shape).astype(np.float32),
+        values=random.normal(size=shape).astype(np.float32),
+    )
+
+
+@pytest.mark.parametrize(
+    ("make_score", "expected"),
+    [
+        (positive_value_loss, lambda advantages: advantages[advantages > 0].sum()),
+        (l1_value_loss, lambda advantages: abs(advantages).sum()),
+    ],
+)
+def test_value_losses_are_of_the_last_rollout(make_score, expected):
+    score, task = make_score(), Task(jnp.array(0.0), jnp.array(4))
+    state = score.init(KEY, task)
+    for seed in range(3):
+        evidence = make_evidence(seed)
+        state = score.observe(state, task, evidence)
+    result = score.value(KEY, state, task, jnp.array(100.0))
+    advantages = evidence.advantages
+    np.testing.assert_allclose(result, expected(advantages) / advantages.size, rtol=1e-5)
+
+
+def best_return_by_hand(history, discount):
+    """The best discounted return of a finished episode, of any worker, over all meta-steps."""
+    rewards = np.concatenate([evidence.rewards for evidence in history])
+    ended = np.concatenate([evidence.ended for evidence in history])
+    finished, unfinished = [], []
+    for worker in range(rewards.shape[1]):
+        episode = []
+        for reward, end in zip(rewards[:, worker], ended[:, worker], strict=True):
+            episode.append(reward)
+            if end:
+                finished.append(sum(discount**i * r for i, r in enumerate(episode)))
+                episode = []
+        unfinished.append(sum(discount**i * r for i, r in enumerate(episode)))
+    return max(finished) if finished else max(unfinished)
+
+
+@pytest.mark.parametrize("end_probability", [0.0, 0.1, 1.0])
+def test_max_monte_carlo_is_the_best_return_minus_the_values(end_probability):
+    score, task = max_monte_carlo(3, discount=0.9), Task(jnp.array(0.0), jnp.array(4))
+    state, observe = score.init(KEY, task), jax.jit(score.observe)
+    history = []
+    for seed in range(4):
+        history.append(make_evidence(seed, end_probability=end_probability))
+        state = observe(state, task, history[-1])
+        result = score.value(KEY, state, task, jnp.array(100.0))
+        expected = best_return_by_hand(history, 0.9) - history[-1].values.mean()
+        np.testing.assert_allclose(result, expected, rtol=1e-4)

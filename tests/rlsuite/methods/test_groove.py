@@ -1,0 +1,74 @@
+"""Tests of GROOVE's parts; that it runs is shown where methods are trained (test_method.py)."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from rlsuite.curriculum.buffer import BufferConfig
+from rlsuite.lifetime import Task
+from rlsuite.meta.meta_gradient import MetaGradientConfig
+from rlsuite.methods.groove import GrooveConfig, groove
+from rlsuite.methods.lpg import LPGMethodConfig, lpg
+from rlsuite.objectives.lpg import LPGConfig
+
+OBJECTIVE = LPGConfig(recurrent_width=4, embedding_width=3)
+META = MetaGradientConfig(num_agents=2, num_workers=3, rollout_length=4, num_updates=2)
+
+
+@pytest.fixture
+def sample_task(tiny_grid):
+    return lambda key: Task(tiny_grid.default_params, jnp.array(3))
+
+
+# What each score has to remember of an agent's life, by the shapes of it.
+@pytest.mark.parametrize(
+    ("score", "memory"),
+    [
+        ("positive_value_loss", [(2,)]),
+        ("l1_value_loss", [(2,)]),
+        ("max_monte_carlo", [(2, 3), (2, 3), (2,), (2,)]),
+        ("exact_regret", []),
+    ],
+)
+def test_every_score_makes_a_method(tiny_grid, sample_task, score, memory):
+    config = GrooveConfig(OBJECTIVE, meta=META, buffer=BufferConfig(size=4), score=score)
+    method = groove(tiny_grid, sample_task, config, optimal_return=lambda level: jnp.array(1.0))
+    state = jax.eval_shape(method.init, jax.random.key(0))
+    assert [leaf.shape for leaf in jax.tree.leaves(state.slots.score)] == memory
+    after, metrics = jax.eval_shape(method.step, state)
+    assert jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), after) == jax.tree.map(
+        lambda leaf: (leaf.shape, leaf.dtype), state
+    )
+    assert all(leaf.shape == () for leaf in jax.tree.leaves(metrics))
+
+
+def test_algorithmic_regret_keeps_an_antagonist_per_agent(tiny_grid, sample_task):
+    config = GrooveConfig(OBJECTIVE, meta=META, buffer=BufferConfig(size=4))
+    method = groove(tiny_grid, sample_task, config)
+    score = jax.eval_shape(method.init, jax.random.key(0)).slots.score
+    assert score.num_updates.shape == (2,)
+    assert set(score.learner._fields) == {"policy", "critic"}
+
+
+def test_exact_regret_needs_a_solver(tiny_grid, sample_task):
+    with pytest.raises(ValueError, match="score: exact_regret needs worlds whose optimal return"):
+        groove(tiny_grid, sample_task, GrooveConfig(score="exact_regret"))
+
+
+@pytest.mark.parametrize(("lifetime", "rounded"), [(1, 2), (2, 2), (3, 4), (4, 4)])
+@pytest.mark.parametrize("make", [lpg, groove])
+def test_lifetimes_are_rounded_up_to_whole_meta_steps(tiny_grid, make, lifetime, rounded):
+    def sample_task(key):
+        return tiny_grid.default_params, jnp.array(lifetime)
+
+    meta = MetaGradientConfig(
+        num_agents=2, num_workers=1, rollout_length=1, num_updates=2, stagger=False
+    )
+    if make is lpg:
+        method = lpg(tiny_grid, sample_task, LPGMethodConfig(OBJECTIVE, meta=meta))
+    else:
+        config = GrooveConfig(OBJECTIVE, meta=meta, buffer=BufferConfig(size=4))
+        method = groove(tiny_grid, sample_task, config)
+    # Without compiling all of it: constants fold as the function is traced.
+    state = jax.jit(lambda key: method.init(key).slots.proposal.task.lifetime)(jax.random.key(0))
+    assert state.tolist() == [rounded] * 2

@@ -1,0 +1,141 @@
+"""Tests of generalised advantage estimation against its definition as a sum."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from rlsuite.advantages import generalised_advantage, normalise
+
+LENGTH, WORKERS = 6, 2
+
+
+@jax.jit
+def estimate(rewards, values, next_values, terminated, truncated, discount, gae_lambda):
+    return generalised_advantage(
+        rewards,
+        values,
+        next_values,
+        terminated,
+        truncated,
+        discount=discount,
+        gae_lambda=gae_lambda,
+    )
+
+
+def temporal_difference(t, w, rewards, values, next_values, terminated, discount):
+    future = 0.0 if terminated[t, w] else discount * next_values[t, w]
+    return rewards[t, w] + future - values[t, w]
+
+
+def advantage_by_definition(
+    rewards, values, next_values, terminated, truncated, discount, gae_lambda
+):
+    """Sum over the rest of each episode of powers of γλ times TD errors; no recursion."""
+    result = np.zeros(rewards.shape)
+    for start in range(rewards.shape[0]):
+        for w in range(rewards.shape[1]):
+            for t in range(start, rewards.shape[0]):
+                delta = temporal_difference(
+                    t, w, rewards, values, next_values, terminated, discount
+                )
+                result[start, w] += (discount * gae_lambda) ** (t - start) * delta
+                if terminated[t, w] or truncated[t, w]:
+                    break
+    return result
+
+
+numbers = hnp.arrays(np.float32, (LENGTH, WORKERS), elements=st.floats(-4, 4, width=32))
+flags = hnp.arrays(np.bool_, (LENGTH, WORKERS))
+rollouts = st.tuples(numbers, numbers, numbers, flags, flags)
+weights = st.floats(0, 1)
+quickly = settings(max_examples=60, deadline=None)
+
+
+@quickly
+@given(rollouts, weights, weights)
+def test_equals_the_sum_of_discounted_errors(rollout, discount, gae_lambda):
+    result = estimate(*rollout, discount, gae_lambda)
+    expected = advantage_by_definition(*rollout, discount, gae_lambda)
+    np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-4)
+
+
+@quickly
+@given(rollouts, weights)
+def test_lambda_one_gives_the_bootstrapped_return_minus_the_value(rollout, discount):
+    rewards, values, next_values, terminated, truncated = rollout
+    # Within an episode a step's next observation is the one the following step acts on.
+    goes_on = ~(terminated | truncated)[:-1]
+    next_values[:-1] = np.where(goes_on, values[1:], next_values[:-1])
+    expected = np.zeros(rewards.shape)
+    for w in range(WORKERS):
+        for start in range(LENGTH):
+            total, weight = 0.0, 1.0
+            for t in range(start, LENGTH):
+                total += weight * rewards[t, w]
+                weight *= discount
+                if terminated[t, w]:
+                    break
+                if truncated[t, w] or t == LENGTH - 1:
+                    total += weight * next_values[t, w]
+                    break
+            expected[start, w] = total - values[start, w]
+    result = estimate(rewards, values, next_values, terminated, truncated, discount, 1.0)
+    np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-4)
+
+
+@quickly
+@given(rollouts, weights)
+def test_lambda_zero_gives_the_temporal_difference_error(rollout, discount):
+    rewards, values, next_values, terminated, _ = rollout
+    expected = rewards + discount * next_values * ~terminated - values
+    np.testing.assert_allclose(estimate(*rollout, discount, 0.0), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("terminated", "truncated", "expected"),
+    [
+        # Three steps, of which the middle one ends: r = 2, V(s) = 1 and V(s') = 10 from there on;
+        # γ = 1/2, λ = 1.
+        (True, False, [2 + 0.5 * 2 - 1, 2 - 1, 2 + 5 - 1]),
+        (False, True, [2 + 0.5 * (2 + 5) - 1, 2 + 5 - 1, 2 + 5 - 1]),
+        (True, True, [2 + 0.5 * 2 - 1, 2 - 1, 2 + 5 - 1]),
+    ],
+)
+def test_truncation_bootstraps_and_termination_does_not(terminated, truncated, expected):
+    middle = jnp.array([False, True, False])
+    next_values = jnp.array([1.0, 10.0, 10.0])
+    result = generalised_advantage(
+        jnp.full(3, 2.0),
+        jnp.ones(3),
+        next_values,
+        middle & terminated,
+        middle & truncated,
+        discount=0.5,
+        gae_lambda=1.0,
+    )
+    np.testing.assert_allclose(result, expected)
+
+
+def test_unequal_shapes_are_refused():
+    ones = jnp.ones((3, 2))
+    with pytest.raises(AssertionError):
+        generalised_advantage(
+            ones, ones, ones[:2], ones > 2, ones > 2, discount=0.9, gae_lambda=0.9
+        )
+
+
+@quickly
+@given(numbers)
+def test_normalised_advantages_have_zero_mean_and_unit_deviation(advantages):
+    result = np.asarray(normalise(jnp.asarray(advantages)), np.float64)
+    np.testing.assert_allclose(result.mean(), 0, atol=1e-3)
+    if advantages.std() > 1e-2:
+        np.testing.assert_allclose(result.std(), 1, rtol=1e-3)
+
+
+def test_equal_advantages_normalise_to_zero():
+    np.testing.assert_array_equal(normalise(jnp.full((3, 2), 2.0)), np.zeros((3, 2)))

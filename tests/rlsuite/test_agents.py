@@ -1,0 +1,188 @@
+"""Tests of agents' networks and their optimisers."""
+
+from functools import partial
+
+import gymnax
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import rlsuite.agents
+from envs.gridworld import GridWorld
+from rlsuite.agents import AgentConfig, HeadState, Perceptron, make_head
+from rlsuite.objectives.a2c import A2CConfig, a2c
+from rlsuite.objectives.lpg import LPGConfig, lpg
+from rlsuite.objectives.objective import Clock
+
+ARCHITECTURES = {
+    "table": ("GridWorld-v0", {"observation": "index"}, AgentConfig()),
+    "perceptron": ("CartPole-v1", {}, AgentConfig("perceptron", hidden_widths=(7, 5))),
+    "perceptron, one-hot": ("GridWorld-v0", {}, AgentConfig("perceptron")),
+    "perceptron, planes": (
+        "GridWorld-v0",
+        {"level": "rand_small"},
+        AgentConfig("perceptron", hidden_widths=(4,)),
+    ),
+    "perceptron, image": ("Catch-bsuite", {}, AgentConfig("perceptron", hidden_widths=(8,))),
+    "convolution": (
+        "Breakout-MinAtar",
+        {},
+        AgentConfig("convolution", hidden_widths=(8,), num_filters=(4, 3)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_outputs_have_the_observations_leading_axes(name):
+    world_name, options, config = ARCHITECTURES[name]
+    world, params = gymnax.make(world_name, **options)
+    head = make_head(world, 3, 0.1, config)
+    key = jax.random.key(0)
+
+    def outputs(key):
+        parameters = head.init(key).parameters
+        observation, _ = world.reset(key, params)
+        batch = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (2, 4, *leaf.shape)), observation)
+        return head.apply(parameters, observation), head.apply(parameters, batch)
+
+    one, batch = jax.jit(outputs)(key)
+    assert one.shape == (3,)
+    assert one.dtype == jnp.float32
+    np.testing.assert_allclose(batch, np.broadcast_to(one, (2, 4, 3)), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "architecture"),
+    [
+        ("CartPole-v1", {}, "table"),
+        ("CartPole-v1", {}, "convolution"),
+        ("GridWorld-v0", {"observation": "one_hot"}, "table"),
+        ("GridWorld-v0", {"observation": "index"}, "perceptron"),
+        ("GridWorld-v0", {"observation": "index"}, "convolution"),
+        ("CartPole-v1", {}, "transformer"),
+    ],
+)
+def test_an_architecture_that_cannot_read_the_observation_is_refused(name, options, architecture):
+    world, _ = gymnax.make(name, **options)
+    with pytest.raises(ValueError, match=f"architecture: '{architecture}' can't read"):
+        make_head(world, 3, 0.1, AgentConfig(architecture))
+
+
+def test_a_table_is_a_row_per_state_and_a_weight_for_time(tiny_grid, random_grid_rollout):
+    head = make_head(tiny_grid, 4, 0.1, AgentConfig())
+    kernel = np.random.default_rng(0).normal(size=(tiny_grid.num_states + 1, 4))
+    observation = random_grid_rollout(0).observation
+    expected = kernel[np.asarray(observation.index)]
+    expected = expected + np.asarray(observation.time)[..., None] * kernel[-1]
+    outputs = head.apply({"params": {"kernel": jnp.asarray(kernel)}}, observation)
+    np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_table_starts_at_the_scale_of_the_dense_layer(tiny_grid, monkeypatch):
+    monkeypatch.setattr(rlsuite.agents, "Perceptron", unbiased)
+    one_hot = GridWorld(max_side=3, max_objects=1, max_types=1, observation="one_hot")
+    table = make_head(tiny_grid, 500, 0.1, AgentConfig())
+    dense = make_head(one_hot, 500, 0.1, AgentConfig("perceptron"))
+    scales = [
+        np.std(jax.tree.leaves(head.init(jax.random.key(0)).parameters)[0])
+        for head in (table, dense)
+    ]
+    np.testing.assert_allclose(scales, [1 / np.sqrt(tiny_grid.num_states + 1)] * 2, rtol=0.05)
+
+
+def unbiased(*args):
+    return Perceptron(*args, use_bias=False)
+
+
+def one_hot(observation, num_states):
+    dense = jax.nn.one_hot(observation.index, num_states)
+    return jnp.concatenate([dense, observation.time[..., None]], axis=-1)
+
+
+def dense_parameters(tree):
+    """The parameters of a bias-free dense layer that equals a table's."""
+    return {"params": {"Dense_0": tree["params"]}}
+
+
+@pytest.mark.parametrize("rule", ["a2c", "lpg"])
+@pytest.mark.parametrize("max_gradient_norm", [0.05, 100.0])
+def test_a_table_learns_as_the_dense_layer_on_the_one_hot(
+    tiny_grid, random_grid_rollout, monkeypatch, rule, max_gradient_norm
+):
+    monkeypatch.setattr(rlsuite.agents, "Perceptron", unbiased)
+    one_hot_world = GridWorld(max_side=3, max_objects=1, max_types=1, observation="one_hot")
+
+    def objective(world, architecture):
+        agent = AgentConfig(architecture, max_gradient_norm=max_gradient_norm)
+        if rule == "a2c":
+            return a2c(world, agent, A2CConfig())
+        return lpg(world, agent, LPGConfig(recurrent_width=4, embedding_width=4))
+
+    table, dense = objective(tiny_grid, "table"), objective(one_hot_world, "perceptron")
+    steps = random_grid_rollout(3)
+    steps_seen = steps._replace(
+        observation=one_hot(steps.observation, tiny_grid.num_states),
+        next_observation=one_hot(steps.next_observation, tiny_grid.num_states),
+    )
+
+    @jax.jit
+    def both(key):
+        parameters, learner = table.init_parameters(key), table.init(key)
+        heads = [head._replace(parameters=dense_parameters(head.parameters)) for head in learner]
+        dense_learner = type(learner)(*heads)
+        clock = Clock(jnp.array(0), jnp.array(10))
+        return [
+            (o.policy(state, s.observation).logits, *o.update(parameters, state, s, clock))
+            for o, state, s in ((table, learner, steps), (dense, dense_learner, steps_seen))
+        ]
+
+    (logits, updated, metrics), (dense_logits, dense_updated, dense_metrics) = both(
+        jax.random.key(0)
+    )
+    close = partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-5)
+    close(logits, dense_logits)
+    for head, dense_head in zip(updated, dense_updated, strict=True):
+        jax.tree.map(close, dense_parameters(head.parameters), dense_head.parameters)
+    jax.tree.map(close, metrics, dense_metrics)
+
+
+@pytest.fixture(scope="module")
+def sgd_head(counting_world):
+    return make_head(counting_world, 1, 2.0, AgentConfig("perceptron", max_gradient_norm=0.5))
+
+
+@pytest.mark.parametrize(
+    ("gradient", "expected"),
+    [
+        ([3.0, 4.0], [-2.0 * 0.5 * 0.6, -2.0 * 0.5 * 0.8]),  # norm 5, scaled down to 0.5
+        ([0.03, 0.04], [-0.06, -0.08]),  # norm 0.05, left alone
+        ([0.0, 0.0], [0.0, 0.0]),
+    ],
+)
+def test_gradients_are_scaled_down_to_the_largest_norm(sgd_head, gradient, expected):
+    state = HeadState(jnp.zeros(2), sgd_head.init(jax.random.key(0)).optimiser_state)
+    stepped = sgd_head.descend(state, jnp.array(gradient)).parameters
+    np.testing.assert_allclose(stepped, expected, rtol=1e-6)
+
+
+def test_the_norm_is_that_of_all_of_a_networks_parameters(sgd_head):
+    optimiser_state = sgd_head.init(jax.random.key(0)).optimiser_state
+    state = HeadState({"a": jnp.zeros(1), "b": jnp.zeros(1)}, optimiser_state)
+    stepped = sgd_head.descend(state, {"a": jnp.array([3.0]), "b": jnp.array([4.0])}).parameters
+    np.testing.assert_allclose([stepped["a"], stepped["b"]], [[-0.6], [-0.8]], rtol=1e-6)
+
+
+def test_adam_steps_by_the_learning_rate_against_the_sign(counting_world):
+    config = AgentConfig("perceptron", optimiser="adam", max_gradient_norm=100.0)
+    head = make_head(counting_world, 1, 0.25, config)
+    state = head.init(jax.random.key(0))
+    gradients = jax.tree.map(lambda leaf: jnp.full_like(leaf, -3.0), state.parameters)
+    stepped = head.descend(state, gradients)
+    change = jax.tree.map(jnp.subtract, stepped.parameters, state.parameters)
+    for leaf in jax.tree.leaves(change):
+        np.testing.assert_allclose(leaf, np.full(leaf.shape, 0.25), rtol=1e-5)
+    # Adam remembers: without a further gradient it still moves.
+    zeros = jax.tree.map(jnp.zeros_like, gradients)
+    again = head.descend(stepped, zeros)
+    assert jax.tree.leaves(again.parameters)[0].sum() > jax.tree.leaves(stepped.parameters)[0].sum()

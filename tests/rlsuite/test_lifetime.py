@@ -1,0 +1,143 @@
+"""Tests that an agent's life is its own: the same alone, in company, at once or in parts."""
+
+import distrax
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from rlsuite.agents import AgentConfig
+from rlsuite.lifetime import Life, Task
+from rlsuite.objectives.a2c import A2CConfig, a2c
+from rlsuite.objectives.objective import Objective
+
+LIFETIMES = jnp.array([1, 3, 0, 4])
+
+
+def assert_same(first, second):
+    """Integers, flags and keys exactly, floats but for rounding."""
+
+    def check(x, y):
+        if jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
+            x, y = jax.random.key_data(x), jax.random.key_data(y)
+        if jnp.issubdtype(x.dtype, jnp.floating):
+            np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-6)
+        else:
+            np.testing.assert_array_equal(x, y)
+
+    jax.tree.map(check, first, second)
+
+
+def item(tree, index):
+    return jax.tree.map(lambda leaf: leaf[index], tree)
+
+
+@pytest.fixture(scope="module")
+def life(tiny_grid):
+    agent = AgentConfig(policy_learning_rate=2.0, prediction_learning_rate=1.0)
+    return Life(tiny_grid, a2c(tiny_grid, agent, A2CConfig()), num_workers=3, rollout_length=4)
+
+
+@pytest.fixture(scope="module")
+def tasks(tiny_grid):
+    level = tiny_grid.default_params
+    starts = jnp.array([0, 2, 4, 6])
+    levels = jax.vmap(lambda start: level.replace(start=start))(starts)
+    return Task(levels, LIFETIMES)
+
+
+@pytest.fixture(scope="module")
+def keys():
+    return jax.random.split(jax.random.key(0), len(LIFETIMES))
+
+
+@pytest.fixture(scope="module")
+def whole(life):
+    return jax.jit(lambda key, task: life.whole(key, (), task))
+
+
+@pytest.fixture(scope="module")
+def together(life, keys, tasks):
+    return jax.jit(jax.vmap(lambda key, task: life.whole(key, (), task)))(keys, tasks)
+
+
+def test_lives_of_unequal_length_are_the_same_alone_and_side_by_side(whole, together, keys, tasks):
+    np.testing.assert_array_equal(together.num_updates, LIFETIMES)
+    for i in range(len(LIFETIMES)):
+        assert_same(item(together, i), whole(keys[i], item(tasks, i)))
+
+
+def test_updates_in_a_row_equal_updates_one_by_one(life, together, tasks):
+    update = jax.jit(lambda agent, task: life.update((), agent, task))
+    agent, task = item(together, 0), item(tasks, 0)
+    single, history = agent, []
+    for _ in range(5):
+        single, outputs = update(single, task)
+        history.append(outputs)
+    at_once, outputs = jax.jit(lambda agent, task: life.updates((), agent, task, 5))(agent, task)
+    assert_same(at_once, single)
+    assert_same(outputs, jax.tree.map(lambda *leaves: jnp.stack(leaves), *history))
+    assert at_once.num_updates == agent.num_updates + 5
+
+
+def test_a_whole_life_is_its_updates(life, whole, together, tasks, keys):
+    task = item(tasks, 1)
+    agent = jax.jit(life.init)(keys[1], task)
+    assert agent.num_updates == 0
+    agent, _ = jax.jit(lambda agent: life.updates((), agent, task, 3))(agent)
+    assert_same(agent, whole(keys[1], task))
+
+
+def test_agents_with_keys_of_their_own_live_differently(whole, tasks, keys):
+    task = item(tasks, 3)
+    first, second = whole(keys[0], task), whole(keys[1], task)
+    kernels = [jax.tree.leaves(agent.learner.policy.parameters)[0] for agent in (first, second)]
+    assert not np.allclose(*kernels)
+
+
+def test_every_update_draws_afresh_from_the_agents_own_key(life, together, tasks):
+    """Two updates from the same worlds and learner, but at different ages, act differently."""
+    agent, task = item(together, 3), item(tasks, 3)
+    act = jax.jit(lambda agent: life.update((), agent, task)[1][0].action)
+    later = agent._replace(num_updates=agent.num_updates + 1)
+    assert (act(agent) != act(later)).any()
+    np.testing.assert_array_equal(act(agent), act(agent))
+
+
+def test_the_mean_return_is_that_of_the_agents_policy(life, tiny_grid, together):
+    """An agent that walks right, then down, reaches the goal for sure; one that waits never."""
+    evaluate = jax.jit(lambda agent, level: life.mean_return(jax.random.key(0), agent, level, 4))
+    agent = item(together, 0)
+    right, down, stay = 3, 1, 4
+
+    def with_policy(choose):
+        logits = np.full((tiny_grid.num_states + 1, 5), -1e6)
+        for state in range(tiny_grid.num_states):
+            logits[state, choose(state % tiny_grid.cells)] = 0.0
+        logits[-1] = 0.0
+        policy = agent.learner.policy._replace(
+            parameters={"params": {"kernel": jnp.asarray(logits, jnp.float32)}}
+        )
+        return agent._replace(learner=agent.learner._replace(policy=policy))
+
+    walks = with_policy(lambda cell: right if cell % 3 < 2 else down)
+    assert evaluate(walks, tiny_grid.default_params) == 1.0
+    assert evaluate(with_policy(lambda cell: stay), tiny_grid.default_params) == 0.0
+
+
+def test_objectives_are_told_how_old_the_agent_is_and_how_old_it_gets(counting_world):
+    """A learner that writes down the clock of each of its updates."""
+
+    def update(parameters, learner, rollout, clock):
+        return learner.at[clock.num_updates].set(clock.lifetime * parameters), {}
+
+    objective = Objective(
+        init_parameters=lambda key: jnp.array(1),
+        init=lambda key: jnp.zeros(5, jnp.int32),
+        policy=lambda learner, observation: distrax.Categorical(jnp.zeros_like(observation)),
+        update=update,
+    )
+    life = Life(counting_world, objective, num_workers=1, rollout_length=1)
+    task = Task(counting_world.default_params, jnp.array(3))
+    agent = jax.jit(life.whole)(jax.random.key(0), jnp.array(7), task)
+    np.testing.assert_array_equal(agent.learner, [21, 21, 21, 0, 0])

@@ -1,0 +1,129 @@
+"""Tests of training as one function of its key."""
+
+import gymnax
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from rlsuite.agents import AgentConfig
+from rlsuite.curriculum.buffer import BufferConfig
+from rlsuite.lifetime import Task
+from rlsuite.meta.meta_gradient import MetaGradientConfig
+from rlsuite.method import Method, train
+from rlsuite.methods.groove import GrooveConfig, groove
+from rlsuite.methods.lpg import LPGMethodConfig, lpg
+from rlsuite.objectives.lpg import LPGConfig
+
+NUM_SEEDS, NUM_STEPS = 4, 5
+SIZES = {
+    "objective": LPGConfig(recurrent_width=16, embedding_width=4),
+    "meta": MetaGradientConfig(
+        num_agents=3, num_workers=2, rollout_length=3, num_updates=2, num_episodes=2
+    ),
+}
+
+
+def random_walk():
+    def step(state):
+        position, key = state
+        key, step_key = jax.random.split(key)
+        position = position + jax.random.randint(step_key, (), -5, 6)
+        return (position, key), {"position": position, "distance": abs(position)}
+
+    return Method(init=lambda key: (jnp.array(0), key), step=step)
+
+
+def test_training_is_a_loop_of_steps():
+    method, key = random_walk(), jax.random.key(3)
+    state, metrics = jax.jit(train(method, 7))(key)
+    expected, positions = method.init(key), []
+    for _ in range(7):
+        expected, step_metrics = method.step(expected)
+        positions.append(step_metrics["position"])
+    assert state[0] == expected[0]
+    assert (jax.random.key_data(state[1]) == jax.random.key_data(expected[1])).all()
+    np.testing.assert_array_equal(metrics["position"], positions)
+    np.testing.assert_array_equal(metrics["distance"], np.abs(positions))
+
+
+@pytest.mark.parametrize("num_steps", [0, -2])
+def test_training_for_no_steps_is_refused(num_steps):
+    with pytest.raises(ValueError, match=f"num_steps: {num_steps} is not allowed; .* at least 1"):
+        train(random_walk(), num_steps)
+
+
+@pytest.fixture(scope="module")
+def groove_on_grids(tiny_grid):
+    def sample_task(key):
+        start_key, lifetime_key = jax.random.split(key)
+        level = tiny_grid.default_params.replace(
+            start=jax.random.randint(start_key, (), 0, 8), max_steps_in_episode=jnp.int32(6)
+        )
+        return Task(level, jax.random.randint(lifetime_key, (), 1, 5))
+
+    return groove(tiny_grid, sample_task, GrooveConfig(**SIZES, buffer=BufferConfig(size=8)))
+
+
+@pytest.fixture(scope="module")
+def lpg_on_cart_pole():
+    world, level = gymnax.make("CartPole-v1")
+    agent = AgentConfig(
+        "perceptron",
+        hidden_widths=(4,),
+        optimiser="adam",
+        policy_learning_rate=1e-2,
+        prediction_learning_rate=1e-2,
+    )
+    level = level.replace(max_steps_in_episode=6)
+    task = Task(jax.tree.map(jnp.asarray, level), jnp.array(4))
+    return lpg(world, lambda key: task, LPGMethodConfig(**SIZES, agent=agent))
+
+
+def test_many_seeds_of_groove_at_once_equal_each_alone(groove_on_grids):
+    run = train(groove_on_grids, NUM_STEPS)
+    keys = jax.random.split(jax.random.key(0), NUM_SEEDS)
+    together, alone = jax.jit(jax.vmap(run))(keys), jax.jit(run)
+    for seed in range(NUM_SEEDS):
+        assert_same_run(item(together, seed), alone(keys[seed]))
+        assert_sound(*item(together, seed))
+
+
+def test_many_seeds_of_lpg_do_not_touch_each_other(lpg_on_cart_pole):
+    """A world that is no grid world; each seed among others equals it among its own copies."""
+    run = jax.jit(jax.vmap(train(lpg_on_cart_pole, NUM_STEPS)))
+    keys = jax.random.split(jax.random.key(0), NUM_SEEDS)
+    together = run(keys)
+    for seed in range(NUM_SEEDS):
+        copies = run(keys[jnp.full(NUM_SEEDS, seed)])
+        assert_same_run(item(together, seed), item(copies, 0))
+        assert_sound(*item(together, seed))
+
+
+def item(tree, index):
+    return jax.tree.map(lambda leaf: leaf[index], tree)
+
+
+def assert_sound(state, metrics):
+    """Lives end, and what is missing is missing only where none did."""
+    assert metrics["lifetimes_ended"].sum() > 0
+    has_ended = metrics["lifetimes_ended"] > 0
+    np.testing.assert_array_equal(np.isfinite(metrics["agent_return"]), has_ended)
+    for leaf in jax.tree.leaves((state.parameters, metrics["meta_loss"])):
+        assert np.isfinite(leaf).all()
+    assert (metrics["gradient_norm"] > 0).all()
+
+
+def assert_same_run(first, second):
+    jax.tree_util.tree_map_with_path(assert_same, first, second)
+
+
+def assert_same(path, x, y):
+    """Integers, flags and keys exactly, floats but for rounding."""
+    if jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
+        x, y = jax.random.key_data(x), jax.random.key_data(y)
+    if jnp.issubdtype(x.dtype, jnp.floating):
+        message = jax.tree_util.keystr(path)
+        np.testing.assert_allclose(x, y, rtol=1e-3, atol=1e-5, err_msg=message)
+    else:
+        np.testing.assert_array_equal(x, y, err_msg=jax.tree_util.keystr(path))

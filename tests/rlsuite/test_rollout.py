@@ -1,0 +1,161 @@
+"""Tests of rollouts and evaluation episodes in a world whose every step is known."""
+
+from functools import partial
+from typing import NamedTuple
+
+import distrax
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from rlsuite.rollout import Transition, episode_returns, reset_worlds, rollout
+
+
+class LinearPolicy(NamedTuple):
+    """Prefers to count where `bias + weight · [count, time]` is positive."""
+
+    bias: jax.Array | float
+    weight: jax.Array | tuple[float, float] = (0.0, 0.0)
+
+    def __call__(self, observation):
+        preference = self.bias + observation @ jnp.array(self.weight)
+        return distrax.Categorical(jnp.stack([-preference, preference], axis=-1))
+
+
+COUNT = LinearPolicy(1e6)
+COIN = LinearPolicy(0.0)
+LENGTH, WORKERS = 6, 4
+
+
+@pytest.fixture(scope="module")
+def start(counting_world):
+    return jax.jit(lambda key, level: reset_worlds(key, counting_world, level, WORKERS))
+
+
+@pytest.fixture(scope="module")
+def act(counting_world):
+    @jax.jit
+    def act(key, level, policy, worlds):
+        return rollout(key, counting_world, level, policy, worlds, LENGTH)
+
+    return act
+
+
+@pytest.fixture(scope="module")
+def evaluate(counting_world):
+    @partial(jax.jit, static_argnames="num_episodes")
+    def evaluate(key, level, policy, num_episodes=4000):
+        return episode_returns(key, counting_world, level, policy, num_episodes)
+
+    return evaluate
+
+
+@pytest.fixture
+def level(counting_world):
+    return counting_world.default_params
+
+
+def test_next_observation_is_from_before_the_reset_on_termination(level, start, act):
+    level, key = level.replace(goal=3), jax.random.key(0)
+    worlds, steps = act(key, level, COUNT, start(key, level))
+    count, next_count = steps.observation[..., 0], steps.next_observation[..., 0]
+    np.testing.assert_array_equal(count[:, 0], [0, 1, 2, 0, 1, 2])
+    np.testing.assert_array_equal(next_count[:, 0], [1, 2, 3, 1, 2, 3])
+    np.testing.assert_array_equal(steps.terminated[:, 0], [0, 0, 1, 0, 0, 1])
+    assert not steps.truncated.any()
+    np.testing.assert_array_equal(steps.reward[:, 0], [1, 2, 3, 1, 2, 3])
+    np.testing.assert_array_equal(worlds.observation, np.zeros((WORKERS, 2)))
+
+
+def test_next_observation_is_from_before_the_reset_on_truncation(level, start, act):
+    level, key = level.replace(max_steps_in_episode=2), jax.random.key(0)
+    _, steps = act(key, level, COUNT, start(key, level))
+    np.testing.assert_array_equal(steps.observation[:, 0, 1], [0, 1, 0, 1, 0, 1])
+    np.testing.assert_array_equal(steps.next_observation[:, 0, 1], [1, 2, 1, 2, 1, 2])
+    np.testing.assert_array_equal(steps.truncated[:, 0], [0, 1, 0, 1, 0, 1])
+    assert not steps.terminated.any()
+    np.testing.assert_array_equal(steps.ended, steps.truncated)
+
+
+def test_an_episode_has_ended_for_either_reason():
+    flags = jnp.array([False, False, True, True]), jnp.array([False, True, False, True])
+    transition = Transition(None, None, None, *flags, None)
+    np.testing.assert_array_equal(transition.ended, [False, True, True, True])
+
+
+def test_rollouts_continue_where_the_last_one_stopped(level, start, act):
+    level, key = level.replace(goal=8), jax.random.key(0)
+    worlds, _ = act(key, level, COUNT, start(key, level))
+    _, steps = act(key, level, COUNT, worlds)
+    np.testing.assert_array_equal(steps.observation[:, 0, 0], [6, 7, 0, 1, 2, 3])
+
+
+def test_leaves_are_time_major_and_the_same_key_gives_the_same_rollout(level, start, act):
+    key, other_key = jax.random.split(jax.random.key(0))
+    worlds = start(key, level.replace(highest_start=3))
+    first, again = act(key, level, COIN, worlds), act(key, level, COIN, worlds)
+    jax.tree.map(np.testing.assert_array_equal, first, again)
+    assert all(leaf.shape[:2] == (LENGTH, WORKERS) for leaf in jax.tree.leaves(first[1]))
+    assert first[1].reward.dtype == jnp.float32
+    assert (first[1].action != act(other_key, level, COIN, worlds)[1].action).any()
+
+
+def test_steps_and_workers_draw_actions_of_their_own(level, start, act):
+    keys = jax.random.split(jax.random.key(0), 60)
+    worlds = start(keys[0], level)
+    actions = np.stack([act(key, level, COIN, worlds)[1].action for key in keys])
+    bits = actions.reshape(len(keys), -1)
+    # Independent fair coins: means and correlations scatter as they should.
+    assert abs(bits.mean() - 0.5) < 0.05
+    correlations = np.corrcoef(bits.T)[~np.eye(bits.shape[1], dtype=bool)]
+    assert np.abs(correlations).max() < 0.6
+
+
+def test_legacy_keys_work(level, start, act):
+    key = jax.random.PRNGKey(0)
+    _, steps = act(key, level, COIN, start(key, level))
+    assert steps.action.shape == (LENGTH, WORKERS)
+
+
+def test_no_gradient_flows_through_a_rollout(level, start, act):
+    key = jax.random.key(0)
+    worlds = start(key, level)
+
+    @jax.jit
+    @jax.value_and_grad
+    def total(weight):
+        # The first observation is the weight itself, which would have a gradient were it let.
+        moved = worlds._replace(observation=worlds.observation + weight)
+        end, steps = act(key, level, LinearPolicy(weight), moved)
+        return steps.reward.sum() + steps.observation.sum() + end.observation.sum()
+
+    value, gradient = total(2.0)
+    assert value > 0
+    assert gradient == 0
+
+
+@pytest.mark.parametrize(("goal", "max_steps"), [(5, 100), (100, 4), (3, 2)])
+def test_episode_returns_count_the_first_episode_only(level, evaluate, goal, max_steps):
+    level = level.replace(goal=goal, max_steps_in_episode=max_steps, highest_start=2)
+    # Episodes are of unequal length: those that end early restart while others still run.
+    returns = evaluate(jax.random.key(0), level, COUNT)
+    # Counting up all the time pays start + 1, start + 2, ... until the goal or the limit.
+    expected = [sum(range(s + 1, min(goal, s + max_steps) + 1)) for s in range(3)]
+    values, counts = np.unique(returns, return_counts=True)
+    np.testing.assert_array_equal(values, np.unique(expected))
+    assert counts.min() > 1000
+
+
+def test_episode_returns_follow_the_policys_own_choices(level, evaluate):
+    count_at_times_0_and_1 = LinearPolicy(1.5e6, (0.0, -1e6))
+    level = level.replace(max_steps_in_episode=4)
+    returns = evaluate(jax.random.key(0), level, count_at_times_0_and_1)
+    np.testing.assert_array_equal(returns, np.full(4000, 1 + 2))
+
+
+def test_episode_returns_of_a_random_policy_have_the_right_mean(level, evaluate):
+    returns = evaluate(jax.random.key(0), level.replace(max_steps_in_episode=2), COIN)
+    # Of the four equally likely pairs of actions the returns are 0, 1, 1 and 3.
+    assert set(np.unique(returns)) == {0.0, 1.0, 3.0}
+    np.testing.assert_allclose(np.mean(returns), 1.25, atol=0.08)

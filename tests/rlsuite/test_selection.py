@@ -1,0 +1,92 @@
+"""Tests that working on the selected alone gives what working on all would."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rlsuite.selection import map_selected
+
+NUM_ITEMS = 9
+
+
+def work(key, pair):
+    number, row = pair
+    return {
+        "noise": jax.random.normal(key) + number,
+        "key": jax.random.split(key, 1)[0],
+        "row": -row,
+    }
+
+
+def make_items():
+    keys = jax.random.split(jax.random.key(0), NUM_ITEMS)
+    numbers = jnp.arange(NUM_ITEMS)
+    return keys, (numbers, jnp.arange(NUM_ITEMS * 2.0).reshape(NUM_ITEMS, 2) + 1)
+
+
+def make_otherwise():
+    return {
+        "noise": jnp.full(NUM_ITEMS, 100.0),
+        "key": jax.random.split(jax.random.key(1), NUM_ITEMS),
+        "row": jnp.full((NUM_ITEMS, 2), 7.0),
+    }
+
+
+def plain(tree):
+    return tree | {"key": jax.random.key_data(tree["key"])}
+
+
+@pytest.mark.parametrize("group_size", [None, 1, 4, 9, 20])
+def test_equals_map_and_where(group_size):
+    arguments, otherwise = make_items(), make_otherwise()
+    everything = plain(jax.vmap(work)(*arguments))
+
+    @jax.jit
+    def select(selected):
+        return map_selected(work, selected, arguments, otherwise, group_size=group_size)
+
+    @settings(max_examples=30, deadline=None)
+    @given(st.lists(st.booleans(), min_size=NUM_ITEMS, max_size=NUM_ITEMS))
+    def check(selected):
+        result = plain(select(jnp.array(selected)))
+        for name, leaf in plain(otherwise).items():
+            for item, is_selected in enumerate(selected):
+                expected = everything[name] if is_selected else leaf
+                np.testing.assert_array_equal(result[name][item], expected[item])
+
+    check()
+
+
+def test_nothing_selected_changes_nothing_even_if_the_work_would_fail():
+    otherwise = {"value": jnp.arange(3.0)}
+    result = map_selected(
+        lambda x: {"value": x / 0 * jnp.nan}, jnp.zeros(3, bool), (jnp.ones(3),), otherwise
+    )
+    np.testing.assert_array_equal(result["value"], otherwise["value"])
+
+
+@pytest.mark.parametrize(("num_selected", "num_calls"), [(0, 0), (1, 2), (2, 2), (3, 4), (8, 8)])
+def test_the_cost_follows_the_number_selected(num_selected, num_calls):
+    calls = []
+
+    def counted(item):
+        jax.debug.callback(calls.append, item)
+        return item
+
+    items = jnp.arange(8)
+    result = map_selected(counted, items < num_selected, (items,), items - 100, group_size=2)
+    jax.effects_barrier()
+    assert len(calls) == num_calls
+    np.testing.assert_array_equal(result, np.where(items < num_selected, items, items - 100))
+
+
+def test_selections_that_differ_in_a_batch():
+    masks = jnp.array([[True, False, True], [False, False, False], [True, True, True]])
+    items = jnp.arange(3.0)
+    result = jax.vmap(lambda mask: map_selected(jnp.exp, mask, (items,), items, group_size=1))(
+        masks
+    )
+    np.testing.assert_allclose(result, np.where(masks, np.exp(items), items), rtol=1e-6)
