@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup groove test lint bench clean
+.PHONY: help setup groove results test lint bench clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -9,6 +9,7 @@ RLSUITE := $(BIN)/rlsuite
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock
 # Accelerator support to install, from the extras in pyproject.toml; none on a machine without one.
 EXTRAS ?= $(if $(shell command -v nvidia-smi 2> /dev/null),cuda)
+SEEDS ?= 0 1 2 3 4
 SOURCES := envs rlsuite experiments tests
 
 # $(call train,METHOD): the laptop run of a method in runs/METHOD, continued if it is there already.
@@ -25,6 +26,15 @@ groove: setup ## meta-train GROOVE and LPG, meta-test them on unseen worlds, sho
 	$(call train,lpg)
 	$(RLSUITE) evaluate runs/groove --against runs/lpg
 	$(RLSUITE) report runs/groove
+
+results: setup ## five seeds of each method at laptop size and their comparison (an hour or so)
+	@for seed in $(SEEDS); do for method in groove lpg; do \
+		run=runs/results/$$method-$$seed; \
+		if [ -f $$run/config.json ]; then $(RLSUITE) resume $$run; \
+		else $(RLSUITE) train $$method laptop --seed $$seed --out $$run; fi && \
+		$(RLSUITE) evaluate $$run || exit 1; done; done
+	$(RLSUITE) compare $(foreach method,groove lpg,$(SEEDS:%=runs/results/$(method)-%)) \
+		--out runs/results/comparison
 
 test: $(VENV)/.dev ## run the tests
 	$(BIN)/python -m pytest -n auto -q

@@ -87,7 +87,7 @@ def evaluate(
     Returns:
       What `evaluation.json` holds.
     """
-    console = console or Console()
+    console = console or _console()
     config = read_config(directory)
     settings = config.evaluation
     sets = level_sets(config.tasks, settings)
@@ -341,6 +341,12 @@ def _table(document: dict[str, Any]) -> Table:
         table.add_row(contender, *map(str, estimates))
     table.add_row("optimal", *("1.00" if r["optimal"] else "not known" for r in sets.values()))
     return table
+
+
+def _console() -> Console:
+    """The terminal; a log or a pipe gets lines wide enough for the table."""
+    console = Console()
+    return console if console.is_terminal else Console(width=120)
 
 
 def _progress(console: Console) -> Progress:

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import UInt8
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scipy.ndimage import median_filter
 
 from experiments.statistics import Estimate
 
@@ -62,7 +63,7 @@ def learning_curves(path: Path, runs: Mapping[str, Sequence[Sequence[Mapping[str
 def _curve(
     axis: Axes, metric: str, runs: Sequence[Sequence[Mapping[str, Any]]], colour: str, name: str
 ) -> None:
-    """Raw values faint, their running mean strong; nothing for a metric never reported."""
+    """Raw values faint, their running median strong; nothing for a metric never reported."""
     smooth_runs = []
     for run in runs:
         points = [(line["step"], line[metric]) for line in run if line.get(metric) is not None]
@@ -71,7 +72,9 @@ def _curve(
         steps, values = np.array(points).T
         if len(runs) == 1:
             axis.plot(steps, values, color=colour, alpha=0.25, linewidth=0.8)
-        smooth_runs.append((steps, _running_mean(values, len(values) // 20)))
+        smooth_runs.append(
+            (steps, median_filter(values, 1 + 2 * (len(values) // 20), mode="nearest"))
+        )
     if not smooth_runs:
         return
     steps = smooth_runs[0][0]
@@ -81,12 +84,6 @@ def _curve(
         axis.fill_between(
             steps, curves.min(0), curves.max(0), color=colour, alpha=0.18, linewidth=0
         )
-
-
-def _running_mean(values: np.ndarray, width: int) -> np.ndarray:
-    """Mean over up to `width` values on either side."""
-    kernel = np.ones(2 * width + 1)
-    return np.convolve(values, kernel, "same") / np.convolve(np.ones_like(values), kernel, "same")
 
 
 def gallery(path: Path, rows: Mapping[str, Sequence[Picture]]) -> None:

@@ -4,3 +4,15 @@ import os
 
 # Set before JAX is first imported: tests neither read nor fill the user's compilation cache.
 os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
+
+import jax
+import pytest
+
+
+@pytest.fixture(scope="module")
+def quick_compilation():
+    """For tests that compile much and compute little, so that compiling well doesn't pay."""
+    before = jax.config.values["jax_disable_most_optimizations"]
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
@@ -15,8 +16,10 @@ from experiments.configs import EvaluationConfig, preset
 from experiments.errors import UserError
 from experiments.evaluate import evaluate, level_sets
 from experiments.report import report
-from experiments.runner import run
-from experiments.storage import create_run, read_metrics
+from experiments.runner import abstract_state, run
+from experiments.storage import Checkpoints, create_run, read_metrics
+
+pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 TINY = EvaluationConfig(
     num_levels=3,
@@ -31,20 +34,25 @@ TINY = EvaluationConfig(
 )
 
 
+def tiny_config(method):
+    """Four steps on short lives, so that tasks get scored."""
+    config = preset(method, "smoke")
+    return replace(
+        config,
+        steps=4,
+        log_every=2,
+        checkpoint_every=2,
+        evaluation=TINY,
+        meta=replace(config.meta, num_agents=4, num_workers=4, num_updates=10),
+    )
+
+
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """A finished GROOVE run and an LPG run, both on short lives so that tasks get scored."""
+    """A finished GROOVE run and an LPG run."""
     folders = {}
     for method in ("groove", "lpg"):
-        config = preset(method, "smoke")
-        config = replace(
-            config,
-            steps=4,
-            log_every=2,
-            checkpoint_every=2,
-            evaluation=TINY,
-            meta=replace(config.meta, num_agents=4, num_workers=4, num_updates=10),
-        )
+        config = tiny_config(method)
         folder = tmp_path_factory.mktemp(method)
         create_run(folder, method, "smoke", config)
         run(build(config), config, folder, console=Console(quiet=True))
@@ -57,11 +65,35 @@ def evaluation(runs):
     return evaluate(runs["groove"], [runs["lpg"]], console=Console(quiet=True))
 
 
+def bits(leaf):
+    is_key = jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+    return np.asarray(jax.random.key_data(leaf) if is_key else leaf).tobytes()
+
+
 def test_real_runs_log_their_metrics(runs):
     lines = read_metrics(runs["groove"])
     assert [line["step"] for line in lines] == [2, 4]
     assert all(np.isfinite(line["meta_loss"]) for line in lines)
     assert any(line["score"] is not None for line in lines)
+
+
+def test_groove_interrupted_and_resumed_ends_with_the_same_bits(runs, tmp_path):
+    config = tiny_config("groove")
+    create_run(tmp_path, "groove", "smoke", config)
+    for steps in (2, 4):
+        # A run that stops here has the checkpoint that an interrupted one leaves.
+        outcome = run(
+            build(config), replace(config, steps=steps), tmp_path, console=Console(quiet=True)
+        )
+        assert outcome.step == steps
+    abstract = abstract_state(build(config).method)
+    with Checkpoints(tmp_path) as resumed, Checkpoints(runs["groove"]) as straight:
+        pairs = zip(
+            jax.tree.leaves(resumed.restore(abstract)),
+            jax.tree.leaves(straight.restore(abstract)),
+            strict=True,
+        )
+        assert all(bits(ours) == bits(theirs) for ours, theirs in pairs)
 
 
 def test_evaluation_holds_every_contender_on_every_set(runs, evaluation):

@@ -12,12 +12,8 @@ from rlsuite.rollout import Transition
 
 
 @pytest.fixture(scope="module", autouse=True)
-def quick_compilation():
-    """These tests compile much and compute little, so compiling well doesn't pay."""
-    before = jax.config.values["jax_disable_most_optimizations"]
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", before)
+def _compile_quickly(quick_compilation):
+    """For all tests of the learning core."""
 
 
 @struct.dataclass
