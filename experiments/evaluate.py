@@ -11,16 +11,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from gymnax.environments.environment import Environment
-from jaxtyping import Float, Int, PyTree
+from jaxtyping import Float
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from envs.gridworld.levels import TABULAR_LEVELS
-from envs.gridworld.mazes import MAZES
 from experiments.build import build
-from experiments.compiling import jit_once
 from experiments.configs import EvaluationConfig
+from experiments.level_sets import HELD_OUT_SEED, LevelSet, level_set, level_sets, take
 from experiments.runner import abstract_state
 from experiments.statistics import Estimate, bootstrap, interquartile_mean
 from experiments.storage import Checkpoints, read_config, read_document, write_text
@@ -32,33 +31,10 @@ from rlsuite.objectives.lpg import LPGConfig, lpg
 from rlsuite.objectives.objective import Objective, Parameters
 
 # Levels of the meta-test are the same for all runs; training never draws from these keys.
-_HELD_OUT_SEED = 2_310_02782
 _TUNING_SEED = 1_602_01783
 
 LearnedBy = Callable[[Environment, AgentConfig, Parameters], tuple[Objective, Parameters]]
 """From a world, an agent and a contender's parameters to an objective and the objective's own."""
-
-
-class LevelSet(NamedTuple):
-    """Levels that belong together in a result.
-
-    Attributes:
-      name: what the set is called.
-      source: world and agent.
-      tasks: leaves with a leading `level` axis.
-      strata: the name of the distribution that each level was drawn from.
-      optimal: return of the best policy on each level, where it is known.
-    """
-
-    name: str
-    source: TaskSource
-    tasks: Task
-    strata: list[str]
-    optimal: Float[np.ndarray, " level"] | None
-
-    def normalised(self, returns: Float[np.ndarray, "level seed"]) -> np.ndarray:
-        """Returns as fractions of the optimal one; as they are, where that is not known."""
-        return returns if self.optimal is None else returns / self.optimal[:, None]
 
 
 class Contender(NamedTuple):
@@ -114,65 +90,6 @@ def evaluate(
     for line in standings(document):
         console.print(line)
     return document
-
-
-def level_sets(tasks: str, settings: EvaluationConfig) -> list[LevelSet]:
-    """The training distribution's held-out levels, the five tabular levels, and the mazes.
-
-    All grid worlds of them that are tabular share one size, so that they share compiled code.
-    """
-    names = {f"held-out {tasks}": (tasks,), "tabular levels": TABULAR_LEVELS, "mazes": tuple(MAZES)}
-    draws = {f"held-out {tasks}": settings.num_levels}
-    return [
-        _level_set(
-            name, members, tasks, draws.get(name, settings.num_draws), settings, _HELD_OUT_SEED
-        )
-        for name, members in names.items()
-    ]
-
-
-@cache
-def _level_set(
-    name: str,
-    members: tuple[str, ...],
-    tasks_trained_on: str,
-    num_draws: int,
-    settings: EvaluationConfig,
-    seed: int,
-) -> LevelSet:
-    key = jax.random.key(seed)
-    sources = [_common_size(member, tasks_trained_on) for member in members]
-    drawn = []
-    for index, source in enumerate(sources):
-        keys = jax.random.split(jax.random.fold_in(key, index), num_draws)
-        drawn.append(jit_once(jax.vmap(source.sample_task))(keys))
-    tasks = _shorten(jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *drawn), settings)
-    solve = sources[0].optimal_return
-    return LevelSet(
-        name=name,
-        source=sources[0],
-        tasks=tasks,
-        strata=[member for member in members for _ in range(num_draws)],
-        optimal=None if solve is None else np.asarray(jax.jit(jax.vmap(solve))(tasks.level)),
-    )
-
-
-@cache
-def _common_size(name: str, tasks: str) -> TaskSource:
-    """A task source in a world that holds the levels of all sets, if it is a tabular grid world."""
-    source = task_source(name)
-    if source.optimal_return is None:
-        return source
-    solved = [task_source(other) for other in (tasks, *TABULAR_LEVELS, *MAZES)]
-    worlds = [other.world for other in solved if other.optimal_return is not None]
-    sizes = ("max_side", "max_objects", "max_types")
-    return task_source(name, **{size: max(getattr(w, size) for w in worlds) for size in sizes})
-
-
-def _shorten(tasks: Task, settings: EvaluationConfig) -> Task:
-    if settings.max_lifetime is None:
-        return tasks
-    return tasks._replace(lifetime=jnp.minimum(tasks.lifetime, settings.max_lifetime))
 
 
 def _trained(directory: Path, name: str) -> Contender:
@@ -255,14 +172,9 @@ def _final_returns(
     return np.concatenate(returns)[:total].reshape(num_levels, settings.num_seeds)
 
 
-def take(tree: PyTree, index: Int[np.ndarray, "*indices"]) -> PyTree:
-    """The entries of every leaf's leading axis that `index` names."""
-    return jax.tree.map(lambda leaf: leaf[index], tree)
-
-
 def _tune_a2c(tasks: str, settings: EvaluationConfig) -> tuple[float, float]:
     """The learning-rate factor and entropy coefficient that do best on training levels."""
-    levels = _level_set("tuning", (tasks,), tasks, settings.num_levels, settings, _TUNING_SEED)
+    levels = level_set("tuning", (tasks,), tasks, settings.num_levels, settings, _TUNING_SEED)
 
     def quality(parameters):
         rate, entropy = parameters
@@ -296,7 +208,7 @@ def _meta_test(
             learned_by,
             parameters,
             settings,
-            seed=_HELD_OUT_SEED,
+            seed=HELD_OUT_SEED,
         )
         progress.update(bar, total=1, completed=1)
         returns[name] = result.tolist()

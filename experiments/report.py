@@ -13,7 +13,8 @@ from experiments import plots
 from experiments.arguments import leaves
 from experiments.build import build
 from experiments.configs import GrooveRun, LPGRun
-from experiments.evaluate import level_sets, standings, take
+from experiments.evaluate import standings
+from experiments.level_sets import level_sets, take
 from experiments.plots import Picture
 from experiments.runner import abstract_state
 from experiments.statistics import Estimate

@@ -1,6 +1,6 @@
 """Agents that live on a task: a level and the number of updates they get on it."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -106,7 +106,7 @@ class Life(NamedTuple):
         return jax.lax.while_loop(alive, live, self.init(key, task))
 
     def mean_return(
-        self, key: PRNGKeyArray, agent: Agent, level: Any, num_episodes: int
+        self, key: PRNGKeyArray, agent: Agent, level: Level, num_episodes: int
     ) -> Float[Array, ""]:
         """Mean undiscounted return of the agent's policy over fresh episodes."""
 

@@ -14,7 +14,8 @@ from experiments.cli import main
 from experiments.compare import compare
 from experiments.configs import EvaluationConfig, preset
 from experiments.errors import UserError
-from experiments.evaluate import evaluate, level_sets
+from experiments.evaluate import evaluate
+from experiments.level_sets import level_sets
 from experiments.report import report
 from experiments.runner import abstract_state, run
 from experiments.storage import Checkpoints, create_run, read_metrics
