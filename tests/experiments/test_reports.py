@@ -15,7 +15,7 @@ from experiments.compare import compare
 from experiments.configs import EvaluationConfig, preset
 from experiments.errors import UserError
 from experiments.evaluate import evaluate
-from experiments.level_sets import level_sets
+from experiments.level_sets import LEAST_OPTIMAL_RETURN, level_sets
 from experiments.report import report
 from experiments.runner import abstract_state, run
 from experiments.storage import Checkpoints, create_run, read_metrics
@@ -125,6 +125,12 @@ def test_evaluation_is_reproducible(runs, evaluation):
 def test_held_out_levels_do_not_depend_on_the_run():
     first, second = (level_sets("small", TINY)[0].tasks.level for _ in range(2))
     assert np.array_equal(first.walls, second.walls)
+
+
+def test_levels_of_all_sets_pay_and_lives_are_cut():
+    for level_set in level_sets("small", TINY):
+        assert (level_set.optimal >= LEAST_OPTIMAL_RETURN).all()
+        assert (level_set.tasks.lifetime == TINY.max_lifetime).all()
 
 
 def test_report_shows_curve_levels_and_meta_test(runs, evaluation):
