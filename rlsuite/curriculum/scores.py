@@ -44,11 +44,11 @@ class Score(NamedTuple):
 
 
 def no_score() -> Score:
-    """Scores nothing, for curricula that don't ask: every score is zero."""
+    """Scores nothing, for curricula that don't ask: every score is NaN, nothing to report."""
     return Score(
         init=lambda key, task: (),
         observe=lambda state, task, evidence: state,
-        value=lambda key, state, task, agent_return: jnp.zeros(()),
+        value=lambda key, state, task, agent_return: jnp.full((), jnp.nan),
     )
 
 

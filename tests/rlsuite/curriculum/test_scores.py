@@ -64,10 +64,10 @@ def test_exact_regret_is_the_optimum_minus_the_return():
     assert score.value(KEY, state, task, jnp.array(1.5)) == 4.5
 
 
-def test_no_score_is_zero():
+def test_no_score_is_nothing_to_report():
     score = no_score()
     task = Task(jnp.array(2.0), jnp.array(1))
-    assert score.value(KEY, score.init(KEY, task), task, jnp.array(1.5)) == 0
+    assert jnp.isnan(score.value(KEY, score.init(KEY, task), task, jnp.array(1.5)))
 
 
 def make_evidence(seed, length=5, num_workers=3, end_probability=0.2):
