@@ -54,5 +54,9 @@ def generalised_advantage(
 
 
 def normalise(advantages: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """Shifts and scales advantages to mean zero and unit standard deviation over all axes."""
+    """Shifts and scales advantages to mean zero and unit standard deviation over all axes.
+
+    Equal advantages become zero; where they differ by rounding alone, so does the result, by
+    amounts of order one.
+    """
     return (advantages - advantages.mean()) / (advantages.std() + 1e-8)
