@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from experiments import plots
+from experiments.configs import LPGRun
 from experiments.errors import UserError
 from experiments.report import markdown_table, read_evaluation
 from experiments.statistics import Estimate, bootstrap
@@ -27,17 +28,18 @@ def compare(directories: Sequence[Path], out: Path) -> Path:
       The path of `comparison.md`.
 
     Raises:
-      UserError: if a run has not been meta-tested, or not like the others.
+      UserError: if a run has not been meta-tested, or not like the others, or `out` is no folder.
     """
     evaluations = [_evaluation(directory) for directory in directories]
-    _check_alike(directories, evaluations)
+    configs = [read_config(directory) for directory in directories]
+    _check_alike(directories, configs)
     methods = [read_document(directory)["method"].upper() for directory in directories]
-    seeds = [read_config(directory).seed for directory in directories]
+    seeds = [config.seed for config in configs]
     groups = {
         f"{name}, {methods.count(name)} seeds": [i for i, m in enumerate(methods) if m == name]
         for name in dict.fromkeys(methods)
     }
-    out.mkdir(parents=True, exist_ok=True)
+    _make_folder(out)
     curves = {
         name: [read_metrics(directories[index]) for index in members]
         for name, members in groups.items()
@@ -61,15 +63,21 @@ def _evaluation(directory: Path) -> dict[str, Any]:
     return evaluation
 
 
-def _check_alike(directories: Sequence[Path], evaluations: Sequence[dict[str, Any]]) -> None:
-    def test(evaluation):
-        return {name: result["levels"] for name, result in evaluation["sets"].items()}
-
-    for directory, evaluation in zip(directories, evaluations, strict=True):
-        if test(evaluation) != test(evaluations[0]):
+def _check_alike(directories: Sequence[Path], configs: Sequence[LPGRun]) -> None:
+    first = configs[0]
+    for directory, config in zip(directories, configs, strict=True):
+        if (config.tasks, config.evaluation) != (first.tasks, first.evaluation):
             raise UserError(
-                f"'{directory}' was meta-tested on other levels than '{directories[0]}'"
+                f"'{directory}' was trained on other tasks or meta-tested in another way than "
+                f"'{directories[0]}'"
             )
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--out: cannot write to '{path}': {error.strerror}") from error
 
 
 def _normalised(result: dict[str, Any], contender: str) -> np.ndarray:

@@ -30,7 +30,7 @@ from rlsuite.objectives.a2c import A2CConfig, a2c
 from rlsuite.objectives.lpg import LPGConfig, lpg
 from rlsuite.objectives.objective import Objective, Parameters
 
-# Levels of the meta-test are the same for all runs; training never draws from these keys.
+# Neither training nor the meta-test draws from this key.
 _TUNING_SEED = 1_602_01783
 
 LearnedBy = Callable[[Environment, AgentConfig, Parameters], tuple[Objective, Parameters]]
@@ -72,7 +72,7 @@ def evaluate(
         rate, entropy = _tune_a2c(config.tasks, settings)
         contenders = [
             _trained(directory, read_document(directory)["method"].upper()),
-            *(_trained(other, _rival_name(other)) for other in against),
+            *map(_trained, against, _rival_names(against)),
             _untrained(config.objective),
             Contender("A2C, tuned", _by_a2c, (jnp.float32(rate), jnp.float32(entropy))),
         ]
@@ -99,9 +99,13 @@ def _trained(directory: Path, name: str) -> Contender:
     return Contender(name, _by_lpg(config.objective), state.parameters)
 
 
-def _rival_name(directory: Path) -> str:
-    method = read_document(directory)["method"]
-    return "LPG, random levels" if method == "lpg" else f"{method.upper()} in {directory.name}"
+def _rival_names(directories: Sequence[Path]) -> list[str]:
+    """What other runs are called in a result: by their folders, but for a lone run of LPG."""
+    methods = [read_document(directory)["method"] for directory in directories]
+    if methods == ["lpg"]:
+        return ["LPG, random levels"]
+    pairs = zip(methods, directories, strict=True)
+    return [f"{method.upper()} ({directory})" for method, directory in pairs]
 
 
 def _untrained(config: LPGConfig) -> Contender:

@@ -14,7 +14,7 @@ from experiments.cli import main
 from experiments.compare import compare
 from experiments.configs import EvaluationConfig, preset
 from experiments.errors import UserError
-from experiments.evaluate import evaluate
+from experiments.evaluate import _rival_names, evaluate
 from experiments.level_sets import LEAST_OPTIMAL_RETURN, level_sets
 from experiments.report import report
 from experiments.runner import abstract_state, run
@@ -155,6 +155,26 @@ def test_comparison(runs, evaluation, tmp_path):
     with pytest.raises(UserError, match="has not been meta-tested"):
         compare([runs["groove"], runs["lpg"]], tmp_path / "none")
     assert not (tmp_path / "none").exists()
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="--out: cannot write"):
+        compare([runs["groove"]], tmp_path / "file")
+
+
+def test_runs_tested_in_another_way_are_not_compared(runs, evaluation, tmp_path):
+    other = tmp_path / "other"
+    config = replace(tiny_config("groove"), evaluation=replace(TINY, num_seeds=1))
+    create_run(other, "groove", "smoke", config)
+    (other / "evaluation.json").write_bytes((runs["groove"] / "evaluation.json").read_bytes())
+    with pytest.raises(UserError, match="meta-tested in another way"):
+        compare([runs["groove"], other], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_rivals_of_one_method_keep_their_own_names(runs):
+    lpg, groove = runs["lpg"], runs["groove"]
+    assert _rival_names([lpg]) == ["LPG, random levels"]
+    assert len(set(_rival_names([lpg, groove]))) == 2
+    assert _rival_names([groove]) == [f"GROOVE ({groove})"]
 
 
 def test_a_gymnax_world_can_be_trained_on_and_meta_tested(tmp_path):
