@@ -61,6 +61,22 @@ def unknown_field(name: str, known: Mapping[str, Leaf]) -> ConfigError:
     return ConfigError(f"unknown field '{name}' ({hint})")
 
 
+def full_name(name: str, known: Mapping[str, Leaf]) -> str:
+    """The dotted name of a field from that name or, where only one field has it, its last part.
+
+    Raises:
+      ConfigError: if there is no such field, or more than one.
+    """
+    if name in known:
+        return name
+    candidates = [dotted for dotted in known if dotted.rpartition(".")[2] == name]
+    if len(candidates) > 1:
+        raise ConfigError(f"field '{name}' is one of {', '.join(candidates)}: say which")
+    if not candidates:
+        raise unknown_field(name, known)
+    return candidates[0]
+
+
 def to_json(config: Any) -> dict[str, Any]:
     """A nested dataclass as nested dictionaries that `json` can write."""
     return dataclasses.asdict(config)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from experiments import __version__
-from experiments.arguments import add_options, join_options, leaves, override, unknown_field
+from experiments.arguments import add_options, full_name, join_options, leaves, override
 from experiments.errors import UserError, nearest
 
 BAD_INPUT = 2
@@ -169,8 +169,7 @@ def _field_texts(rest: list[str], config: Any) -> dict[str, str]:
         name, equals, text = argument.removeprefix("--").partition("=")
         if not argument.startswith("--"):
             raise UserError(f"unknown argument '{argument}'; see 'rlsuite train --help'")
-        if name not in known:
-            raise unknown_field(name, known)
+        name = full_name(name, known)
         if not equals:
             raise UserError(f"{name}: a value is missing, as in '--{name} VALUE'")
         texts[name] = text

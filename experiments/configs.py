@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
+
+import jax
 
 from experiments.arguments import leaves
 from experiments.errors import ConfigError, nearest
@@ -14,6 +16,7 @@ from rlsuite.methods.groove import GrooveConfig, ScoreName
 from rlsuite.methods.lpg import LPGMethodConfig
 from rlsuite.objectives.a2c import A2CConfig
 from rlsuite.objectives.lpg import LPGConfig
+from rlsuite.precision import Precision
 
 
 @dataclass(frozen=True)
@@ -166,6 +169,10 @@ def preset(method: str, name: str, tasks: str | None = None) -> LPGRun:
     return config
 
 
+# What backends can multiply by; those not named here can do all.
+_PRECISIONS = {"cpu": ("float32",), "tpu": ("float32", "bf16")}
+
+
 class _Rule(NamedTuple):
     holds: Callable[[Any], bool]
     allowed: str
@@ -223,6 +230,7 @@ def validate(config: LPGRun) -> TaskSource:
         meta.num_mini_batches,
         f"a divisor of the {meta.num_agents} agents",
     )
+    _validate_precision(config.objective.precision)
     if isinstance(config, GrooveRun):
         _validate_groove(config, source)
     try:
@@ -230,6 +238,16 @@ def validate(config: LPGRun) -> TaskSource:
     except ValueError as error:
         raise ConfigError(f"agent.{error}") from error
     return source
+
+
+def _validate_precision(precision: str) -> None:
+    backend = jax.default_backend()
+    _require(
+        precision in _PRECISIONS.get(backend, get_args(Precision)),
+        "objective.precision",
+        precision,
+        f"one this machine's {backend} has: {', '.join(_PRECISIONS.get(backend, ()))}",
+    )
 
 
 def _validate_groove(config: GrooveRun, source: TaskSource) -> None:

@@ -18,6 +18,7 @@ from rich.table import Table
 
 from envs.gridworld.levels import TABULAR_LEVELS
 from experiments.build import build
+from experiments.compiling import jit
 from experiments.configs import EvaluationConfig
 from experiments.level_sets import HELD_OUT_SEED, LevelSet, level_set, level_sets, take
 from experiments.runner import abstract_state
@@ -118,6 +119,8 @@ def _untrained(config: LPGConfig) -> Contender:
 
 @cache
 def _by_lpg(config: LPGConfig) -> LearnedBy:
+    # A meta-test is float32 whatever the training was, so that any machine can make it.
+    config = replace(config, precision="float32")
     return lambda world, agent, parameters: (lpg(world, agent, config), parameters)
 
 
@@ -150,7 +153,7 @@ def _final_return(
         trained = life.whole(life_key, parameters, task)
         return life.mean_return(episode_key, trained, task.level, settings.num_episodes)
 
-    return jax.jit(jax.vmap(final_return, in_axes=(None, 0, 0)))
+    return jit(jax.vmap(final_return, in_axes=(None, 0, 0)))
 
 
 def _final_returns(

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int, PyTree
 
 from envs.gridworld.levels import TABULAR_LEVELS
 from envs.gridworld.mazes import MAZES
-from experiments.compiling import jit_once
+from experiments.compiling import jit, jit_once
 from experiments.configs import EvaluationConfig
 from experiments.tasks import TaskSource, task_source
 from rlsuite.lifetime import Task
@@ -87,7 +87,7 @@ def level_set(
     solve = sources[0].optimal_return
     if solve is None:
         return LevelSet(name, sources[0], tasks, strata, optimal=None)
-    optimal = np.asarray(jax.jit(jax.vmap(solve))(tasks.level))
+    optimal = np.asarray(jit(jax.vmap(solve))(tasks.level))
     paying = np.flatnonzero(optimal >= LEAST_OPTIMAL_RETURN)
     return LevelSet(
         name, sources[0], take(tasks, paying), [strata[i] for i in paying], optimal[paying]

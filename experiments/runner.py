@@ -22,7 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from experiments.build import Experiment
-from experiments.compiling import jit_once
+from experiments.compiling import jit, jit_once
 from experiments.configs import RunConfig
 from experiments.errors import UserError
 from experiments.storage import Checkpoints, MetricsLog
@@ -146,7 +146,7 @@ def _compile(method: Method, state: State, length: int) -> Callable[[State], tup
         state, metrics = jax.lax.scan(lambda state, _: method.step(state), state, length=length)
         return state, {name: jnp.nanmean(values) for name, values in metrics.items()}
 
-    return jax.jit(steps, donate_argnums=0).lower(state).compile()
+    return jit(steps, donate_argnums=0).lower(state).compile()
 
 
 def _check_finite(step: int, loss: float | None, before: float | None, saved: int | None) -> None:

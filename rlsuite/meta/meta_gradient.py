@@ -126,10 +126,9 @@ def meta_gradient(
         )
     optimiser = _optimiser(config)
 
-    def agent_loss(parameters, key, slot):
-        """The meta-objective of one agent, and its slot after the meta-step."""
+    def agent_loss(key, slot, agent, rollouts, metrics):
+        """The meta-objective of one agent after its updates, and its slot after the meta-step."""
         task = slot.proposal.task
-        agent, (rollouts, metrics) = life.updates(parameters, slot.agent, task, config.num_updates)
         agent, last_rollout = life.act(key, agent, task)
         critic_state, judged = _judge(critic, slot.critic, rollouts, last_rollout, config)
 
@@ -151,7 +150,13 @@ def meta_gradient(
         return loss, (jax.lax.stop_gradient(slot), metrics)
 
     def batch_loss(parameters, keys, slots):
-        losses, extra = jax.vmap(agent_loss, in_axes=(None, 0, 0))(parameters, keys, slots)
+        def update(agents, _):
+            return life.update_together(parameters, agents, slots.proposal.task)
+
+        agents, experience = jax.lax.scan(update, slots.agent, length=config.num_updates)
+        losses, extra = jax.vmap(agent_loss, in_axes=(0, 0, 0, 1, 1))(
+            keys, slots, agents, *experience
+        )
         return losses.mean(), extra
 
     def gradient(parameters, keys, slots):

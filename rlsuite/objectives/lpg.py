@@ -1,6 +1,7 @@
 """Learned policy gradient: an update rule that is itself a recurrent network."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import distrax
@@ -12,6 +13,8 @@ from jaxtyping import Array, Bool, Float
 
 from rlsuite.agents import AgentConfig, HeadState, make_head
 from rlsuite.objectives.objective import Objective
+from rlsuite.objectives.recurrent import BackwardGRU
+from rlsuite.precision import DOT_GENERALS, Precision
 
 
 @dataclass(frozen=True)
@@ -23,12 +26,14 @@ class LPGConfig:
       embedding_width: hidden units of the embedding of predictions.
       num_predictions: values of the agent's categorical prediction.
       prediction_coefficient: weight of the prediction's loss in the agent's update.
+      precision: of the network's matrix products.
     """
 
     recurrent_width: int = 256
     embedding_width: int = 16
     num_predictions: int = 8
     prediction_coefficient: float = 0.5
+    precision: Precision = "float32"
 
 
 class LPGAgent(NamedTuple):
@@ -36,6 +41,17 @@ class LPGAgent(NamedTuple):
 
     policy: HeadState
     prediction: HeadState
+
+
+class LPGInputs(NamedTuple):
+    """What the learned network reads of a rollout; `*batch` is `worker` or `agent, worker`."""
+
+    reward: Float[Array, "time *batch"]
+    terminated: Bool[Array, "time *batch"]
+    ended: Bool[Array, "time *batch"]
+    action_probability: Float[Array, "time *batch"]
+    prediction: Float[Array, "time *batch prediction"]
+    next_prediction: Float[Array, "time *batch prediction"]
 
 
 class Targets(NamedTuple):
@@ -49,56 +65,6 @@ class Targets(NamedTuple):
     prediction_logits: Float[Array, "time *batch prediction"]
 
 
-class BackwardGRU(nn.Module):
-    r"""A gated recurrent unit (Cho et al., arXiv 1406.1078) that runs from the last step back.
-
-    .. math::
-        r, z = \sigma(W_{r,z} x + U_{r,z} h + b), \quad
-        n = \tanh(W_n x + b_n + r (U_n h + c)), \quad h' = (1 - z) n + z h
-
-    The state is set to zero where an episode ended, so nothing flows back into another episode.
-    """
-
-    width: int
-
-    @nn.compact
-    def __call__(
-        self, inputs: Float[Array, "time *batch input"], ended: Bool[Array, "time *batch"]
-    ) -> Float[Array, "time *batch {self.width}"]:
-        """The state after each step, having seen that step and all later ones of its episode."""
-        width = self.width
-        input_kernel = self.param(
-            "input_kernel", nn.initializers.lecun_normal(), (inputs.shape[-1], 3 * width)
-        )
-        bias = self.param("bias", nn.initializers.zeros, (3 * width,))
-        kernel = self.param("recurrent_kernel", _orthogonal_gates, (width, 3 * width))
-        candidate_bias = self.param("candidate_bias", nn.initializers.zeros, (width,))
-
-        def step(state, step_inputs):
-            inputs, ended = step_inputs
-            state = jnp.where(ended[..., None], 0.0, state)
-            from_input = inputs @ input_kernel + bias
-            from_state = state @ kernel
-            gates = nn.sigmoid(from_input[..., : 2 * width] + from_state[..., : 2 * width])
-            reset, keep = jnp.split(gates, 2, axis=-1)
-            candidate = jnp.tanh(
-                from_input[..., 2 * width :]
-                + reset * (from_state[..., 2 * width :] + candidate_bias)
-            )
-            state = (1 - keep) * candidate + keep * state
-            return state, state
-
-        start = jnp.zeros((*inputs.shape[1:-1], width))
-        return jax.lax.scan(step, start, (inputs, ended), reverse=True)[1]
-
-
-def _orthogonal_gates(key, shape, dtype=jnp.float32):
-    width = shape[0]
-    keys = jax.random.split(key, shape[1] // width)
-    blocks = [nn.initializers.orthogonal()(k, (width, width), dtype) for k in keys]
-    return jnp.concatenate(blocks, axis=1)
-
-
 class LPGNetwork(nn.Module):
     r"""The network :math:`U_\eta` of LPG (Oh et al., arXiv 2007.08794, section 3).
 
@@ -110,33 +76,39 @@ class LPGNetwork(nn.Module):
     config: LPGConfig
 
     @nn.compact
-    def __call__(
-        self,
-        reward: Float[Array, "time *batch"],
-        terminated: Bool[Array, "time *batch"],
-        ended: Bool[Array, "time *batch"],
-        action_probability: Float[Array, "time *batch"],
-        prediction: Float[Array, "time *batch prediction"],
-        next_prediction: Float[Array, "time *batch prediction"],
-    ) -> Targets:
+    def __call__(self, inputs: LPGInputs) -> Targets:
         """Targets for every step of a rollout."""
-        embed = nn.Sequential([nn.Dense(self.config.embedding_width), nn.relu, nn.Dense(1)])
-        next_embedding = jnp.where(terminated, 0.0, embed(next_prediction)[..., 0])
-        inputs = jnp.stack(
+        dot_general = DOT_GENERALS[self.config.precision]
+        layer = partial(nn.Dense, dot_general=dot_general)
+        embed = nn.Sequential([layer(self.config.embedding_width), nn.relu, layer(1)])
+
+        def rows(values):
+            # A gradient of weights is fastest summed over a single axis.
+            return values.reshape(-1, values.shape[-1])
+
+        shape = inputs.reward.shape
+        embedding = embed(rows(inputs.prediction)).reshape(shape)
+        next_embedding = embed(rows(inputs.next_prediction)).reshape(shape)
+        features = jnp.stack(
             [
-                reward,
-                terminated.astype(reward.dtype),
-                action_probability,
-                embed(prediction)[..., 0],
-                next_embedding,
+                inputs.reward,
+                inputs.terminated.astype(inputs.reward.dtype),
+                inputs.action_probability,
+                embedding,
+                jnp.where(inputs.terminated, 0.0, next_embedding),
             ],
             axis=-1,
         )
-        hidden = nn.relu(BackwardGRU(self.config.recurrent_width)(inputs, ended))
-        return Targets(
-            policy=nn.Dense(1)(hidden)[..., 0],
-            prediction_logits=nn.Dense(self.config.num_predictions)(hidden),
-        )
+        states = BackwardGRU(self.config.recurrent_width, dot_general)(features, inputs.ended)
+
+        # The recurrent layer keeps its states for its own gradient; nothing else of their size is.
+        @nn.remat
+        def heads(network, states):
+            hidden = nn.relu(rows(states))
+            return layer(1)(hidden), layer(network.config.num_predictions)(hidden)
+
+        policy, prediction_logits = heads(self, states)
+        return Targets(policy.reshape(shape), prediction_logits.reshape(*shape, -1))
 
 
 def lpg(world: Environment, agent: AgentConfig, config: LPGConfig) -> Objective:
@@ -170,7 +142,7 @@ def lpg(world: Environment, agent: AgentConfig, config: LPGConfig) -> Objective:
     def init_parameters(key):
         zeros, false = jnp.zeros((1, 1)), jnp.zeros((1, 1), bool)
         predictions = jnp.zeros((1, 1, config.num_predictions))
-        return network.init(key, zeros, false, false, zeros, predictions, predictions)
+        return network.init(key, LPGInputs(zeros, false, false, zeros, predictions, predictions))
 
     def init(key):
         policy_key, prediction_key = jax.random.split(key)
@@ -182,21 +154,37 @@ def lpg(world: Environment, agent: AgentConfig, config: LPGConfig) -> Objective:
     def predict(parameters, observation):
         return distrax.Categorical(prediction.apply(parameters, observation))
 
-    def targets(parameters, learner, rollout):
+    def read(learner, rollout):
+        """What the network gets to know of an agent and its rollout."""
         predictions = learner.prediction.parameters
-        return network.apply(
-            parameters,
-            rollout.reward,
-            rollout.terminated,
-            rollout.ended,
-            act(learner.policy.parameters, rollout.observation).prob(rollout.action),
-            predict(predictions, rollout.observation).probs,
-            predict(predictions, rollout.next_observation).probs,
+        return LPGInputs(
+            reward=rollout.reward,
+            terminated=rollout.terminated,
+            ended=rollout.ended,
+            action_probability=act(learner.policy.parameters, rollout.observation).prob(
+                rollout.action
+            ),
+            prediction=predict(predictions, rollout.observation).probs,
+            next_prediction=predict(predictions, rollout.next_observation).probs,
         )
 
     def update(parameters, learner, rollout, clock):
         del clock
-        target = targets(parameters, learner, rollout)
+        return follow(learner, rollout, network.apply(parameters, read(learner, rollout)))
+
+    def update_together(parameters, learners, rollouts, clocks):
+        """All agents go through the network as one batch of `agent × worker` sequences.
+
+        A vmapped network is folded by XLA where it runs forwards, but not where gradients of its
+        weights are summed over agents; there it copies all it has kept into another order.
+        """
+        del clocks
+        inputs = jax.vmap(read, out_axes=1)(learners, rollouts)
+        target = network.apply(parameters, inputs)
+        return jax.vmap(follow, in_axes=(0, 0, 1))(learners, rollouts, target)
+
+    def follow(learner, rollout, target):
+        """The agent's own gradient step towards its targets."""
         target_prediction = distrax.Categorical(target.prediction_logits)
 
         def loss(policy_parameters, prediction_parameters):
@@ -228,4 +216,5 @@ def lpg(world: Environment, agent: AgentConfig, config: LPGConfig) -> Objective:
         init=init,
         policy=lambda learner, observation: act(learner.policy.parameters, observation),
         update=update,
+        update_together=update_together,
     )

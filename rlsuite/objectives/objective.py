@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import distrax
+import jax
 from jaxtyping import Array, Int, PRNGKeyArray, PyTree
 
 from rlsuite.method import Metrics
@@ -27,8 +28,8 @@ class Objective(NamedTuple):
     """How one agent learns.
 
     Hand-written and discovered rules are values of this one type, so the same code trains, scores
-    and meta-tests any of them. All functions are for a single agent; `vmap` them over agents with
-    `parameters` held fixed, and XLA folds agents and workers into one batch.
+    and meta-tests any of them. All functions but `update_together` are for a single agent, to be
+    vmapped.
 
     Attributes:
       init_parameters: `key -> parameters`, the objective's own, to be meta-learned.
@@ -36,9 +37,20 @@ class Objective(NamedTuple):
       policy: `(learner, observation) -> distribution` of actions.
       update: `(parameters, learner, rollout, clock) -> (learner, metrics)`, one agent update on a
         rollout with axes `[time, worker]`, differentiable in `parameters` and in `learner`.
+      update_together: the same for many agents that share the parameters: all else has a leading
+        `agent` axis. Equal to `vmap(update)`, which stands in where this is none; an objective
+        gives it where it knows how to be faster.
     """
 
     init_parameters: Callable[[PRNGKeyArray], Parameters]
     init: Callable[[PRNGKeyArray], Learner]
     policy: Callable[[Learner, PyTree], distrax.Distribution]
     update: Callable[[Parameters, Learner, Transition, Clock], tuple[Learner, Metrics]]
+    update_together: Callable[..., tuple[Learner, Metrics]] | None = None
+
+    def update_agents(
+        self, parameters: Parameters, learners: Learner, rollouts: Transition, clocks: Clock
+    ) -> tuple[Learner, Metrics]:
+        """One update of many agents, a leading `agent` axis on everything but the parameters."""
+        together = self.update_together or jax.vmap(self.update, in_axes=(None, 0, 0, 0))
+        return together(parameters, learners, rollouts, clocks)

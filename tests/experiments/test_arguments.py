@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.arguments import add_options, from_json, join_options, leaves, override, to_json
+from experiments.arguments import (
+    add_options,
+    from_json,
+    full_name,
+    join_options,
+    leaves,
+    override,
+    to_json,
+)
 from experiments.errors import ConfigError, UserError, closest, nearest
 
 
@@ -146,3 +154,15 @@ def test_nearest():
     assert nearest("method", "xyz", iter(["lpg"])) == "unknown method 'xyz'; known: lpg"
     assert closest("meta.rate", ["a.rate", "b.other"]) == "a.rate"
     assert issubclass(ConfigError, UserError)
+
+
+def test_the_last_part_of_a_name_will_do_where_only_one_field_has_it():
+    known = leaves(Config())
+    assert full_name("learning_rate", known) == "meta.learning_rate"
+    assert full_name("meta.learning_rate", known) == "meta.learning_rate"
+    assert full_name("seed", known) == "seed"
+    with pytest.raises(ConfigError, match="did you mean 'seed'"):
+        full_name("sed", known)
+    both = known | {"other.clip": known["meta.clip"]}
+    with pytest.raises(ConfigError, match=r"'clip' is one of meta\.clip, other\.clip: say which"):
+        full_name("clip", both)

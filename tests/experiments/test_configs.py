@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import jax
 import pytest
 
 from experiments.build import build
@@ -90,3 +91,23 @@ def test_counts_of_updates_and_steps():
     assert experiment.agent_updates_per_step == 4 * 5
     # Five rollouts and one for the meta-objective, and five of the antagonist.
     assert experiment.world_steps_per_step == 4 * 3 * 7 * 11
+
+
+@pytest.mark.parametrize(
+    ("backend", "precision", "is_allowed"),
+    [
+        ("cpu", "tf32", False),
+        ("cpu", "float32", True),
+        ("tpu", "bf16", True),
+        ("gpu", "tf32", True),
+    ],
+)
+def test_precisions_are_those_of_the_hardware(monkeypatch, backend, precision, is_allowed):
+    monkeypatch.setattr(jax, "default_backend", lambda: backend)
+    config = preset("lpg", "smoke")
+    config = replace(config, objective=replace(config.objective, precision=precision))
+    if is_allowed:
+        validate(config)
+        return
+    with pytest.raises(ConfigError, match=r"objective.precision: 'tf32' .* cpu has: float32"):
+        validate(config)

@@ -3,7 +3,6 @@
 from functools import partial
 
 import distrax
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlsuite.agents import AgentConfig, HeadState
-from rlsuite.objectives.lpg import BackwardGRU, LPGAgent, LPGConfig, LPGNetwork, lpg
+from rlsuite.objectives.lpg import LPGAgent, LPGConfig, LPGInputs, LPGNetwork, lpg
 from rlsuite.objectives.objective import Clock
 
 CLOCK = Clock(jnp.array(0), jnp.array(10))
@@ -47,50 +46,12 @@ def spread(parameters, seed=0):
     return jax.tree.unflatten(structure, values)
 
 
-class TestBackwardGRU:
-    WIDTH, INPUTS = 5, 3
-
-    def test_equals_flax_cell_stepped_backwards_with_resets(self):
-        random = np.random.default_rng(0)
-        inputs = jnp.asarray(random.normal(size=(7, WORKERS, self.INPUTS)), jnp.float32)
-        ended = jnp.asarray(random.random((7, WORKERS)) < 0.3)
-        gru = BackwardGRU(self.WIDTH)
-        variables = spread(jax.jit(gru.init)(jax.random.key(0), inputs, ended))
-        outputs = jax.jit(gru.apply)(variables, inputs, ended)
-
-        cell = nn.GRUCell(self.WIDTH)
-        step = jax.jit(lambda state, x: cell.apply(self.cell_variables(variables), state, x)[0])
-        state = jnp.zeros((WORKERS, self.WIDTH))
-        for t in reversed(range(7)):
-            state = step(jnp.where(ended[t][:, None], 0.0, state), inputs[t])
-            np.testing.assert_allclose(outputs[t], state, rtol=1e-5, atol=1e-6)
-
-    def cell_variables(self, variables):
-        ours = variables["params"]
-        names = ("r", "z", "n")
-        kernels = dict(zip(names, jnp.split(ours["input_kernel"], 3, axis=1), strict=True))
-        biases = dict(zip(names, jnp.split(ours["bias"], 3), strict=True))
-        recurrent = dict(zip(names, jnp.split(ours["recurrent_kernel"], 3, axis=1), strict=True))
-        cell = {f"i{n}": {"kernel": kernels[n], "bias": biases[n]} for n in names}
-        cell |= {f"h{n}": {"kernel": recurrent[n]} for n in names}
-        cell["hn"]["bias"] = ours["candidate_bias"]
-        return {"params": cell}
-
-    def test_each_gate_starts_orthogonal(self):
-        inputs, ended = jnp.zeros((1, 1, 2)), jnp.zeros((1, 1), bool)
-        variables = jax.jit(BackwardGRU(4).init)(jax.random.key(0), inputs, ended)
-        gates = jnp.split(variables["params"]["recurrent_kernel"], 3, axis=1)
-        for gate in gates:
-            np.testing.assert_allclose(gate @ gate.T, np.eye(4), atol=1e-5)
-        assert not np.allclose(gates[0], gates[1])
-
-
 @pytest.fixture(scope="module")
 def network():
     """The network's function of its inputs, with parameters of some size."""
     network, inputs = LPGNetwork(CONFIG), random_inputs(0)
-    variables = spread(jax.jit(network.init)(jax.random.key(0), **inputs))
-    return jax.jit(lambda inputs: network.apply(variables, **inputs))
+    variables = spread(jax.jit(network.init)(jax.random.key(0), LPGInputs(**inputs)))
+    return jax.jit(lambda inputs: network.apply(variables, LPGInputs(**inputs)))
 
 
 def changed_targets(network, before, after):
@@ -144,7 +105,7 @@ class TestNetwork:
         assert changed_targets(network, inputs, terminated).any()
 
     def test_predictions_now_and_next_share_an_embedding(self):
-        variables = LPGNetwork(CONFIG).init(jax.random.key(0), **random_inputs(0))
+        variables = LPGNetwork(CONFIG).init(jax.random.key(0), LPGInputs(**random_inputs(0)))
         # Embedding, recurrence and two heads: were there two embeddings, these would be 3 + 2.
         dense = [name for name in variables["params"] if name.startswith("Dense")]
         assert len(dense) == 4
@@ -203,12 +164,16 @@ class TestUpdate:
         chosen = np.eye(5)[np.asarray(steps.action)]
         targets = LPGNetwork(CONFIG).apply(
             parameters,
-            steps.reward,
-            steps.terminated,
-            steps.terminated | steps.truncated,
-            (probabilities * chosen).sum(-1).astype(np.float32),
-            predictions.astype(np.float32),
-            by_hand.softmax(by_hand.outputs(prediction, steps.next_observation)).astype(np.float32),
+            LPGInputs(
+                steps.reward,
+                steps.terminated,
+                steps.terminated | steps.truncated,
+                (probabilities * chosen).sum(-1).astype(np.float32),
+                predictions.astype(np.float32),
+                by_hand.softmax(by_hand.outputs(prediction, steps.next_observation)).astype(
+                    np.float32
+                ),
+            ),
         )
         policy_target = np.asarray(targets.policy, np.float64)
         prediction_target = by_hand.softmax(np.asarray(targets.prediction_logits, np.float64))
@@ -238,6 +203,27 @@ class TestUpdate:
         close(metrics["prediction_entropy"], entropy(new_predictions).mean())
         close(metrics["policy_target_norm"], np.square(policy_target).mean())
         close(metrics["prediction_target_norm"], np.square(prediction_target).sum(-1).mean())
+
+    def test_agents_updated_together_are_agents_updated_alone(
+        self, tiny_grid, parameters, random_grid_rollout
+    ):
+        objective = make_objective(tiny_grid)
+        alone = objective._replace(update_together=None)
+        stack = partial(jax.tree.map, lambda *leaves: jnp.stack(leaves))
+        rollouts = stack(*(random_grid_rollout(seed) for seed in range(3)))
+        learners = stack(*(table_learner() for _ in range(3)))
+        clocks = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, 3), CLOCK)
+
+        def value_and_gradient(objective):
+            def loss(parameters):
+                updated, metrics = objective.update_agents(parameters, learners, rollouts, clocks)
+                policies = updated.policy.parameters["params"]["kernel"]
+                return jnp.square(policies).sum(), (updated, metrics)
+
+            return jax.jit(jax.value_and_grad(loss, has_aux=True))(parameters)
+
+        close = partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-5)
+        jax.tree.map(close, value_and_gradient(objective), value_and_gradient(alone))
 
     def test_the_clock_plays_no_part(self, tiny_grid, parameters, random_grid_rollout):
         update = jax.jit(make_objective(tiny_grid).update)
@@ -321,12 +307,14 @@ class TestMetaGradient:
 
             targets = LPGNetwork(CONFIG).apply(
                 parameters,
-                steps.reward,
-                steps.terminated,
-                steps.ended,
-                distribution(fixed.policy.parameters, steps.observation).prob(steps.action),
-                distribution(fixed.prediction.parameters, steps.observation).probs,
-                distribution(fixed.prediction.parameters, steps.next_observation).probs,
+                LPGInputs(
+                    steps.reward,
+                    steps.terminated,
+                    steps.ended,
+                    distribution(fixed.policy.parameters, steps.observation).prob(steps.action),
+                    distribution(fixed.prediction.parameters, steps.observation).probs,
+                    distribution(fixed.prediction.parameters, steps.next_observation).probs,
+                ),
             )
 
             def loss(policy, prediction):
