@@ -1,11 +1,20 @@
 """From a configuration to the method it describes."""
 
+import math
 from typing import NamedTuple
 
-from experiments.configs import GrooveRun, LPGRun, validate
+import jax
+from jax.sharding import Mesh
+
+from experiments.configs import GrooveRun, LPGEvolutionRun, LPGRun, RunConfig, validate
+from experiments.errors import ConfigError
+from experiments.tasks import TaskSource
+from rlsuite.curriculum.curriculum import log_uniform_lifetimes
+from rlsuite.meta.evolution import EvolutionConfig
 from rlsuite.method import Method
 from rlsuite.methods.groove import groove
 from rlsuite.methods.lpg import lpg
+from rlsuite.methods.ta_lpg import evolved_lpg
 
 
 class Experiment(NamedTuple):
@@ -25,13 +34,23 @@ class Experiment(NamedTuple):
     headline: tuple[str, ...]
 
 
-def build(config: LPGRun) -> Experiment:
+def build(config: RunConfig) -> Experiment:
     """Builds what a configuration describes; nothing is compiled yet.
 
     Raises:
       ConfigError: if the configuration is not valid.
     """
     source = validate(config)
+    try:
+        if isinstance(config, LPGEvolutionRun):
+            return _evolution(config, source)
+        assert isinstance(config, LPGRun)
+        return _meta_gradient(config, source)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+
+
+def _meta_gradient(config: LPGRun, source: TaskSource) -> Experiment:
     meta = config.meta
     agent_updates = meta.num_agents * meta.num_updates
     steps_per_rollout = meta.num_workers * meta.rollout_length
@@ -47,3 +66,28 @@ def build(config: LPGRun) -> Experiment:
     if config.score == "algorithmic_regret":
         world_steps += agent_updates * steps_per_rollout
     return Experiment(method, agent_updates, world_steps, (*headline, "score", "buffer_score"))
+
+
+def _evolution(config: LPGEvolutionRun, source: TaskSource) -> Experiment:
+    meta = config.meta
+    shortest, longest = config.lifetimes(source)
+    sample_task = source.sample_task
+    if (shortest, longest) != source.lifetime_range:
+        sample_task = log_uniform_lifetimes(sample_task, shortest, longest)
+    method = evolved_lpg(source.world, sample_task, config.parts, mesh=_mesh(meta))
+    # The mean of a log-uniform number.
+    lifetime = (
+        (longest - shortest) / math.log(longest / shortest) if longest > shortest else longest
+    )
+    agent_updates = round(meta.population_size * meta.tasks_per_candidate * lifetime)
+    world_steps = agent_updates * meta.num_workers * meta.rollout_length
+    return Experiment(method, agent_updates, world_steps, ("fitness", "fitness_max", "tied_pairs"))
+
+
+def _mesh(meta: EvolutionConfig) -> Mesh | None:
+    """All devices, if there are several and they can share each mini-batch equally."""
+    trials = meta.population_size // 2 * meta.tasks_per_candidate // meta.num_mini_batches
+    num_devices = math.gcd(jax.device_count(), trials)
+    if num_devices < 2:
+        return None
+    return jax.make_mesh((num_devices,), ("population",), devices=jax.devices()[:num_devices])

@@ -8,12 +8,12 @@ import argparse
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
 from experiments import __version__
 from experiments.arguments import add_options, full_name, join_options, leaves, override
+from experiments.bench import BENCHMARKS
 from experiments.errors import UserError, nearest
 
 BAD_INPUT = 2
@@ -99,8 +99,15 @@ def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
     )
     compare.set_defaults(run=_compare)
 
-    bench = commands.add_parser("bench", help="measure speed")
-    bench.add_argument("names", metavar="NAME", nargs="*", help="benchmarks; all if none is named")
+    bench = commands.add_parser(
+        "bench",
+        help="measure speed",
+        epilog=_benchmarks_listed(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    bench.add_argument("names", metavar="NAME", nargs="*", help="see below; all if none is named")
+    takers = " and ".join(name for name, benchmark in BENCHMARKS.items() if benchmark.takes_agents)
+    bench.add_argument("--agents", metavar="N", type=int, help=f"agents of {takers}")
     bench.add_argument("--json", metavar="FILE", type=Path, help="also write the figures here")
     bench.set_defaults(run=_bench)
 
@@ -135,7 +142,8 @@ def _train(arguments: argparse.Namespace, rest: list[str]) -> int:
     if arguments.preset is None:
         raise UserError("a method and a preset are needed, as in 'rlsuite train groove laptop'")
 
-    from experiments.configs import preset, validate
+    from experiments.configs import validate
+    from experiments.presets import preset
 
     config = preset(arguments.method, arguments.preset)
     prog = f"rlsuite train {arguments.method} {arguments.preset}"
@@ -155,8 +163,8 @@ def _train(arguments: argparse.Namespace, rest: list[str]) -> int:
     name = f"{arguments.method}-{arguments.preset}-seed{config.seed}"
     directory = arguments.out or Path("runs") / name
     storage.check_free(directory, overwrite=arguments.overwrite)
-    _keep_compiled_programs()
     experiment = build(config)
+    _keep_compiled_programs()
     storage.create_run(directory, arguments.method, arguments.preset, config)
     return _run_to_the_end(experiment, config, directory)
 
@@ -256,25 +264,30 @@ def _compare(arguments: argparse.Namespace, rest: list[str]) -> int:
 
 
 def _bench(arguments: argparse.Namespace, rest: list[str]) -> int:
-    from experiments.bench import bench
+    from experiments.bench.run import bench
 
-    bench(arguments.names, arguments.json)
+    bench(arguments.names, arguments.json, num_agents=arguments.agents)
     return 0
 
 
 def _list(arguments: argparse.Namespace, rest: list[str]) -> int:
     from envs.gridworld.levels import LEVEL_DISTRIBUTIONS
-    from experiments.configs import METHODS, PRESETS
+    from experiments.configs import METHODS
+    from experiments.presets import NAMES
     from experiments.tasks import worlds
 
     print("methods")
-    for name in METHODS:
-        method = getattr(import_module(f"rlsuite.methods.{name}"), name)
-        print(f"  {name:<8} {method.__doc__.splitlines()[0]}")
-    print("\npresets\n  " + ", ".join(PRESETS))
+    for name, method in METHODS.items():
+        print(f"  {name:<8} {method.summary}")
+    print("\npresets\n  " + ", ".join(NAMES))
     print(f"\nlevel distributions of the grid world\n{_wrapped(LEVEL_DISTRIBUTIONS)}")
     print(f"\nworlds of gymnax\n{_wrapped(worlds())}")
     return 0
+
+
+def _benchmarks_listed() -> str:
+    lines = (f"  {name:<12} {benchmark.summary}" for name, benchmark in BENCHMARKS.items())
+    return "\n".join(["benchmarks:", *lines])
 
 
 def _wrapped(names: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from experiments import plots
-from experiments.configs import LPGRun
+from experiments.configs import RunConfig
 from experiments.errors import UserError
 from experiments.report import markdown_table, read_evaluation
 from experiments.statistics import Estimate, bootstrap
@@ -63,7 +63,7 @@ def _evaluation(directory: Path) -> dict[str, Any]:
     return evaluation
 
 
-def _check_alike(directories: Sequence[Path], configs: Sequence[LPGRun]) -> None:
+def _check_alike(directories: Sequence[Path], configs: Sequence[RunConfig]) -> None:
     first = configs[0]
     for directory, config in zip(directories, configs, strict=True):
         if (config.tasks, config.evaluation) != (first.tasks, first.evaluation):

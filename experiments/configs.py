@@ -1,19 +1,21 @@
-"""Typed configurations of runs, their presets, and what makes one invalid."""
+"""Typed configurations of runs, and what makes one invalid."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, get_args
 
 import jax
 
 from experiments.arguments import leaves
-from experiments.errors import ConfigError, nearest
+from experiments.errors import ConfigError
 from experiments.tasks import TaskSource, task_source
 from rlsuite.agents import AgentConfig, make_head
 from rlsuite.curriculum.buffer import BufferConfig
+from rlsuite.meta.evolution import EvolutionConfig
 from rlsuite.meta.meta_gradient import MetaGradientConfig
 from rlsuite.methods.groove import GrooveConfig, ScoreName
 from rlsuite.methods.lpg import LPGMethodConfig
+from rlsuite.methods.ta_lpg import EvolvedLPGConfig
 from rlsuite.objectives.a2c import A2CConfig
 from rlsuite.objectives.lpg import LPGConfig
 from rlsuite.precision import Precision
@@ -99,75 +101,54 @@ class GrooveRun(LPGRun):
         )
 
 
-METHODS: dict[str, type[LPGRun]] = {"lpg": LPGRun, "groove": GrooveRun}
+@dataclass(frozen=True)
+class EvolutionRun(RunConfig):
+    """What runs of evolution share; a meta-step is a generation.
 
-_SMOKE: dict[str, Any] = {
-    "steps": 20,
-    "tasks": "all_vrandlife",
-    "log_every": 5,
-    "checkpoint_every": 10,
-    "objective": LPGConfig(recurrent_width=16),
-    "meta": MetaGradientConfig(num_agents=8, num_workers=8, learning_rate=1e-3, num_episodes=4),
-    "evaluation": EvaluationConfig(
-        num_levels=4,
-        num_draws=1,
-        num_seeds=2,
-        num_workers=8,
-        max_lifetime=25,
-        num_episodes=8,
-        num_agents=16,
-        a2c_rates=(1.0,),
-        a2c_entropies=(0.0, 0.01),
-    ),
-}
-
-_LAPTOP: dict[str, Any] = {
-    "steps": 600,
-    "log_every": 10,
-    "checkpoint_every": 100,
-    "objective": LPGConfig(recurrent_width=32),
-    "meta": MetaGradientConfig(
-        num_agents=16, num_workers=16, learning_rate=5e-4, max_gradient_norm=0.05
-    ),
-    "evaluation": EvaluationConfig(
-        num_levels=32,
-        num_draws=4,
-        num_seeds=2,
-        num_workers=16,
-        max_lifetime=250,
-        num_episodes=32,
-        num_agents=32,
-    ),
-}
-
-PRESETS: dict[str, dict[str, Any]] = {"smoke": _SMOKE, "laptop": _LAPTOP, "paper": {}}
-"""By name: seconds, minutes on two cores, and the papers' sizes for one GPU."""
-
-_BUFFERS = {"smoke": BufferConfig(size=64), "laptop": BufferConfig(size=256)}
-
-
-def preset(method: str, name: str, tasks: str | None = None) -> LPGRun:
-    """The configuration a preset stands for.
-
-    Args:
-      method: one of `METHODS`.
-      name: one of `PRESETS`.
-      tasks: what to train on, in place of the preset's; the agent is the field's usual one for it.
-
-    Raises:
-      ConfigError: if one of them is unknown.
+    Attributes:
+      min_lifetime: lifetimes are drawn log-uniformly from this …
+      max_lifetime: … to this number of agent updates; none takes the tasks' own.
     """
-    if method not in METHODS:
-        raise ConfigError(nearest("method", method, METHODS))
-    if name not in PRESETS:
-        raise ConfigError(nearest("preset", name, PRESETS))
-    config = METHODS[method](**PRESETS[name])
-    if isinstance(config, GrooveRun) and name in _BUFFERS:
-        config = replace(config, buffer=_BUFFERS[name])
-    if tasks is not None:
-        config = replace(config, tasks=tasks, agent=task_source(tasks).agent)
-    return config
 
+    min_lifetime: int | None = None
+    max_lifetime: int | None = None
+    meta: EvolutionConfig = field(default_factory=EvolutionConfig)
+
+    def lifetimes(self, source: TaskSource) -> tuple[int, int]:
+        """The shortest and the longest lifetime, in agent updates."""
+        shortest, longest = source.lifetime_range
+        return (
+            shortest if self.min_lifetime is None else self.min_lifetime,
+            longest if self.max_lifetime is None else self.max_lifetime,
+        )
+
+
+@dataclass(frozen=True)
+class LPGEvolutionRun(EvolutionRun):
+    """A run of LPG or TA-LPG by evolution."""
+
+    objective: LPGConfig = field(default_factory=LPGConfig)
+    agent: AgentConfig = field(default_factory=AgentConfig)
+
+    @property
+    def parts(self) -> EvolvedLPGConfig:
+        """What the method itself takes."""
+        return EvolvedLPGConfig(self.objective, self.agent, self.meta)
+
+
+class MethodEntry(NamedTuple):
+    """What a method is, in one line, and the type that configures its runs."""
+
+    summary: str
+    config_type: type[RunConfig]
+
+
+METHODS: dict[str, MethodEntry] = {
+    "lpg": MethodEntry("learned policy gradient, by meta-gradients on random tasks", LPGRun),
+    "groove": MethodEntry("LPG on the tasks it regrets most, by meta-gradients", GrooveRun),
+    "lpg-es": MethodEntry("LPG evolved over whole lifetimes", LPGEvolutionRun),
+    "ta-lpg": MethodEntry("LPG that knows time, evolved over whole lifetimes", LPGEvolutionRun),
+}
 
 # What backends can multiply by; those not named here can do all.
 _PRECISIONS = {"cpu": ("float32",), "tpu": ("float32", "bf16")}
@@ -193,6 +174,9 @@ _RULES: dict[str, tuple[_Rule, ...]] = {
     "staleness": (_FRACTION,),
     "temperature": (_POSITIVE,),
     "learning_rate": (_POSITIVE,),
+    "min_learning_rate": (_POSITIVE,),
+    "learning_rate_decay": (_POSITIVE,),
+    "standard_deviation": (_POSITIVE,),
     "policy_learning_rate": (_POSITIVE,),
     "prediction_learning_rate": (_POSITIVE,),
     "max_gradient_norm": (_POSITIVE,),
@@ -203,7 +187,7 @@ _RULES: dict[str, tuple[_Rule, ...]] = {
 }
 
 
-def validate(config: LPGRun) -> TaskSource:
+def validate(config: RunConfig) -> TaskSource:
     """Checks a configuration before anything is compiled or written.
 
     Returns:
@@ -216,13 +200,25 @@ def validate(config: LPGRun) -> TaskSource:
         for rule in _rules(name, leaf.value):
             _require(rule.holds(leaf.value), name, leaf.value, rule.allowed)
     source = task_source(config.tasks)
-    meta = config.meta
+    if isinstance(config, LPGRun | LPGEvolutionRun):
+        _validate_precision(config.objective.precision)
+        _validate_agent(config.agent, source)
+    if isinstance(config, LPGRun):
+        _validate_meta_gradient(config.meta, source)
+    if isinstance(config, GrooveRun):
+        _validate_groove(config, source)
+    if isinstance(config, EvolutionRun):
+        _validate_lifetimes(config, source)
+    return source
+
+
+def _validate_meta_gradient(meta: MetaGradientConfig, source: TaskSource) -> None:
     shortest = source.lifetime_range[0]
     _require(
         meta.num_updates <= shortest,
         "meta.num_updates",
         meta.num_updates,
-        f"at most {shortest}, the shortest lifetime of {config.tasks}",
+        f"at most {shortest}, the shortest lifetime of {source.name}",
     )
     _require(
         meta.num_agents % meta.num_mini_batches == 0,
@@ -230,14 +226,20 @@ def validate(config: LPGRun) -> TaskSource:
         meta.num_mini_batches,
         f"a divisor of the {meta.num_agents} agents",
     )
-    _validate_precision(config.objective.precision)
-    if isinstance(config, GrooveRun):
-        _validate_groove(config, source)
+
+
+def _validate_agent(agent: AgentConfig, source: TaskSource) -> None:
     try:
-        make_head(source.world, 1, 1.0, config.agent)
+        make_head(source.world, 1, 1.0, agent)
     except ValueError as error:
         raise ConfigError(f"agent.{error}") from error
-    return source
+
+
+def _validate_lifetimes(config: EvolutionRun, source: TaskSource) -> None:
+    shortest, longest = config.lifetimes(source)
+    name = "min_lifetime" if config.min_lifetime is not None else "max_lifetime"
+    allowed = f"at most {longest}" if name == "min_lifetime" else f"at least {shortest}"
+    _require(shortest <= longest, name, getattr(config, name), f"{allowed}, the other bound")
 
 
 def _validate_precision(precision: str) -> None:

@@ -19,7 +19,8 @@ from rich.table import Table
 from envs.gridworld.levels import TABULAR_LEVELS
 from experiments.build import build
 from experiments.compiling import jit
-from experiments.configs import EvaluationConfig
+from experiments.configs import EvaluationConfig, LPGEvolutionRun, LPGRun
+from experiments.errors import UserError
 from experiments.level_sets import HELD_OUT_SEED, LevelSet, level_set, level_sets, take
 from experiments.runner import abstract_state
 from experiments.statistics import Estimate, bootstrap, interquartile_mean
@@ -65,7 +66,7 @@ def evaluate(
       What `evaluation.json` holds.
     """
     console = console or _console()
-    config = read_config(directory)
+    config = _config(directory)
     settings = config.evaluation
     sets = level_sets(config.tasks, settings)
     with _progress(console) as progress:
@@ -94,10 +95,17 @@ def evaluate(
 
 
 def _trained(directory: Path, name: str) -> Contender:
-    config = read_config(directory)
+    config = _config(directory)
     with Checkpoints(directory) as checkpoints:
         state = checkpoints.restore(abstract_state(build(config).method))
     return Contender(name, _by_lpg(config.objective), state.parameters)
+
+
+def _config(directory: Path) -> LPGRun | LPGEvolutionRun:
+    config = read_config(directory)
+    if not isinstance(config, LPGRun | LPGEvolutionRun):
+        raise UserError(f"'{directory}' has learned nothing that a meta-test knows")
+    return config
 
 
 def _rival_names(directories: Sequence[Path]) -> list[str]:

@@ -17,11 +17,15 @@ GRID = "#e3e5e8"
 COLOURS = ("#3b6fb6", "#d9822b", "#8a8d93", "#4a9a63", "#a0529e", "#c44e52")
 PANELS = {
     "agent_return": "return at the end of a lifetime",
+    "fitness": "fitness: return of candidates",
     "score": "score of finished tasks",
     "buffer_score": "mean score in the buffer",
     "policy_entropy": "policy entropy (nats)",
     "critic_loss": "loss of the value critics",
     "gradient_norm": "norm of the meta-gradient",
+    "fitness_deviation": "deviation of fitness in a generation",
+    "update_norm": "norm of the update of the mean",
+    "tied_pairs": "share of pairs without a winner",
 }
 
 

@@ -12,7 +12,7 @@ from envs.gridworld.render import render
 from experiments import plots
 from experiments.arguments import leaves
 from experiments.build import build
-from experiments.configs import GrooveRun, LPGRun
+from experiments.configs import GrooveRun, RunConfig
 from experiments.evaluate import standings
 from experiments.level_sets import level_sets, take
 from experiments.plots import Picture
@@ -52,7 +52,7 @@ def estimates(evaluation: dict[str, Any]) -> dict[str, dict[str, Estimate]]:
     }
 
 
-def _heading(directory: Path, config: LPGRun) -> str:
+def _heading(directory: Path, config: RunConfig) -> str:
     document = read_document(directory)
     lines = read_metrics(directory)
     last = lines[-1] if lines else {"step": 0, "seconds": 0.0}
@@ -78,7 +78,7 @@ def _curves(directory: Path) -> str:
     return "## Learning curve\n\n![Metrics over meta-steps](learning_curve.png)"
 
 
-def _gallery(directory: Path, config: LPGRun) -> str:
+def _gallery(directory: Path, config: RunConfig) -> str:
     if config.tasks not in LEVEL_DISTRIBUTIONS:
         return ""
     found = _buffer_levels(directory, config) or _held_out_levels(directory, config)
@@ -103,7 +103,7 @@ def _gallery(directory: Path, config: LPGRun) -> str:
     return f"## Levels\n\n![Levels of highest and lowest {origin}](levels.png)"
 
 
-def _buffer_levels(directory: Path, config: LPGRun):
+def _buffer_levels(directory: Path, config: RunConfig):
     """Levels in GROOVE's buffer with their scores."""
     if not isinstance(config, GrooveRun):
         return None
@@ -117,7 +117,7 @@ def _buffer_levels(directory: Path, config: LPGRun):
     return levels, np.asarray(buffer.score)[known], task_source(config.tasks).world, name
 
 
-def _held_out_levels(directory: Path, config: LPGRun):
+def _held_out_levels(directory: Path, config: RunConfig):
     """Held-out levels with the mean regret of agents against the optimal return."""
     evaluation = read_evaluation(directory)
     if evaluation is None:

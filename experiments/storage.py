@@ -27,7 +27,7 @@ from tensorboardX import SummaryWriter
 
 from experiments import __version__
 from experiments.arguments import from_json, to_json
-from experiments.configs import METHODS, LPGRun, validate
+from experiments.configs import METHODS, RunConfig, validate
 from experiments.errors import ConfigError, UserError, nearest
 
 FORMAT = "rlsuite-run"
@@ -115,7 +115,7 @@ def read_document(directory: Path) -> dict[str, Any]:
     return document
 
 
-def read_config(directory: Path) -> LPGRun:
+def read_config(directory: Path) -> RunConfig:
     """The configuration of the run in a folder, validated.
 
     Raises:
@@ -125,7 +125,7 @@ def read_config(directory: Path) -> LPGRun:
     try:
         if document["method"] not in METHODS:
             raise ConfigError(nearest("method", document["method"], METHODS))
-        config = from_json(METHODS[document["method"]], document["config"])
+        config = from_json(METHODS[document["method"]].config_type, document["config"])
         validate(config)
     except ConfigError as error:
         raise UserError(f"'{directory / 'config.json'}': {error}") from error

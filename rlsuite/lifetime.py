@@ -111,9 +111,26 @@ class Life(NamedTuple):
 
         return jax.lax.while_loop(alive, live, self.init(key, task))
 
-    def _explore(self, agent, task):
-        key = jax.random.fold_in(agent.key, agent.num_updates)
-        return self.act(key, agent, task)
+    def whole_with_return(
+        self, key: PRNGKeyArray, parameters: Parameters, task: Task
+    ) -> tuple[Agent, Float[Array, ""]]:
+        """As `whole`, with the mean undiscounted return over the life.
+
+        It is the reward received in all worlds over the number of episodes begun in them; those
+        that the life's end cuts short count as they are.
+        """
+
+        def alive(carry):
+            return carry[0].num_updates < task.lifetime
+
+        def live(carry):
+            agent, reward, num_episodes = carry
+            agent, (experience, _) = self.update(parameters, agent, task)
+            return agent, reward + experience.reward.sum(), num_episodes + experience.ended.sum()
+
+        start = (self.init(key, task), jnp.zeros(()), jnp.array(self.num_workers))
+        agent, reward, num_episodes = jax.lax.while_loop(alive, live, start)
+        return agent, reward / num_episodes
 
     def mean_return(
         self, key: PRNGKeyArray, agent: Agent, level: Level, num_episodes: int
@@ -124,6 +141,10 @@ class Life(NamedTuple):
             return self.objective.policy(agent.learner, observation)
 
         return episode_returns(key, self.world, level, policy, num_episodes).mean()
+
+    def _explore(self, agent, task):
+        key = jax.random.fold_in(agent.key, agent.num_updates)
+        return self.act(key, agent, task)
 
 
 def _grown(agent: Agent, learner: Learner) -> Agent:

@@ -80,3 +80,25 @@ def _without_memory(draw: Callable[[PRNGKeyArray, int], Proposal]) -> Curriculum
         report=lambda state, tickets, scores, finished: state,
         metrics=lambda state: {},
     )
+
+
+def log_uniform_lifetimes(sample_task: SampleTask, minimum: int, maximum: int) -> SampleTask:
+    """The same tasks with lifetimes drawn log-uniformly from `minimum` to `maximum`, inclusive.
+
+    Raises:
+      ValueError: if `minimum` is below 1 or above `maximum`.
+    """
+    if not 1 <= minimum <= maximum:
+        raise ValueError(
+            f"min_lifetime: {minimum} is not allowed; it must be from 1 to max_lifetime, {maximum}"
+        )
+
+    def sample(key):
+        task_key, lifetime_key = jax.random.split(key)
+        task = Task(*sample_task(task_key))
+        bounds = jnp.log(jnp.array([minimum, maximum + 1.0]))
+        drawn = jnp.exp(jax.random.uniform(lifetime_key, (), minval=bounds[0], maxval=bounds[1]))
+        lifetime = jnp.clip(drawn.astype(jnp.int32), minimum, maximum)
+        return task._replace(lifetime=lifetime)
+
+    return sample

@@ -12,7 +12,7 @@ from gymnax.environments.environment import Environment
 from jaxtyping import Array, Bool, Float
 
 from rlsuite.agents import AgentConfig, HeadState, make_head
-from rlsuite.objectives.objective import Objective
+from rlsuite.objectives.objective import Clock, KnowledgeOfTime, Objective, known_time
 from rlsuite.objectives.recurrent import BackwardGRU
 from rlsuite.precision import DOT_GENERALS, Precision
 
@@ -26,6 +26,7 @@ class LPGConfig:
       embedding_width: hidden units of the embedding of predictions.
       num_predictions: values of the agent's categorical prediction.
       prediction_coefficient: weight of the prediction's loss in the agent's update.
+      time: what the network is told of the agent's clock; both makes it TA-LPG.
       precision: of the network's matrix products.
     """
 
@@ -33,6 +34,7 @@ class LPGConfig:
     embedding_width: int = 16
     num_predictions: int = 8
     prediction_coefficient: float = 0.5
+    time: KnowledgeOfTime = "none"
     precision: Precision = "float32"
 
 
@@ -52,6 +54,7 @@ class LPGInputs(NamedTuple):
     action_probability: Float[Array, "time *batch"]
     prediction: Float[Array, "time *batch prediction"]
     next_prediction: Float[Array, "time *batch prediction"]
+    known_time: Float[Array, "time *batch known"]
 
 
 class Targets(NamedTuple):
@@ -70,7 +73,8 @@ class LPGNetwork(nn.Module):
 
     It reads :math:`[r_t, d_t, \pi(a_t|s_t), \varphi(y_t), \varphi(y_{t+1})]` of a rollout from its
     end to its start and emits :math:`\hat\pi_t` and :math:`\hat y_t`. The embedding
-    :math:`\varphi` of a prediction is shared by both and is zero after termination.
+    :math:`\varphi` of a prediction is shared by both and is zero after termination. TA-LPG (arXiv
+    2402.05828) reads :math:`n / N` and :math:`\log N` as well, for the n-th of N updates.
     """
 
     config: LPGConfig
@@ -99,6 +103,7 @@ class LPGNetwork(nn.Module):
             ],
             axis=-1,
         )
+        features = jnp.concatenate([features, inputs.known_time], axis=-1)
         states = BackwardGRU(self.config.recurrent_width, dot_general)(features, inputs.ended)
 
         # The recurrent layer keeps its states for its own gradient; nothing else of their size is.
@@ -142,7 +147,10 @@ def lpg(world: Environment, agent: AgentConfig, config: LPGConfig) -> Objective:
     def init_parameters(key):
         zeros, false = jnp.zeros((1, 1)), jnp.zeros((1, 1), bool)
         predictions = jnp.zeros((1, 1, config.num_predictions))
-        return network.init(key, LPGInputs(zeros, false, false, zeros, predictions, predictions))
+        clock = Clock(jnp.zeros(()), jnp.ones(()))
+        time = known_time(clock, config.time)[None, None]
+        inputs = LPGInputs(zeros, false, false, zeros, predictions, predictions, time)
+        return network.init(key, inputs)
 
     def init(key):
         policy_key, prediction_key = jax.random.split(key)
@@ -154,8 +162,9 @@ def lpg(world: Environment, agent: AgentConfig, config: LPGConfig) -> Objective:
     def predict(parameters, observation):
         return distrax.Categorical(prediction.apply(parameters, observation))
 
-    def read(learner, rollout):
+    def read(learner, rollout, clock):
         """What the network gets to know of an agent and its rollout."""
+        time = known_time(clock, config.time)
         predictions = learner.prediction.parameters
         return LPGInputs(
             reward=rollout.reward,
@@ -166,11 +175,12 @@ def lpg(world: Environment, agent: AgentConfig, config: LPGConfig) -> Objective:
             ),
             prediction=predict(predictions, rollout.observation).probs,
             next_prediction=predict(predictions, rollout.next_observation).probs,
+            known_time=jnp.broadcast_to(time, (*rollout.reward.shape, *time.shape)),
         )
 
     def update(parameters, learner, rollout, clock):
-        del clock
-        return follow(learner, rollout, network.apply(parameters, read(learner, rollout)))
+        inputs = read(learner, rollout, clock)
+        return follow(learner, rollout, network.apply(parameters, inputs))
 
     def update_together(parameters, learners, rollouts, clocks):
         """All agents go through the network as one batch of `agent × worker` sequences.
@@ -178,8 +188,7 @@ def lpg(world: Environment, agent: AgentConfig, config: LPGConfig) -> Objective:
         A vmapped network is folded by XLA where it runs forwards, but not where gradients of its
         weights are summed over agents; there it copies all it has kept into another order.
         """
-        del clocks
-        inputs = jax.vmap(read, out_axes=1)(learners, rollouts)
+        inputs = jax.vmap(read, out_axes=1)(learners, rollouts, clocks)
         target = network.apply(parameters, inputs)
         return jax.vmap(follow, in_axes=(0, 0, 1))(learners, rollouts, target)
 

@@ -1,11 +1,12 @@
 """The one type of everything an agent can learn by, written by hand or discovered."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import distrax
 import jax
-from jaxtyping import Array, Int, PRNGKeyArray, PyTree
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
 from rlsuite.method import Metrics
 from rlsuite.rollout import Transition
@@ -22,6 +23,23 @@ class Clock(NamedTuple):
 
     num_updates: Int[Array, ""]
     lifetime: Int[Array, ""]
+
+
+KnowledgeOfTime = Literal["none", "progress", "progress_and_lifetime"]
+"""What an objective is told of an agent's clock."""
+
+
+def known_time(clock: Clock, knowledge: KnowledgeOfTime) -> Float[Array, " known"]:
+    r"""The relative progress :math:`n / N` in [0, 1), and the log of the horizon, :math:`\log N`.
+
+    Both, the first or neither, as far as the objective knows of time (arXiv 2402.05828, section 3).
+    """
+    progress = clock.num_updates / clock.lifetime
+    known = [progress, jnp.log(clock.lifetime)]
+    return jnp.stack(known)[: _NUM_KNOWN[knowledge]]
+
+
+_NUM_KNOWN = {"none": 0, "progress": 1, "progress_and_lifetime": 2}
 
 
 class Objective(NamedTuple):

@@ -1,27 +1,196 @@
 import json
+import re
+import subprocess
+import sys
+from pkgutil import resolve_name
 
+import numpy as np
 import pytest
 from rich.console import Console
 
-from experiments import bench as module
-from experiments.bench import bench
+from experiments.bench import BENCHMARKS, processes
+from experiments.bench import run as module
+from experiments.bench.processes import in_fresh_process
+from experiments.bench.run import bench
+from experiments.bench.timing import alternate_seconds, copy, matrix_product, median
+from experiments.cli import main
 from experiments.errors import UserError
 
 
-def test_figures_go_to_the_table_and_the_file(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(module, "BENCHMARKS", {"answer": lambda: {"value": 42.0}})
+@pytest.fixture
+def calls(monkeypatch) -> list[tuple[str, dict]]:
+    """What would have been run in fresh processes; each benchmark gives one figure."""
+    made = []
+
+    def record(function, **arguments):
+        if function == "experiments.bench.timing:device_kind":
+            return "abacus"
+        made.append((function, arguments))
+        return {"beads per second": 1234.5}
+
+    monkeypatch.setattr(module, "in_fresh_process", record)
+    return made
+
+
+def test_figures_go_to_the_table_and_the_file(tmp_path, calls, capsys):
     path = tmp_path / "bench.json"
-    assert bench(json_path=path, console=Console()) == {"answer": {"value": 42.0}}
-    assert "42" in capsys.readouterr().out
+    figures = {"beads per second": 1234.5}
+    assert bench(["gridworld"], path, console=Console(width=100)) == {"gridworld": figures}
+    assert calls == [(BENCHMARKS["gridworld"].function, {})]
+    shown = capsys.readouterr().out
+    assert "abacus" in shown and re.search(r"gridworld\W+beads per second\W+1,23[45]", shown)
     document = json.loads(path.read_text())
-    assert document["benchmarks"] == {"answer": {"value": 42.0}}
-    assert "jax" in document["versions"]
+    assert document["device"] == "abacus" and document["cpu_cores"] >= 1
+    assert document["benchmarks"] == {"gridworld": figures}
+    assert {"rlsuite", "python", "jax", "jaxlib", "gymnax", "flax", "optax"} <= set(
+        document["versions"]
+    )
 
 
-def test_matrix_product_rate_is_a_plausible_number():
-    assert 1e8 < module.matrix_product_rate(256) < 1e16
+def test_all_benchmarks_run_once_if_none_is_named(calls):
+    assert list(bench(console=Console(quiet=True))) == list(BENCHMARKS)
+    assert [function for function, _ in calls] == [each.function for each in BENCHMARKS.values()]
+    assert list(bench(["startup", "startup"], console=Console(quiet=True))) == ["startup"]
 
 
-def test_unknown_benchmark():
-    with pytest.raises(UserError, match="did you mean 'gridworld'"):
-        bench(["gridwrld"])
+def test_the_number_of_agents_goes_to_those_that_take_it(calls):
+    bench(["lpg-step", "gridworld"], num_agents=3, console=Console(quiet=True))
+    assert [arguments for _, arguments in calls] == [{"num_agents": 3}, {}]
+
+
+def test_the_file_keeps_what_was_measured_before_a_failure(tmp_path, monkeypatch, calls):
+    record = module.in_fresh_process
+
+    def fail_later(function, **arguments):
+        if function == BENCHMARKS["memory"].function:
+            raise UserError("out of memory")
+        return record(function, **arguments)
+
+    monkeypatch.setattr(module, "in_fresh_process", fail_later)
+    path = tmp_path / "bench.json"
+    with pytest.raises(UserError, match="out of memory"):
+        bench(["gridworld", "memory"], path, console=Console(quiet=True))
+    assert list(json.loads(path.read_text())["benchmarks"]) == ["gridworld"]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("gridwrld", "unknown benchmark 'gridwrld' (did you mean 'gridworld'?)"),
+        ("lpg-step gridwrld", "did you mean 'gridworld'?"),
+        ("lpg-step --agents 0", "--agents: 0 is not allowed; it must be at least 1"),
+        ("--agents -3", "--agents: -3 is not allowed; it must be at least 1"),
+        ("lpg-step --agents many", "--agents"),
+        ("lpg-step --agents", "--agents"),
+        ("gridworld --agents 4", "--agents: only lpg-step and groove-step take it"),
+        ("gridworld --json no/such/folder/figures.json", "--json: 'no/such/folder/figures.json'"),
+        ("gridworld --json .", "--json: '.' cannot be written"),
+    ],
+)
+def test_bad_input_is_one_line_and_runs_nothing(
+    tmp_path, monkeypatch, capsys, calls, line, message
+):
+    monkeypatch.chdir(tmp_path)
+    assert main(["bench", *line.split()]) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.startswith("rlsuite: ") and error.count("\n") == 1
+    assert calls == []
+
+
+def test_help_lists_every_benchmark_without_jax():
+    code = (
+        "import sys\n"
+        "from experiments.cli import main\n"
+        "try:\n"
+        "    main(['bench', '--help'])\n"
+        "finally:\n"
+        "    assert 'jax' not in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "--agents N" in done.stdout
+    for name, benchmark in BENCHMARKS.items():
+        assert re.search(rf"^  {name} +{re.escape(benchmark.summary)}$", done.stdout, re.MULTILINE)
+
+
+def test_the_process_that_starts_benchmarks_leaves_the_devices_alone():
+    """Importing gymnax already takes hold of them, and of an accelerator's memory."""
+    code = "import experiments.bench.run, sys; assert 'gymnax' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_every_benchmark_is_there():
+    for benchmark in BENCHMARKS.values():
+        assert callable(resolve_name(benchmark.function))
+
+
+def test_functions_take_turns_after_a_warm_up():
+    called = []
+    seconds = alternate_seconds(lambda: called.append("a"), lambda: called.append("b"), repeats=3)
+    assert "".join(called) == "abababab"
+    assert seconds.shape == (2, 3) and (seconds >= 0).all()
+    assert median(np.array([3.0, 1.0, 2.0])) == 2.0
+
+
+def test_yardsticks_do_what_they_count():
+    product = matrix_product(256)
+    assert product.amount == 2 * 256**3 and product.run().shape == (256, 256)
+    rate = product.amount / median(alternate_seconds(product.run)[0])
+    assert 1e8 < rate < 1e16
+    copying = copy((10, 3), times=7)
+    assert copying.amount == 7 * 30 * 4
+    np.testing.assert_array_equal(copying.run(), np.full((10, 3), 7.0))
+
+
+def test_the_peak_of_a_fresh_process_is_its_own():
+    ballast = np.ones(200_000_000)
+    peak = in_fresh_process("experiments.bench.processes:peak_resident_bytes")
+    assert 1e7 < peak < ballast.nbytes < processes.peak_resident_bytes()
+
+
+def test_errors_come_back_from_a_fresh_process():
+    with pytest.raises(json.JSONDecodeError, match="Expecting property name"):
+        in_fresh_process("json:loads", s="{")
+
+
+def test_a_fresh_process_that_dies_is_reported():
+    with pytest.raises(UserError, match="os:abort: its process was ended from outside"):
+        in_fresh_process("os:abort")
+
+
+def test_startup_times_programs():
+    figures = processes.startup({"nothing": "", "json": "import json"}, repeats=1)
+    assert list(figures) == ["nothing, seconds", "json, seconds"]
+    assert all(seconds > 0 for seconds in figures.values())
+
+
+def test_compilation_is_measured_with_an_empty_cache_and_then_a_filled_one(monkeypatch):
+    asked = []
+
+    def record(function, *, jax_options, method, num_agents, size):
+        assert jax_options["jax_enable_compilation_cache"]
+        asked.append((method, jax_options["jax_compilation_cache_dir"]))
+        return {"tracing": float(len(asked))}
+
+    monkeypatch.setattr(processes, "in_fresh_process", record)
+    assert processes.compilation(num_agents=3, size="smoke") == {
+        "lpg, cold cache: tracing, seconds": 1.0,
+        "lpg, warm cache: tracing, seconds": 2.0,
+        "groove, cold cache: tracing, seconds": 3.0,
+        "groove, warm cache: tracing, seconds": 4.0,
+    }
+    methods, caches = zip(*asked, strict=True)
+    assert methods == ("lpg", "lpg", "groove", "groove")
+    assert caches[0] == caches[1] != caches[2] == caches[3]
+
+
+def test_memory_is_set_in_relation_to_the_smallest_number_of_agents(monkeypatch):
+    monkeypatch.setattr(
+        processes,
+        "in_fresh_process",
+        lambda function, *, jax_options, num_agents, size: {"peak resident": 100.0 + num_agents},
+    )
+    assert processes.memory((20, 140)) == {
+        "peak resident megabytes, 20 agents": 120.0,
+        "peak resident megabytes, 140 agents": 240.0,
+        "peak resident memory, 140 agents over 20": 2.0,
+    }

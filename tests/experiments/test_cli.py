@@ -12,7 +12,8 @@ from experiments.arguments import leaves
 from experiments.build import Experiment
 from experiments.cli import main
 from experiments.compiling import enable_compilation_cache
-from experiments.configs import METHODS, PRESETS, preset
+from experiments.configs import METHODS
+from experiments.presets import NAMES, preset
 from experiments.runner import Outcome
 from experiments.storage import create_run, read_metrics
 from rlsuite.method import Method
@@ -57,6 +58,12 @@ def folder(tmp_path, monkeypatch) -> Path:
         ("train groove smoke --checkpoint-every=-1", "checkpoint_every: -1"),
         ("train groove smoke --out", "--out"),
         ("train groove smoke --overwrite=yes", "--overwrite"),
+        ("train ta-lpg smoke --population_size 7", "meta.population_size: 7 is not allowed"),
+        ("train ta-lpg smoke --num_mini_batches 3", "meta.num_mini_batches: 3 is not allowed"),
+        ("train ta-lpg smoke --strategy OpenES", "did you mean 'Open_ES'?"),
+        ("train ta-lpg smoke --min_lifetime 30", "min_lifetime: 30 is not allowed"),
+        ("train ta-lpg smoke --max_lifetime 0", "max_lifetime: 0 is not allowed"),
+        ("train lpg-es smoke --max_lifetime 5", "max_lifetime: 5 is not allowed"),
         ("resume", "DIR"),
         ("resume nowhere", "'nowhere' holds no run"),
         ("resume nowhere --seed 1", "unknown argument '--seed'"),
@@ -158,7 +165,7 @@ def test_train_overwrite_and_resume(folder, capsys):
 def test_list(capsys):
     assert main(["list"]) == 0
     shown = capsys.readouterr().out
-    names = [*METHODS, *PRESETS, "all_shortlife", "GridWorld-v0", "CartPole-v1"]
+    names = [*METHODS, *NAMES, "all_shortlife", "GridWorld-v0", "CartPole-v1"]
     assert all(name in shown for name in names)
     assert "Pendulum-v1" not in shown
 

@@ -4,13 +4,14 @@ import jax
 import pytest
 
 from experiments.build import build
-from experiments.configs import METHODS, PRESETS, preset, validate
+from experiments.configs import METHODS, validate
 from experiments.errors import ConfigError
+from experiments.presets import NAMES, preset
 from experiments.tasks import task_source
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", NAMES)
 def test_every_preset_is_valid(method, name):
     validate(preset(method, name))
 

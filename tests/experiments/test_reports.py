@@ -12,10 +12,11 @@ from rich.console import Console
 from experiments.build import build
 from experiments.cli import main
 from experiments.compare import compare
-from experiments.configs import EvaluationConfig, preset
+from experiments.configs import EvaluationConfig
 from experiments.errors import UserError
 from experiments.evaluate import _rival_names, evaluate
 from experiments.level_sets import LEAST_OPTIMAL_RETURN, level_sets
+from experiments.presets import preset
 from experiments.report import report
 from experiments.runner import abstract_state, run
 from experiments.storage import Checkpoints, create_run, read_metrics

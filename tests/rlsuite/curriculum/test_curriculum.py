@@ -3,8 +3,9 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
-from rlsuite.curriculum.curriculum import frozen_set, random_tasks
+from rlsuite.curriculum.curriculum import frozen_set, log_uniform_lifetimes, random_tasks
 from rlsuite.lifetime import Task
 
 WANTED = jnp.ones(200, bool)
@@ -42,3 +43,26 @@ def test_a_frozen_set_is_replayed_uniformly():
     counts = np.bincount(proposal.ticket, minlength=4)
     # Five standard deviations of a binomial count.
     assert np.abs(counts - 1000).max() < 5 * np.sqrt(4000 * 0.25 * 0.75)
+
+
+class TestLogUniformLifetimes:
+    def draw(self, minimum, maximum):
+        sample = log_uniform_lifetimes(sample_task, minimum, maximum)
+        return jax.vmap(sample)(jax.random.split(jax.random.key(0), 4000))
+
+    def test_lifetimes_are_spread_evenly_over_their_logarithm(self):
+        tasks = self.draw(10, 999)
+        assert tasks.lifetime.min() >= 10
+        assert tasks.lifetime.max() <= 999
+        share_below_100 = np.mean(tasks.lifetime < 100)
+        assert abs(share_below_100 - 0.5) < 5 * np.sqrt(0.25 / 4000)
+        assert len(np.unique(tasks.level)) > 3900
+
+    def test_bounds_are_reached(self):
+        assert set(np.unique(self.draw(2, 4).lifetime)) == {2, 3, 4}
+        assert set(np.unique(self.draw(7, 7).lifetime)) == {7}
+
+    @pytest.mark.parametrize(("minimum", "maximum"), [(0, 5), (6, 5)])
+    def test_bounds_that_make_no_sense(self, minimum, maximum):
+        with pytest.raises(ValueError, match="min_lifetime"):
+            log_uniform_lifetimes(sample_task, minimum, maximum)

@@ -1,5 +1,6 @@
 """Tests of the learned policy gradient: its network and the update it makes."""
 
+from dataclasses import replace
 from functools import partial
 
 import distrax
@@ -35,6 +36,7 @@ def random_inputs(seed, length=LENGTH):
         "action_probability": jnp.asarray(random.random(shape), jnp.float32),
         "prediction": jnp.asarray(random.dirichlet(np.ones(3), shape), jnp.float32),
         "next_prediction": jnp.asarray(random.dirichlet(np.ones(3), shape), jnp.float32),
+        "known_time": jnp.zeros((*shape, 0)),
     }
 
 
@@ -173,6 +175,7 @@ class TestUpdate:
                 by_hand.softmax(by_hand.outputs(prediction, steps.next_observation)).astype(
                     np.float32
                 ),
+                np.zeros((*chosen.shape[:2], 0), np.float32),
             ),
         )
         policy_target = np.asarray(targets.policy, np.float64)
@@ -231,6 +234,37 @@ class TestUpdate:
         first, _ = update(parameters, learner, steps, CLOCK)
         second, _ = update(parameters, learner, steps, Clock(jnp.array(5), jnp.array(7)))
         jax.tree.map(np.testing.assert_array_equal, first, second)
+
+    def test_an_objective_that_knows_time_reads_progress_and_log_lifetime(
+        self, tiny_grid, random_grid_rollout
+    ):
+        config = replace(CONFIG, time="progress_and_lifetime")
+        objective = lpg(tiny_grid, AgentConfig(max_gradient_norm=100.0), config)
+        parameters = spread(jax.jit(objective.init_parameters)(jax.random.key(0)))
+        gru = parameters["params"]["BackwardGRU_0"]
+        assert gru["input_kernel"].shape[0] == 5 + 2
+        learner, steps = table_learner(), random_grid_rollout(1)
+        update = jax.jit(objective.update)
+
+        def updated(num_updates, lifetime):
+            clock = Clock(jnp.array(num_updates), jnp.array(lifetime))
+            return update(parameters, learner, steps, clock)[0]
+
+        # Progress n/N enters as the bias that its weights make of it, and so does log N.
+        bias = gru["bias"] + 0.4 * gru["input_kernel"][5] + np.log(20) * gru["input_kernel"][6]
+        plain = {
+            "params": parameters["params"]
+            | {"BackwardGRU_0": gru | {"input_kernel": gru["input_kernel"][:5], "bias": bias}}
+        }
+        without = lpg(tiny_grid, AgentConfig(max_gradient_norm=100.0), CONFIG)
+        expected, _ = jax.jit(without.update)(plain, learner, steps, CLOCK)
+        close = partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-5)
+        jax.tree.map(close, updated(8, 20), expected)
+        assert not np.allclose(
+            updated(8, 20).policy.parameters["params"]["kernel"],
+            updated(16, 40).policy.parameters["params"]["kernel"],
+            atol=1e-4,
+        )
 
     def test_the_policy_is_the_softmax_of_its_table(self, tiny_grid, random_grid_rollout, by_hand):
         learner, observation = table_learner(), random_grid_rollout(1).observation
@@ -314,6 +348,7 @@ class TestMetaGradient:
                     distribution(fixed.policy.parameters, steps.observation).prob(steps.action),
                     distribution(fixed.prediction.parameters, steps.observation).probs,
                     distribution(fixed.prediction.parameters, steps.next_observation).probs,
+                    jnp.zeros((*steps.action.shape, 0)),
                 ),
             )
 

@@ -1,0 +1,46 @@
+"""LPG evolved over whole lifetimes, and TA-LPG: the same with knowledge of time."""
+
+from dataclasses import dataclass, field
+
+from gymnax.environments.environment import Environment
+from jax.sharding import Mesh
+
+from rlsuite.agents import AgentConfig
+from rlsuite.curriculum.curriculum import SampleTask
+from rlsuite.lifetime import Life
+from rlsuite.meta.evolution import EvolutionConfig, evolution
+from rlsuite.method import Method
+from rlsuite.objectives.lpg import LPGConfig
+from rlsuite.objectives.lpg import lpg as lpg_objective
+
+
+@dataclass(frozen=True)
+class EvolvedLPGConfig:
+    """What LPG by evolution is made of; an objective that knows time makes it TA-LPG."""
+
+    objective: LPGConfig = field(default_factory=LPGConfig)
+    agent: AgentConfig = field(default_factory=AgentConfig)
+    meta: EvolutionConfig = field(default_factory=EvolutionConfig)
+
+
+def evolved_lpg(
+    world: Environment,
+    sample_task: SampleTask,
+    config: EvolvedLPGConfig,
+    *,
+    mesh: Mesh | None = None,
+) -> Method:
+    """Learned policy gradient, evolved over whole lifetimes (arXiv 2402.05828).
+
+    Args:
+      world: a gymnax world with discrete actions.
+      sample_task: `key -> Task`, the training distribution.
+      config: sizes and hyperparameters.
+      mesh: devices to share the population among, as in `evolve`.
+
+    Returns:
+      A method whose state holds the learned objective in `parameters`.
+    """
+    objective = lpg_objective(world, config.agent, config.objective)
+    life = Life(world, objective, config.meta.num_workers, config.meta.rollout_length)
+    return evolution(life, sample_task, config.meta, mesh=mesh)

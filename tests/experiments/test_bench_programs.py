@@ -1,0 +1,99 @@
+"""Benchmarks of compiled programs, at sizes that compile and run quickly."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from experiments.bench import meta_step
+from experiments.bench.gridworld import grid_world
+from experiments.bench.processes import in_fresh_process
+from experiments.bench.timing import matrix_product
+from experiments.build import Experiment
+from rlsuite.method import Method
+
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
+
+@pytest.fixture
+def built(monkeypatch) -> list:
+    """The configurations that were built, each into a method that compiles in no time."""
+    configs = []
+
+    def step(state):
+        return state + 1, {"lifetimes_ended": state}
+
+    def build(config):
+        configs.append(config)
+        return Experiment(Method(lambda key: jnp.zeros(()), step), 1, 1, ())
+
+    monkeypatch.setattr(meta_step, "build", build)
+    return configs
+
+
+def test_grid_world():
+    figures = grid_world(num_worlds=4, num_steps=20, repeats=1)
+    assert len(figures) == 5 and all(value > 0 for value in figures.values())
+
+
+@pytest.mark.parametrize(("num_agents", "mini_batches"), [(3, 1), (16, 1), (24, 1), (64, 4)])
+def test_agents_are_taken_sixteen_at_a_time_where_that_comes_out_even(num_agents, mini_batches):
+    meta = meta_step.sized("groove", num_agents).meta
+    assert (meta.num_agents, meta.num_mini_batches) == (num_agents, mini_batches)
+    assert (meta.num_workers, meta.rollout_length, meta.num_updates) == (64, 20, 5)
+
+
+def test_lpg_step(built, monkeypatch):
+    monkeypatch.setattr(meta_step, "matrix_product", partial(matrix_product, 64))
+    figures = meta_step.lpg_step(num_agents=32, repeats=3)
+    assert [config.meta.num_agents for config in built] == [32]
+    assert figures["agents"] == 32 and figures["mini-batches"] == 2
+    assert figures["agents per second"] == pytest.approx(32 / figures["seconds"])
+    assert figures["fraction of the float32 matrix-product rate"] > 0
+
+
+def test_groove_takes_turns_with_lpg_for_as_long_as_a_life(built):
+    figures = meta_step.groove_step(num_agents=4)
+    assert [type(config).__name__ for config in built] == ["GrooveRun", "LPGRun"]
+    assert figures["steps of each"] == 250 / 5
+    # The stand-in reports as many ended lives as steps were made before; the warm-up's don't count.
+    assert figures["lives ended per agent"] == sum(range(1, 51)) / 4
+    assert figures["GROOVE's time over LPG's"] == pytest.approx(
+        figures["GROOVE's seconds per step"] / figures["LPG's seconds per step"]
+    )
+
+
+def test_scaling(built):
+    figures = meta_step.scaling((2, 4), repeats=1)
+    assert [config.meta.num_agents for config in built] == [2, 4]
+    assert figures["time per agent, 4 agents over 2"] == pytest.approx(
+        figures["seconds per agent, 4 agents"] / figures["seconds per agent, 2 agents"]
+    )
+
+
+def test_the_wait_before_the_first_step(built, monkeypatch):
+    monkeypatch.setattr(meta_step, "enable_compilation_cache", lambda: None)
+    seconds = meta_step.compile_seconds("groove", num_agents=2, size="smoke")
+    phases = [seconds[phase] for phase in ("initial state", "tracing", "compiling")]
+    assert min(phases) > 0 and seconds["all three"] == pytest.approx(sum(phases))
+
+
+def test_real_steps_in_a_fresh_process_that_keeps_its_programs(tmp_path):
+    options = {
+        "jax_enable_compilation_cache": True,
+        "jax_compilation_cache_dir": str(tmp_path),
+        "jax_disable_most_optimizations": True,
+    }
+    figures = in_fresh_process(
+        "experiments.bench.meta_step:memory_use", jax_options=options, num_agents=2, size="smoke"
+    )
+    assert figures["peak resident"] > 10 and figures["compiled temporary"] > 0
+    assert any(tmp_path.iterdir())
+
+
+def test_the_state_is_donated(built):
+    advance = meta_step.stepper(meta_step.sized("lpg", 2, "smoke"))
+    first, _ = advance()
+    advance()
+    assert isinstance(first, jax.Array) and first.is_deleted()

@@ -1,0 +1,394 @@
+"""Tests of evolution: what candidates are put to, and that they may be taken in any grouping."""
+
+import os
+import subprocess
+import sys
+import textwrap
+from dataclasses import replace
+
+import distrax
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from rlsuite.agents import AgentConfig
+from rlsuite.lifetime import Life, Task
+from rlsuite.meta.evolution import EvolutionConfig, evolution, evolve
+from rlsuite.method import train
+from rlsuite.objectives.lpg import LPGConfig, lpg
+from rlsuite.objectives.objective import Objective
+
+CONFIG = EvolutionConfig(
+    population_size=12, learning_rate=0.05, num_workers=3, rollout_length=4, num_episodes=4
+)
+
+
+def start(key):
+    return {"a": jax.random.normal(key, (3,)), "b": jnp.zeros(())}
+
+
+def parabola(key, parameters, target):
+    """Best where the parameters are the task's target, give or take noise of the key."""
+    distance = (parameters["a"] - target).sum() ** 2 + parameters["b"] ** 2
+    return 0.1 * jax.random.normal(key) - distance
+
+
+def run(method, num_steps, key=0):
+    """The final state and the metrics of all steps."""
+    return jax.jit(train(method, num_steps))(jax.random.key(key))
+
+
+def assert_equal(first, second):
+    def check(x, y):
+        if jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
+            x, y = jax.random.key_data(x), jax.random.key_data(y)
+        np.testing.assert_array_equal(x, y)
+
+    jax.tree.map(check, first, second)
+
+
+def assert_close(first, second):
+    jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-4, atol=1e-5), first, second)
+
+
+# --- What candidates are put to -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("strategy", ["Open_ES", "Sep_CMA_ES"])
+def test_both_of_a_pair_see_the_same_tasks_and_keys_and_no_other_pair_does(strategy):
+    """With a fitness that only tells what a candidate was put to, each pair and it alone ties."""
+
+    def seen(key, parameters, task):
+        return 1000 * task + jax.random.uniform(key)
+
+    config = replace(CONFIG, strategy=strategy, tasks_per_candidate=2)
+    _, metrics = run(evolve(start, jax.random.uniform, seen, config), 3)
+    np.testing.assert_array_equal(metrics["tied_pairs"], 1)
+    assert (metrics["fitness_deviation"] > 10).all()
+    assert len(np.unique(metrics["fitness"])) == 3
+    if strategy == "Open_ES":  # A generation of ties moves nothing.
+        np.testing.assert_array_equal(metrics["update_norm"], 0)
+
+
+def test_fitness_is_the_mean_over_tasks():
+    """Tasks that pay ±1 in turn: the mean over many is near zero and never beyond what one pays."""
+
+    def spread(num_tasks):
+        config = replace(CONFIG, tasks_per_candidate=num_tasks)
+        method = evolve(start, jax.random.rademacher, lambda key, p, task: 1.0 * task, config)
+        return run(method, 20)[1]["fitness_deviation"].mean()
+
+    np.testing.assert_allclose(spread(16) / spread(1), 1 / 4, rtol=0.25)
+
+
+def test_metrics_describe_the_population():
+    """A fitness that is a coordinate of the candidates themselves: normal about the mean's, 0."""
+    config = replace(CONFIG, population_size=400, shaping="z_score")
+    method = evolve(start, lambda key: 0.0, lambda key, p, task: p["b"], config)
+    state, metrics = run(method, 1)
+    np.testing.assert_allclose(metrics["fitness"], 0, atol=1e-6)  # Mirror images cancel.
+    np.testing.assert_allclose(metrics["fitness_deviation"], 0.1, rtol=0.2)
+    np.testing.assert_allclose(metrics["fitness_max"], -metrics["fitness_min"], rtol=1e-6)
+    assert metrics["tied_pairs"] == 0
+    assert metrics["failed_candidates"] == 0
+    first = jax.jit(method.init)(jax.random.key(0)).parameters
+    moved = jnp.concatenate([state.parameters["a"] - first["a"], state.parameters["b"][None]])
+    np.testing.assert_allclose(metrics["update_norm"], jnp.linalg.norm(moved), rtol=1e-4)
+
+
+@pytest.mark.parametrize("shaping", ["pairwise", "z_score", "centred_rank", "raw"])
+@pytest.mark.parametrize("failure", [jnp.nan, jnp.inf])
+def test_candidates_that_fail_count_as_worst_and_are_reported(shaping, failure):
+    """Whatever is not finite: the mean leaves the half of the line that has no fitness."""
+
+    def fitness(key, parameters, task):
+        return jnp.where(parameters > 0.05, failure, -parameters)
+
+    config = replace(CONFIG, shaping=shaping)
+    method = evolve(lambda key: jnp.zeros(()), lambda key: 0, fitness, config)
+    state, metrics = run(method, 10)
+    assert metrics["failed_candidates"][0] > 0
+    assert metrics["failed_candidates"][-1] == 0
+    assert jnp.isfinite(metrics["fitness"]).all()
+    assert state.parameters < -0.1
+
+
+def test_a_generation_that_fails_altogether_leaves_the_mean_and_reports_nothing():
+    method = evolve(start, lambda key: 0, lambda key, parameters, task: jnp.nan, CONFIG)
+    _, metrics = run(method, 1)
+    assert metrics["failed_candidates"] == CONFIG.population_size
+    assert metrics["update_norm"] == 0
+    for name in ("fitness", "fitness_max", "fitness_min", "fitness_deviation"):
+        assert jnp.isnan(metrics[name])
+
+
+# --- Groupings, order, resuming, seeds ----------------------------------------------------------
+
+REPORTS = ("fitness", "fitness_max", "fitness_min", "fitness_deviation", "update_norm")
+
+
+def in_mini_batches(num_mini_batches):
+    config = replace(CONFIG, tasks_per_candidate=3, num_mini_batches=num_mini_batches)
+    return run(evolve(start, jax.random.normal, parabola, config), 2)
+
+
+@pytest.fixture(scope="module")
+def in_one_batch():
+    return in_mini_batches(1)
+
+
+@pytest.mark.parametrize("num_mini_batches", [2, 18])
+def test_mini_batches_change_nothing(in_one_batch, num_mini_batches):
+    """Also where a candidate's own tasks are in different ones."""
+    (state, metrics), (expected, expected_metrics) = in_mini_batches(num_mini_batches), in_one_batch
+    assert_close(state.parameters, expected.parameters)
+    assert_close(metrics, expected_metrics)
+
+
+def test_sorting_by_lifetime_changes_nothing_but_the_waste():
+    """Raw fitness, so that every candidate's own matters, from tasks whose order is random."""
+    config = replace(CONFIG, tasks_per_candidate=2, num_mini_batches=6, shaping="raw")
+
+    def outcome(**options):
+        return run(evolve(start, jax.random.normal, parabola, config, **options), 3)
+
+    state, metrics = outcome(lifetime=lambda task: (100 * task).astype(jnp.int32))
+    expected, expected_metrics = outcome()
+    assert_equal(state.parameters, expected.parameters)
+    assert_equal(
+        {name: metrics[name] for name in REPORTS}, {n: expected_metrics[n] for n in REPORTS}
+    )
+    assert set(metrics) - set(expected_metrics) == {"lifetime", "idle_updates"}
+
+
+@pytest.mark.parametrize("strategy", ["Open_ES", "SNES"])
+def test_a_state_put_away_and_taken_up_again_goes_on_bit_for_bit(strategy):
+    config = replace(CONFIG, strategy=strategy)
+    method = evolve(start, jax.random.normal, parabola, config)
+    step = jax.jit(method.step)
+    states = [jax.jit(method.init)(jax.random.key(0))]
+    for _ in range(4):
+        states.append(step(states[-1])[0])
+
+    def through_numpy(state):
+        kept = state._replace(key=jax.random.key_data(state.key))
+        kept = jax.tree.map(jnp.asarray, jax.tree.map(np.array, kept))
+        return kept._replace(key=jax.random.wrap_key_data(kept.key))
+
+    resumed = through_numpy(states[2])
+    for _ in range(2):
+        resumed = through_numpy(step(resumed)[0])
+    assert_equal(resumed, states[4])
+    assert not np.array_equal(states[4].parameters["a"], states[2].parameters["a"])
+
+
+def test_seeds_side_by_side_are_the_same_as_alone():
+    method = evolve(start, jax.random.normal, parabola, replace(CONFIG, num_mini_batches=2))
+    keys, program = jax.random.split(jax.random.key(3), 2), jax.jit(train(method, 3))
+    state, metrics = jax.jit(jax.vmap(train(method, 3)))(keys)
+    for i, key in enumerate(keys):
+        alone = program(key)
+        together = jax.tree.map(lambda leaf, i=i: leaf[i], (state.parameters, metrics))
+        assert_close((alone[0].parameters, alone[1]), together)
+
+
+SHARDED = """
+    import jax
+    import jax.numpy as jnp
+    import numpy as np
+    from rlsuite.meta.evolution import EvolutionConfig, evolve
+    from rlsuite.method import train
+
+    assert len(jax.devices()) == 2
+    mesh = jax.sharding.Mesh(np.array(jax.devices()), ("population",))
+
+    def fitness(key, parameters, task):
+        # A loop whose length is the task's, so that the devices' loops differ.
+        def live(carry):
+            age, value = carry
+            noise = jax.random.uniform(jax.random.fold_in(key, age))
+            return age + 1, value + parameters.sum() * noise
+        return jax.lax.while_loop(lambda carry: carry[0] < task, live, (0, 0.0))[1]
+
+    def outcome(strategy, mesh):
+        config = EvolutionConfig(strategy, 16, shaping="z_score", num_mini_batches=2)
+        method = evolve(
+            lambda key: jnp.ones(3), lambda key: jax.random.randint(key, (), 1, 9), fitness, config,
+            lifetime=lambda task: task, mesh=mesh,
+        )
+        program = jax.jit(train(method, 2)).lower(jax.random.key(0)).compile()
+        return program(jax.random.key(0)), program.as_text()
+
+    for strategy in ("Open_ES", "PGPE"):
+        ((state, metrics), _), ((sharded, sharded_metrics), text) = (
+            outcome(strategy, None), outcome(strategy, mesh)
+        )
+        np.testing.assert_allclose(sharded.parameters, state.parameters, rtol=1e-5)
+        for name in metrics:
+            np.testing.assert_allclose(sharded_metrics[name], metrics[name], rtol=1e-4, atol=1e-6)
+        assert "num_partitions=2" in text
+        print("same")
+    try:
+        evolve(jnp.ones, jnp.ones, fitness, EvolutionConfig(population_size=6), mesh=mesh)
+    except ValueError as error:
+        print(error)
+"""
+
+
+def test_two_devices_share_the_lives_and_come_to_the_same():
+    process = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(SHARDED)],
+        env={
+            **os.environ,
+            "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+            "JAX_PLATFORMS": "cpu",
+            "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr
+    *same, refusal = process.stdout.splitlines()
+    assert same == ["same", "same"]
+    assert refusal == (
+        "meta.num_mini_batches: 1 is not allowed; "
+        "it must be such that 2 devices can share the 3 trials of each equally"
+    )
+
+
+# --- Lives --------------------------------------------------------------------------------------
+
+
+def preference():
+    """An agent is one number, its preference for action 1, that its objective's number adds to."""
+
+    def policy(learner, observation):
+        zeros = jnp.zeros(observation.shape[:-1])
+        return distrax.Categorical(jnp.stack([zeros, zeros + learner], axis=-1))
+
+    def update(parameters, learner, rollout, clock):
+        return learner + 0.5 * parameters, {}
+
+    return Objective(
+        init_parameters=lambda key: jnp.zeros(()),
+        init=lambda key: jnp.zeros(()),
+        policy=policy,
+        update=update,
+    )
+
+
+@pytest.fixture(scope="module")
+def counting_life(counting_world):
+    return Life(counting_world, preference(), num_workers=3, rollout_length=4)
+
+
+@pytest.fixture(scope="module")
+def sample_task(counting_world):
+    """Episodes of 5 steps in which counting pays, lives of 0 to 6 updates."""
+    level = counting_world.default_params.replace(max_steps_in_episode=5)
+    level = jax.tree.map(jnp.asarray, level)
+    return lambda key: (level, jax.random.randint(key, (), 0, 7))
+
+
+@pytest.mark.parametrize("fitness", ["final", "mean"])
+def test_what_agents_become_decides(counting_life, sample_task, fitness):
+    """The objective comes to favour the action that pays."""
+    config = replace(CONFIG, population_size=32, num_mini_batches=2, fitness=fitness)
+    state, metrics = run(evolution(counting_life, sample_task, config), 30)
+    assert state.parameters > 0.5
+    assert metrics["fitness"][-5:].mean() > metrics["fitness"][:5].mean() + 1
+
+
+def test_final_fitness_is_the_return_after_whole_lives_of_their_own(counting_world):
+    """Each life ends at its task's length, and is lived beside others of similar lengths.
+
+    An agent is its age here, and counts for as many steps of an episode: 1 + 2 + … + age.
+    """
+
+    def policy(age, observation):
+        time = observation[..., 1]
+        return distrax.Categorical(jnp.stack([0 * time, jnp.where(time < age, 1e6, -1e6)], -1))
+
+    def sample_task(key):
+        lifetime = jax.random.randint(key, (), 0, 6)
+        jax.debug.callback(lambda lifetime: lifetimes.append(int(lifetime)), lifetime)
+        return level, lifetime
+
+    level = jax.tree.map(jnp.asarray, counting_world.default_params.replace(max_steps_in_episode=5))
+    objective = Objective(
+        init_parameters=lambda key: jnp.zeros(()),
+        init=lambda key: jnp.zeros(()),
+        policy=policy,
+        update=lambda parameters, age, rollout, clock: (age + 1, {}),
+    )
+    life = Life(counting_world, objective, num_workers=1, rollout_length=1)
+    lifetimes = []
+    _, metrics = run(evolution(life, sample_task, replace(CONFIG, num_mini_batches=2)), 1)
+    jax.effects_barrier()
+    ages = np.array(lifetimes)
+    assert len(set(lifetimes)) > 2
+    np.testing.assert_allclose(metrics["lifetime"], ages.mean(), rtol=1e-6)
+    np.testing.assert_allclose(metrics["fitness"], (ages * (ages + 1) / 2).mean(), rtol=1e-6)
+    np.testing.assert_allclose(metrics["fitness_max"], ages.max() * (ages.max() + 1) / 2)
+    computed = np.sort(ages).reshape(2, -1).max(axis=1).mean()
+    np.testing.assert_allclose(metrics["idle_updates"], 1 - ages.mean() / computed, atol=1e-6)
+
+
+def test_mean_fitness_is_the_return_over_the_life(counting_life, sample_task):
+    """Against the rollouts of the same updates one after the other."""
+    level, _ = sample_task(jax.random.key(0))
+    task, key, parameters = Task(level, jnp.array(6)), jax.random.key(5), jnp.array(0.7)
+    agent, mean_return = jax.jit(counting_life.whole_with_return)(key, parameters, task)
+    assert_equal(agent, jax.jit(counting_life.whole)(key, parameters, task))
+    start = jax.jit(counting_life.init)(key, task)
+    updates = jax.jit(lambda agent: counting_life.updates(parameters, agent, task, 6))
+    _, (rollouts, _) = updates(start)
+    num_episodes = counting_life.num_workers + rollouts.ended.sum()
+    np.testing.assert_allclose(mean_return, rollouts.reward.sum() / num_episodes, rtol=1e-6)
+    # 24 steps of 3 workers in episodes of 5: four end in each, a fifth has begun.
+    assert num_episodes == 15
+
+
+def test_lpg_evolves_on_a_tiny_grid(tiny_grid):
+    """The whole composition: agents learn to find the goal in time as their LPG evolves."""
+    agent = AgentConfig(policy_learning_rate=20.0, prediction_learning_rate=2.0)
+    objective = lpg(tiny_grid, agent, LPGConfig(recurrent_width=8))
+    life = Life(tiny_grid, objective, num_workers=4, rollout_length=6)
+    level = tiny_grid.default_params.replace(max_steps_in_episode=6)
+    level = jax.tree.map(jnp.asarray, level)
+    config = replace(CONFIG, population_size=32, learning_rate=0.1, num_episodes=16)
+    method = evolution(life, lambda key: (level, jax.random.randint(key, (), 6, 13)), config)
+    _, metrics = run(method, 40)
+    fitness = metrics["fitness"]
+    assert fitness[-5:].mean() > fitness[:5].mean() + 0.2
+
+
+# --- Bad input ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"population_size": 7}, "population_size: 7 is not allowed; it must be an even number"),
+        ({"population_size": 0}, "population_size: 0 is not allowed; it must be an even number"),
+        ({"strategy": "OpenES"}, "strategy: 'OpenES' is unknown (did you mean 'Open_ES'?); known"),
+        ({"strategy": "cma_es"}, "strategy: 'cma_es' is unknown (did you mean 'CMA_ES'?); known"),
+        ({"strategy": "SV_CMA_ES"}, "strategy: 'SV_CMA_ES' is unknown (did you mean"),
+        ({"strategy": "ESMC", "population_size": 2}, "population_size: 2 is not allowed; ESMC"),
+        ({"shaping": "z-score"}, "shaping: 'z-score' is unknown (did you mean 'z_score'?); known"),
+        ({"strategy": "HillClimbing"}, "shaping: pairwise is not allowed; it must be raw"),
+        ({"num_mini_batches": 4}, "num_mini_batches: 4 is not allowed; it must be a divisor of 6"),
+        ({"num_mini_batches": 0}, "num_mini_batches: 0 is not allowed"),
+        ({"tasks_per_candidate": 0}, "tasks_per_candidate: 0 is not allowed"),
+        ({"standard_deviation": 0.0}, "standard_deviation: 0.0 is not allowed"),
+        ({"learning_rate": -1.0}, "learning_rate: -1.0 is not allowed"),
+        ({"fitness": "best"}, "fitness: 'best' is unknown"),
+    ],
+)
+def test_nonsense_is_refused_in_one_line(counting_life, sample_task, changes, message):
+    with pytest.raises(ValueError) as caught:
+        evolution(counting_life, sample_task, replace(CONFIG, **changes))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,30 @@
+"""Tests of what LPG by evolution is composed of; that it learns is shown in test_evolution.py."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from rlsuite.lifetime import Task
+from rlsuite.meta.evolution import EvolutionConfig
+from rlsuite.methods.ta_lpg import EvolvedLPGConfig, evolved_lpg
+from rlsuite.objectives.lpg import LPGConfig
+
+CONFIG = EvolvedLPGConfig(
+    objective=LPGConfig(recurrent_width=4, embedding_width=3),
+    meta=EvolutionConfig(population_size=4, num_workers=3, rollout_length=4, num_episodes=2),
+)
+
+
+@pytest.mark.parametrize(("time", "known"), [("none", 0), ("progress_and_lifetime", 2)])
+def test_the_evolved_network_reads_as_much_of_time_as_it_is_told(tiny_grid, time, known):
+    config = replace(CONFIG, objective=replace(CONFIG.objective, time=time))
+    method = evolved_lpg(
+        tiny_grid, lambda key: Task(tiny_grid.default_params, jnp.array(3)), config
+    )
+    state = jax.eval_shape(method.init, jax.random.key(0))
+    assert state.parameters["params"]["BackwardGRU_0"]["input_kernel"].shape == (5 + known, 12)
+    after, metrics = jax.eval_shape(method.step, state)
+    assert jax.tree.map(jnp.shape, after) == jax.tree.map(jnp.shape, state)
+    assert "fitness" in metrics
