@@ -9,7 +9,7 @@ import numpy as np
 from experiments import plots
 from experiments.configs import RunConfig
 from experiments.errors import UserError
-from experiments.report import markdown_table, read_evaluation
+from experiments.report import markdown_table, meta_test_figures, read_evaluation
 from experiments.statistics import Estimate, bootstrap
 from experiments.storage import read_config, read_document, read_metrics, write_text
 
@@ -46,13 +46,9 @@ def compare(directories: Sequence[Path], out: Path) -> Path:
     }
     plots.learning_curves(out / "learning_curves.png", curves)
     sets = {name: _pooled(name, evaluations, groups) for name in evaluations[0]["sets"]}
-    solved = {
-        name: values for name, values in sets.items() if evaluations[0]["sets"][name]["optimal"]
-    }
-    if solved:
-        plots.bars(out / "meta_test.png", solved, "fraction of the optimal return")
+    figures = meta_test_figures(out, configs[0], evaluations[0], sets)
     path = out / "comparison.md"
-    write_text(path, _text(sets, _single_runs(evaluations, methods, seeds)))
+    write_text(path, _text(figures, sets, _single_runs(evaluations, methods, seeds)))
     return path
 
 
@@ -122,11 +118,13 @@ def _single_runs(
     }
 
 
-def _text(sets: dict[str, dict[str, Estimate]], single_runs: dict[str, dict[str, Estimate]]) -> str:
+def _text(
+    figures: str, sets: dict[str, dict[str, Estimate]], single_runs: dict[str, dict[str, Estimate]]
+) -> str:
     return (
         "## Learning curves\n\n![Metrics over meta-steps, mean and range over seeds]"
         "(learning_curves.png)\n\n"
-        "## Meta-test\n\n![Meta-test](meta_test.png)\n\n"
+        f"## Meta-test\n\n{figures}"
         "Final returns of fresh agents as fractions of the optimal return: interquartile mean and "
         "95 % bootstrap interval over training seeds, levels (stratified) and agent seeds.\n\n"
         f"{markdown_table(sets)}\n\n"

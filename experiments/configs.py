@@ -32,6 +32,8 @@ class EvaluationConfig:
       num_workers: parallel worlds of each agent.
       rollout_length: steps in each world between updates.
       max_lifetime: cuts the lifetimes of the level sets, in agent updates; none leaves them.
+      horizons: held-out levels are also lived on for exactly so many updates each; none leaves
+        that out.
       num_episodes: evaluation episodes behind each return.
       num_agents: agents trained side by side.
       a2c_rates: A2C is tuned over its learning rates times each of these …
@@ -44,6 +46,7 @@ class EvaluationConfig:
     num_workers: int = 64
     rollout_length: int = 20
     max_lifetime: int | None = None
+    horizons: tuple[int, ...] | None = None
     num_episodes: int = 64
     num_agents: int = 64
     a2c_rates: tuple[float, ...] = (0.25, 1.0, 4.0)
@@ -182,6 +185,7 @@ _RULES: dict[str, tuple[_Rule, ...]] = {
     "max_gradient_norm": (_POSITIVE,),
     "a2c_rates": (_NOT_EMPTY, _Rule(lambda rates: min(rates) > 0, "all above 0")),
     "a2c_entropies": (_NOT_EMPTY, _Rule(lambda values: min(values) >= 0, "all 0 or more")),
+    "horizons": (_NOT_EMPTY, _Rule(lambda horizons: min(horizons) >= 1, "all at least 1")),
     "hidden_widths": (_Rule(lambda widths: min(widths, default=1) >= 1, "all at least 1"),),
     "num_filters": (_Rule(lambda filters: min(filters, default=1) >= 1, "all at least 1"),),
 }

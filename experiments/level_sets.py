@@ -18,6 +18,7 @@ from rlsuite.lifetime import Task
 # Training never draws from this key.
 HELD_OUT_SEED = 2_310_02782
 LEAST_OPTIMAL_RETURN = 0.01
+HORIZON_SUFFIX = " updates"
 
 
 class LevelSet(NamedTuple):
@@ -50,16 +51,31 @@ def take(tree: PyTree, index: Int[np.ndarray, "*indices"]) -> PyTree:
 def level_sets(tasks: str, settings: EvaluationConfig) -> list[LevelSet]:
     """The training distribution's held-out levels, the five tabular levels, and the mazes.
 
+    Then the held-out levels again, once for each horizon that is asked for.
+
     All grid worlds of them that are tabular share one size, so that they share compiled code.
     """
     names = {f"held-out {tasks}": (tasks,), "tabular levels": TABULAR_LEVELS, "mazes": tuple(MAZES)}
     draws = {f"held-out {tasks}": settings.num_levels}
-    return [
+    sets = [
         level_set(
             name, members, tasks, draws.get(name, settings.num_draws), settings, HELD_OUT_SEED
         )
         for name, members in names.items()
     ]
+    return sets + [_lasting(sets[0], horizon) for horizon in settings.horizons or ()]
+
+
+def _lasting(level_set: LevelSet, horizon: int) -> LevelSet:
+    """The same levels, each for so many updates."""
+    lifetime = jnp.full_like(level_set.tasks.lifetime, horizon)
+    tasks = level_set.tasks._replace(lifetime=lifetime)
+    return level_set._replace(name=horizon_name(horizon), tasks=tasks)
+
+
+def horizon_name(horizon: int) -> str:
+    """What the held-out levels are called when they are lived on for so many updates."""
+    return f"{horizon}{HORIZON_SUFFIX}"
 
 
 @cache

@@ -134,6 +134,34 @@ def bars(path: Path, sets: Mapping[str, Mapping[str, Estimate]], unit: str) -> N
     figure.savefig(path, dpi=130)
 
 
+def horizons(
+    path: Path, sets: Mapping[int, Mapping[str, Estimate]], trained: tuple[int, int], unit: str
+) -> None:
+    """Estimates of several contenders over the horizon, as lines with their intervals as bands.
+
+    Args:
+      path: the file to write.
+      sets: by horizon and contender.
+      trained: the shortest and longest lifetime in training, shaded.
+      unit: what the estimates are of.
+    """
+    figure = Figure(figsize=(6.4, 3.6), layout="constrained")
+    axis = figure.subplots()
+    places = sorted(sets)
+    axis.axvspan(*trained, color=GRID, alpha=0.6, linewidth=0, label="lifetimes in training")
+    for colour, contender in zip(COLOURS, sets[places[0]], strict=False):
+        value, low, high = np.array([sets[place][contender] for place in places]).T
+        axis.plot(places, value, color=colour, linewidth=1.8, marker="o", ms=3.5, label=contender)
+        axis.fill_between(places, low, high, color=colour, alpha=0.15, linewidth=0)
+    axis.set_xscale("log")
+    axis.set_xticks(places, [str(place) for place in places])
+    axis.minorticks_off()
+    axis.set_xlabel("lifetime in agent updates", color=INK, fontsize=9)
+    _style(axis, f"{unit}, interquartile mean and 95 % interval")
+    axis.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1, 1))
+    figure.savefig(path, dpi=130)
+
+
 def _style(axis: Axes, title: str) -> None:
     axis.set_title(title, color=INK, fontsize=10, loc="left")
     axis.grid(axis="y", color=GRID, linewidth=0.8)

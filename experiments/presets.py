@@ -64,7 +64,7 @@ _EVOLUTION: dict[str, dict[str, Any]] = {
         "checkpoint_every": 4,
         "objective": LPGConfig(recurrent_width=8),
         "meta": EvolutionConfig(population_size=8, num_workers=8, num_episodes=8),
-        "evaluation": _SMOKE_EVALUATION,
+        "evaluation": replace(_SMOKE_EVALUATION, horizons=(5, 40)),
     },
     "laptop": {
         "steps": 200,
@@ -76,13 +76,14 @@ _EVOLUTION: dict[str, dict[str, Any]] = {
         "meta": EvolutionConfig(
             population_size=64, num_mini_batches=2, num_workers=16, num_episodes=32
         ),
-        "evaluation": _LAPTOP_EVALUATION,
+        "evaluation": replace(_LAPTOP_EVALUATION, max_lifetime=60, horizons=(5, 15, 50, 150, 500)),
     },
     "paper": {
         "steps": 2500,
         "tasks": "all_vrandlife",
         "log_every": 1,
         "checkpoint_every": 50,
+        "evaluation": EvaluationConfig(horizons=(5, 25, 100, 250, 1000, 2500)),
     },
 }
 

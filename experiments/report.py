@@ -12,9 +12,9 @@ from envs.gridworld.render import render
 from experiments import plots
 from experiments.arguments import leaves
 from experiments.build import build
-from experiments.configs import GrooveRun, RunConfig
+from experiments.configs import EvolutionRun, GrooveRun, RunConfig
 from experiments.evaluate import standings
-from experiments.level_sets import level_sets, take
+from experiments.level_sets import HORIZON_SUFFIX, horizon_name, level_sets, take
 from experiments.plots import Picture
 from experiments.runner import abstract_state
 from experiments.statistics import Estimate
@@ -136,21 +136,58 @@ def _meta_test(directory: Path) -> str:
     if evaluation is None:
         return f"Meta-test it with `rlsuite evaluate {directory}`, then write this report again."
     sets = estimates(evaluation)
-    normalised = {
-        name: values for name, values in sets.items() if evaluation["sets"][name]["optimal"]
-    }
-    if normalised:
-        plots.bars(directory / "meta_test.png", normalised, "fraction of the optimal return")
-    figure = "![Meta-test](meta_test.png)\n\n" if normalised else ""
+    figures = meta_test_figures(directory, read_config(directory), evaluation, sets)
     tuned = evaluation["a2c"]
     return (
-        f"## Meta-test\n\n{figure}{markdown_table(sets)}\n\n"
+        f"## Meta-test\n\n{figures}{markdown_table(sets)}\n\n"
         + "\n".join(f"- {line}" for line in standings(evaluation))
         + f"\n\nReturns of fresh agents after their lifetimes, divided by the optimal return where "
         f"it is known: interquartile mean and 95 % stratified bootstrap interval over levels and "
         f"seeds. A2C was tuned on training levels: learning rates × {tuned['rate']:g}, entropy "
         f"coefficient {tuned['entropy_coefficient']:g}."
     )
+
+
+def meta_test_figures(
+    directory: Path,
+    config: RunConfig,
+    evaluation: dict[str, Any],
+    sets: dict[str, dict[str, Estimate]],
+) -> str:
+    """Draws a meta-test: a bar for each set that can be normalised, and lines over the horizon.
+
+    Args:
+      directory: where the files go.
+      config: a run that was tested so.
+      evaluation: its meta-test, which tells what can be normalised.
+      sets: the estimates to draw, by level set and contender.
+
+    Returns:
+      Markdown that shows the figures.
+    """
+    unit, text = "fraction of the optimal return", ""
+    solved = {name for name in sets if evaluation["sets"][name]["optimal"]}
+    by_horizon = {
+        horizon: sets[horizon_name(horizon)]
+        for horizon in config.evaluation.horizons or ()
+        if horizon_name(horizon) in solved
+    }
+    bars = {
+        name: sets[name] for name in sets if name in solved and not name.endswith(HORIZON_SUFFIX)
+    }
+    if bars:
+        plots.bars(directory / "meta_test.png", bars, unit)
+        text += "![Meta-test](meta_test.png)\n\n"
+    if by_horizon:
+        plots.horizons(directory / "horizons.png", by_horizon, _lifetimes(config), unit)
+        text += "![Meta-test over the horizon](horizons.png)\n\n"
+    return text
+
+
+def _lifetimes(config: RunConfig) -> tuple[int, int]:
+    source = task_source(config.tasks)
+    is_evolved = isinstance(config, EvolutionRun)
+    return config.lifetimes(source) if is_evolved else source.lifetime_range
 
 
 def markdown_table(sets: dict[str, dict[str, Estimate]]) -> str:

@@ -22,12 +22,12 @@ LPG_NETWORK_FLOP = 7.5e9
 """Operations of the learned network per agent and meta-step at the paper's sizes: 64 workers × 20
 steps × 5 updates through a recurrent layer of width 256, forwards and backwards."""
 
-AGENTS_AT_A_TIME = 16
+AGENTS_AT_A_TIME = 4
 """Agents in a mini-batch on a CPU, whose cores more of them at once would not keep busier."""
 
 
 def sized(method: str, num_agents: int, size: str = "paper") -> LPGRun:
-    """A preset with another number of agents, on a CPU in mini-batches of 16 where 16 divides it.
+    """A preset with another number of agents, on a CPU in mini-batches of 4 where 4 divides it.
 
     Args:
       method: `lpg` or `groove`.

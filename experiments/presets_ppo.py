@@ -1,0 +1,73 @@
+"""Settings with which PPO learns gymnax's worlds, tuned for few steps."""
+
+from typing import NamedTuple
+
+from gymnax.environments.environment import Environment
+
+from rlsuite.lifetime import Life
+from rlsuite.networks import NetworkConfig
+from rlsuite.objectives.drift import Drift, ppo_clip
+from rlsuite.objectives.ppo import PPOConfig, ppo
+
+
+class PPOPreset(NamedTuple):
+    """How PPO is run on a world.
+
+    Attributes:
+      networks: of policy and critic.
+      ppo: hyperparameters.
+      num_workers: parallel worlds.
+      rollout_length: steps in each world between updates.
+      lifetime: updates.
+    """
+
+    networks: NetworkConfig
+    ppo: PPOConfig
+    num_workers: int
+    rollout_length: int
+    lifetime: int
+
+    @property
+    def num_steps(self) -> int:
+        """World steps of a whole life."""
+        return self.num_workers * self.rollout_length * self.lifetime
+
+    def life(self, world: Environment, drift: Drift | None = None) -> Life:
+        """How agents live with these settings; the drift is PPO's own where none is given."""
+        objective = ppo(world, self.networks, self.ppo, drift or ppo_clip(), self.num_workers)
+        return Life(world, objective, self.num_workers, self.rollout_length)
+
+
+_CLASSIC = PPOPreset(
+    networks=NetworkConfig("perceptron", (64, 64), activation="tanh"),
+    ppo=PPOConfig(
+        num_epochs=4,
+        num_mini_batches=4,
+        learning_rate=3e-3,
+        anneal_learning_rate=True,
+    ),
+    num_workers=8,
+    rollout_length=128,
+    lifetime=100,
+)
+_MINATAR = PPOPreset(
+    networks=NetworkConfig("perceptron", (128, 128)),
+    ppo=PPOConfig(
+        num_epochs=4,
+        num_mini_batches=8,
+        learning_rate=1e-3,
+        anneal_learning_rate=True,
+    ),
+    num_workers=64,
+    rollout_length=32,
+    lifetime=500,
+)
+
+PRESETS: dict[str, PPOPreset] = {}
+
+
+def ppo_preset(world: str) -> PPOPreset:
+    """The settings for a world by its name, those of its family if it has none of its own."""
+    if world in PRESETS:
+        return PRESETS[world]
+    return _MINATAR if world.endswith("-MinAtar") else _CLASSIC
