@@ -74,7 +74,11 @@ _EVOLUTION: dict[str, dict[str, Any]] = {
         "checkpoint_every": 50,
         "objective": LPGConfig(recurrent_width=16),
         "meta": EvolutionConfig(
-            population_size=64, num_mini_batches=2, num_workers=16, num_episodes=32
+            population_size=64,
+            learning_rate=3e-2,
+            num_mini_batches=2,
+            num_workers=16,
+            num_episodes=32,
         ),
         "evaluation": replace(_LAPTOP_EVALUATION, max_lifetime=60, horizons=(5, 15, 50, 150, 500)),
     },

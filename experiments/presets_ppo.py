@@ -1,4 +1,4 @@
-"""Settings with which PPO learns gymnax's worlds, tuned for few steps."""
+"""Settings with which PPO learns gymnax's worlds."""
 
 from typing import NamedTuple
 
@@ -38,17 +38,33 @@ class PPOPreset(NamedTuple):
         return Life(world, objective, self.num_workers, self.rollout_length)
 
 
-_CLASSIC = PPOPreset(
+_CART_POLE = PPOPreset(
     networks=NetworkConfig("perceptron", (64, 64), activation="tanh"),
     ppo=PPOConfig(
-        num_epochs=4,
+        entropy_coefficient=0.0,
+        num_epochs=8,
         num_mini_batches=4,
         learning_rate=3e-3,
         anneal_learning_rate=True,
     ),
     num_workers=8,
-    rollout_length=128,
-    lifetime=100,
+    rollout_length=64,
+    lifetime=60,
+)
+_PENDULUM = PPOPreset(
+    networks=NetworkConfig("perceptron", (64, 64), activation="tanh"),
+    ppo=PPOConfig(
+        discount=0.9,
+        entropy_coefficient=0.0,
+        num_epochs=10,
+        num_mini_batches=16,
+        learning_rate=1e-3,
+        anneal_learning_rate=True,
+        normalise_rewards=True,
+    ),
+    num_workers=8,
+    rollout_length=256,
+    lifetime=50,
 )
 _MINATAR = PPOPreset(
     networks=NetworkConfig("perceptron", (128, 128)),
@@ -63,11 +79,12 @@ _MINATAR = PPOPreset(
     lifetime=500,
 )
 
-PRESETS: dict[str, PPOPreset] = {}
-
 
 def ppo_preset(world: str) -> PPOPreset:
-    """The settings for a world by its name, those of its family if it has none of its own."""
-    if world in PRESETS:
-        return PRESETS[world]
-    return _MINATAR if world.endswith("-MinAtar") else _CLASSIC
+    """The settings for a world by its name: its own, or those of the world most like it.
+
+    Those of CartPole and Pendulum are tuned; those of MinAtar's games are where tuning starts.
+    """
+    if world.endswith("-MinAtar"):
+        return _MINATAR
+    return _PENDULUM if world == "Pendulum-v1" else _CART_POLE

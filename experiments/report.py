@@ -186,8 +186,9 @@ def meta_test_figures(
 
 def _lifetimes(config: RunConfig) -> tuple[int, int]:
     source = task_source(config.tasks)
-    is_evolved = isinstance(config, EvolutionRun)
-    return config.lifetimes(source) if is_evolved else source.lifetime_range
+    if isinstance(config, EvolutionRun):
+        return config.lifetimes(source)
+    return source.lifetime_range
 
 
 def markdown_table(sets: dict[str, dict[str, Estimate]]) -> str:

@@ -1,39 +1,34 @@
-"""Networks of an agent, each with its optimiser: tables, perceptrons and convolutions."""
+"""Networks of an agent with what makes them act and learn: distributions and optimisers."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-import flax.linen as nn
+import distrax
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from gymnax.environments import spaces
 from gymnax.environments.environment import Environment
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
-Architecture = Literal["table", "perceptron", "convolution"]
+from rlsuite.networks import NetworkConfig, make_network
 
 
 @dataclass(frozen=True)
-class AgentConfig:
-    """How an agent's networks are built and stepped.
+class AgentConfig(NetworkConfig):
+    """How an agent's networks are built and stepped, each by an optimiser of its own.
 
     Attributes:
-      architecture: `table` needs an observation with an `index` and a `time`; `convolution` one of
-        shape [height, width, channel]; `perceptron` takes any array.
-      hidden_widths: units of each dense hidden layer (none in a table).
-      num_filters: filters of each 3 × 3 convolution (only `convolution` has them).
       optimiser: plain gradient descent or Adam.
       policy_learning_rate: step size of the policy.
       prediction_learning_rate: step size of predictions and value critics.
       max_gradient_norm: gradients of each network are scaled down to this global norm.
     """
 
-    architecture: Architecture = "table"
-    hidden_widths: tuple[int, ...] = ()
-    num_filters: tuple[int, ...] = ()
     optimiser: Literal["sgd", "adam"] = "sgd"
     policy_learning_rate: float = 40.0
     prediction_learning_rate: float = 4.0
@@ -61,56 +56,87 @@ class Head(NamedTuple):
     descend: Callable[[HeadState, PyTree], HeadState]
 
 
-class Table(nn.Module):
-    """A row of outputs per state index and one weight for time: no bias, nothing shared.
+class Actor(NamedTuple):
+    """A network whose output is a distribution of a world's actions.
 
-    Exactly the bias-free dense layer on `[one_hot(index), time]`, without building the one-hot.
+    Attributes:
+      init: `key -> parameters`.
+      apply: `(parameters, observation) -> distribution`, over any leading axes of the observation.
     """
 
-    num_states: int
-    num_outputs: int
-
-    @nn.compact
-    def __call__(self, observation: Any) -> Float[Array, "*batch output"]:
-        """Outputs for observations with an `index` and a `time`."""
-        initialiser = nn.initializers.lecun_normal()
-        # One matrix, initialised as the dense layer would be, so that scales agree.
-        weights = self.param("kernel", initialiser, (self.num_states + 1, self.num_outputs))
-        return weights[observation.index] + observation.time[..., None] * weights[-1]
+    init: Callable[[PRNGKeyArray], PyTree]
+    apply: Callable[[PyTree, PyTree], distrax.Distribution]
 
 
-class Perceptron(nn.Module):
-    """Dense layers with ReLU between them, over observations flattened from `rank` axes."""
+def make_actor(
+    world: Environment, config: NetworkConfig, *, output_gain: float | None = None
+) -> Actor:
+    r"""A stochastic policy for a world's actions.
 
-    rank: int
-    hidden_widths: Sequence[int]
-    num_outputs: int
-    use_bias: bool = True
+    Discrete actions are categorical. Those in a box are normal,
+    :math:`c + h (\mu_\theta(s) + \sigma \epsilon)` in each dimension, where :math:`c` is the centre
+    of the box, :math:`h` half its width (0 and 1 where it has no bounds) and :math:`\sigma` a
+    parameter that does not depend on the state and starts at 1. Samples may leave the box; what
+    that means is the world's to say (gymnax's classic control clips).
 
-    @nn.compact
-    def __call__(self, observation: Float[Array, "*batch_and_shape"]):
-        """Outputs for observations with `rank` axes of their own."""
-        batch_shape = observation.shape[: observation.ndim - self.rank]
-        hidden = observation.reshape(*batch_shape, -1).astype(jnp.float32)
-        for width in self.hidden_widths:
-            hidden = nn.relu(nn.Dense(width, use_bias=self.use_bias)(hidden))
-        return nn.Dense(self.num_outputs, use_bias=self.use_bias)(hidden)
+    Args:
+      world: the world; its default parameters give the shapes of observations and actions.
+      config: architecture.
+      output_gain: as in `make_network`.
+
+    Raises:
+      ValueError: if actions are neither discrete nor a box of real numbers, or if the architecture
+        can't read the world's observations.
+    """
+    space = world.action_space(world.default_params)
+    if isinstance(space, spaces.Discrete):
+        network = make_network(world, space.n, config, output_gain=output_gain)
+        return Actor(
+            init=network.init,
+            apply=lambda parameters, observation: distrax.Categorical(
+                network.apply(parameters, observation)
+            ),
+        )
+    if isinstance(space, spaces.Box) and jnp.issubdtype(space.dtype, jnp.floating):
+        return _normal_actor(world, space, config, output_gain)
+    raise ValueError(
+        f"actions: {space} of {world.name} are not allowed; they must be discrete or a box of "
+        "real numbers"
+    )
 
 
-class Convolution(nn.Module):
-    """3 × 3 convolutions, then dense layers, all with ReLU, over [height, width, channel]."""
+def _normal_actor(
+    world: Environment, space: spaces.Box, config: NetworkConfig, output_gain: float | None
+) -> Actor:
+    shape = tuple(space.shape)
+    network = make_network(world, math.prod(shape), config, output_gain=output_gain)
+    centre, half_width = _centre_and_half_width(space)
 
-    num_filters: Sequence[int]
-    hidden_widths: Sequence[int]
-    num_outputs: int
+    def init(key):
+        return {"mean": network.init(key), "log_deviation": jnp.zeros(shape)}
 
-    @nn.compact
-    def __call__(self, observation: Float[Array, "*batch height width channel"]):
-        """Outputs for images."""
-        hidden = observation.astype(jnp.float32)
-        for num_filters in self.num_filters:
-            hidden = nn.relu(nn.Conv(num_filters, (3, 3), padding="VALID")(hidden))
-        return Perceptron(3, self.hidden_widths, self.num_outputs)(hidden)
+    def apply(parameters, observation):
+        outputs = network.apply(parameters["mean"], observation)
+        mean = outputs.reshape(*outputs.shape[:-1], *shape)
+        deviation = jnp.exp(parameters["log_deviation"])
+        normal = distrax.Normal(centre + half_width * mean, half_width * deviation)
+        return distrax.Independent(normal, reinterpreted_batch_ndims=len(shape))
+
+    return Actor(init=init, apply=apply)
+
+
+def _centre_and_half_width(space: spaces.Box) -> tuple[np.ndarray, np.ndarray]:
+    low, high = (
+        np.broadcast_to(np.asarray(bound, np.float32), space.shape)
+        for bound in (space.low, space.high)
+    )
+    with np.errstate(over="ignore", invalid="ignore"):
+        centre, half_width = (low + high) / 2, (high - low) / 2
+    # The width overflows as well where bounds are the largest numbers there are.
+    bounded = np.isfinite(half_width)
+    return np.where(bounded, centre, 0).astype(np.float32), np.where(bounded, half_width, 1).astype(
+        np.float32
+    )
 
 
 def make_head(
@@ -127,18 +153,14 @@ def make_head(
     Raises:
       ValueError: if the architecture can't read the world's observations.
     """
-    space = world.observation_space(world.default_params)
-    network = _network(space, num_outputs, config)
+    network = make_network(world, num_outputs, config)
     optimiser = optax.chain(
-        _clip_by_global_norm(config.max_gradient_norm),
+        clip_by_global_norm(config.max_gradient_norm),
         _OPTIMISERS[config.optimiser](learning_rate),
     )
 
-    # The shape alone initialises a network; a real reset would be compiled for every network.
-    observation, _ = jax.eval_shape(world.reset, jax.random.key(0), world.default_params)
-
     def init(key):
-        parameters = network.lazy_init(key, observation)
+        parameters = network.init(key)
         return HeadState(parameters, optimiser.init(parameters))
 
     def descend(state, gradients):
@@ -147,22 +169,22 @@ def make_head(
         )
         return HeadState(optax.apply_updates(state.parameters, updates), optimiser_state)
 
-    def apply(parameters, observation):
-        return network.apply(parameters, observation)
-
-    return Head(init=init, apply=apply, descend=descend)
+    return Head(init=init, apply=network.apply, descend=descend)
 
 
 # Meta-gradients differentiate through an agent's optimiser, where a gradient may be exactly zero (a
 # dead unit, a state not visited, a policy that is certain). A square root has no derivative there:
 # hence Adam's `eps_root`, and a clip of our own, equal to optax's but differentiable at zero.
+ADAM_EPS_ROOT = 1e-12
 _OPTIMISERS: dict[str, Callable[[float], optax.GradientTransformation]] = {
     "sgd": optax.sgd,
-    "adam": partial(optax.adam, eps_root=1e-12),
+    "adam": partial(optax.adam, eps_root=ADAM_EPS_ROOT),
 }
 
 
-def _clip_by_global_norm(max_norm: float) -> optax.GradientTransformation:
+def clip_by_global_norm(max_norm: float) -> optax.GradientTransformation:
+    """Scales gradients down to a global norm, as optax does, with a derivative at zero as well."""
+
     def clip(gradients, parameters):
         del parameters
         square = optax.tree.norm(gradients, squared=True)
@@ -171,18 +193,3 @@ def _clip_by_global_norm(max_norm: float) -> optax.GradientTransformation:
         return jax.tree.map(lambda leaf: scale * leaf, gradients)
 
     return optax.stateless(clip)
-
-
-def _network(space: spaces.Space, num_outputs: int, config: AgentConfig) -> nn.Module:
-    is_indexed = isinstance(space, spaces.Dict) and set(space.spaces) == {"index", "time"}
-    if config.architecture == "table" and is_indexed:
-        return Table(space.spaces["index"].n, num_outputs)
-    shape = getattr(space, "shape", None)
-    if config.architecture == "perceptron" and isinstance(shape, tuple):
-        return Perceptron(len(shape), config.hidden_widths, num_outputs)
-    if config.architecture == "convolution" and isinstance(shape, tuple) and len(shape) == 3:
-        return Convolution(config.num_filters, config.hidden_widths, num_outputs)
-    raise ValueError(
-        f"architecture: {config.architecture!r} can't read observations of {space}; tables need "
-        "an index and a time, convolutions [height, width, channel], perceptrons an array"
-    )

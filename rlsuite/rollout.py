@@ -34,7 +34,7 @@ class Transition(NamedTuple):
     """
 
     observation: PyTree
-    action: Int[Array, "time worker"]
+    action: Float[Array, "time worker *action"] | Int[Array, "time worker"]
     reward: Float[Array, "time worker"]
     terminated: Bool[Array, "time worker"]
     truncated: Bool[Array, "time worker"]

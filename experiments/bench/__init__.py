@@ -43,6 +43,10 @@ BENCHMARKS: dict[str, Benchmark] = {
         "a meta-gradient step's time per agent at 16, 64 and 256 agents",
         "experiments.bench.meta_step:scaling",
     ),
+    "ppo": Benchmark(
+        "world steps per second of training PPO on CartPole and on Pendulum",
+        "experiments.bench.ppo:ppo",
+    ),
     "compile": Benchmark(
         "the wait before the first step, with an empty and with a filled compilation cache",
         "experiments.bench.processes:compilation",

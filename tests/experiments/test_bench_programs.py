@@ -2,16 +2,21 @@
 
 from functools import partial
 
+import gymnax
 import jax
 import jax.numpy as jnp
 import pytest
 
 from experiments.bench import meta_step
 from experiments.bench.gridworld import grid_world
+from experiments.bench.ppo import ppo
 from experiments.bench.processes import in_fresh_process
 from experiments.bench.timing import matrix_product
 from experiments.build import Experiment
+from experiments.presets_ppo import PPOPreset, ppo_preset
 from rlsuite.method import Method
+from rlsuite.networks import NetworkConfig
+from rlsuite.objectives.ppo import PPOConfig
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
@@ -98,3 +103,18 @@ def test_the_state_is_donated(built):
     first, _ = advance()
     advance()
     assert isinstance(first, jax.Array) and first.is_deleted()
+
+
+def test_ppo():
+    config = PPOConfig(num_epochs=1, num_mini_batches=1)
+    tiny = PPOPreset(NetworkConfig("perceptron", (4,)), config, 2, 8, 2)
+    figures = ppo({"CartPole-v1": tiny}, repeats=1)
+    assert list(figures) == ["thousand world steps per second, CartPole-v1"]
+    assert all(value > 0 for value in figures.values())
+
+
+@pytest.mark.parametrize("world", ["CartPole-v1", "Pendulum-v1", "Breakout-MinAtar", "Acrobot-v1"])
+def test_every_world_has_settings_that_fit_it(world):
+    preset = ppo_preset(world)
+    assert preset.num_workers * preset.rollout_length % preset.ppo.num_mini_batches == 0
+    preset.life(gymnax.make(world)[0])

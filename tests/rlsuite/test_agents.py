@@ -7,10 +7,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from gymnax.environments import spaces
 
-import rlsuite.agents
+import rlsuite.networks
 from envs.gridworld import GridWorld
-from rlsuite.agents import AgentConfig, HeadState, Perceptron, make_head
+from rlsuite.agents import AgentConfig, HeadState, make_actor, make_head
+from rlsuite.networks import NetworkConfig, Perceptron, make_network
 from rlsuite.objectives.a2c import A2CConfig, a2c
 from rlsuite.objectives.lpg import LPGConfig, lpg
 from rlsuite.objectives.objective import Clock
@@ -80,7 +82,7 @@ def test_a_table_is_a_row_per_state_and_a_weight_for_time(tiny_grid, random_grid
 
 
 def test_a_table_starts_at_the_scale_of_the_dense_layer(tiny_grid, monkeypatch):
-    monkeypatch.setattr(rlsuite.agents, "Perceptron", unbiased)
+    monkeypatch.setattr(rlsuite.networks, "Perceptron", unbiased)
     one_hot = GridWorld(max_side=3, max_objects=1, max_types=1, observation="one_hot")
     table = make_head(tiny_grid, 500, 0.1, AgentConfig())
     dense = make_head(one_hot, 500, 0.1, AgentConfig("perceptron"))
@@ -110,7 +112,7 @@ def dense_parameters(tree):
 def test_a_table_learns_as_the_dense_layer_on_the_one_hot(
     tiny_grid, random_grid_rollout, monkeypatch, rule, max_gradient_norm
 ):
-    monkeypatch.setattr(rlsuite.agents, "Perceptron", unbiased)
+    monkeypatch.setattr(rlsuite.networks, "Perceptron", unbiased)
     one_hot_world = GridWorld(max_side=3, max_objects=1, max_types=1, observation="one_hot")
 
     def objective(world, architecture):
@@ -186,3 +188,101 @@ def test_adam_steps_by_the_learning_rate_against_the_sign(counting_world):
     zeros = jax.tree.map(jnp.zeros_like, gradients)
     again = head.descend(stepped, zeros)
     assert jax.tree.leaves(again.parameters)[0].sum() > jax.tree.leaves(stepped.parameters)[0].sum()
+
+
+@pytest.mark.parametrize(
+    ("activation", "function"),
+    [("relu", jax.nn.relu), ("tanh", jnp.tanh), ("swish", jax.nn.silu)],
+)
+def test_hidden_layers_have_the_activation_asked_for(counting_world, activation, function):
+    config = NetworkConfig("perceptron", (5,), activation=activation)
+    network = make_network(counting_world, 2, config)
+    parameters = network.init(jax.random.key(0))
+    first, last = (parameters["params"][name] for name in ("Dense_0", "Dense_1"))
+    observation = jnp.array([[3.0, -2.0], [0.5, 9.0]])
+    hidden = function(observation @ first["kernel"] + first["bias"])
+    expected = hidden @ last["kernel"] + last["bias"]
+    np.testing.assert_allclose(network.apply(parameters, observation), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("world_name", "config", "hidden"),
+    [
+        ("CartPole-v1", NetworkConfig("perceptron", (16, 16)), ("Dense_0", "Dense_1")),
+        ("Breakout-MinAtar", NetworkConfig("convolution", (), (6,)), ("Conv_0",)),
+    ],
+)
+def test_layers_with_a_gain_start_orthogonal(world_name, config, hidden):
+    world, _ = gymnax.make(world_name)
+    parameters = make_network(world, 3, config, output_gain=0.1).init(jax.random.key(0))["params"]
+    last = (parameters.get("Perceptron_0") or parameters)[f"Dense_{len(config.hidden_widths)}"]
+    layers = [(parameters[name], np.sqrt(2)) for name in hidden] + [(last, 0.1)]
+    for layer, gain in layers:
+        kernel = np.asarray(layer["kernel"]).reshape(-1, layer["kernel"].shape[-1])
+        narrow = kernel if kernel.shape[0] > kernel.shape[1] else kernel.T
+        products = narrow.T @ narrow
+        np.testing.assert_allclose(products, gain**2 * np.eye(len(products)), atol=1e-4)
+
+
+def test_discrete_actions_are_categorical():
+    world, _ = gymnax.make("CartPole-v1")
+    actor = make_actor(world, NetworkConfig("perceptron"))
+    policy = actor.apply(actor.init(jax.random.key(0)), jnp.ones((3, 4)))
+    assert policy.logits.shape == (3, 2)
+
+
+class BoxWorld(type(gymnax.make("CartPole-v1")[0])):
+    """A world with any space of actions."""
+
+    def __init__(self, space):
+        super().__init__()
+        self.space = space
+
+    def action_space(self, params=None):
+        return self.space
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "centre", "half_width"),
+    [
+        (-2.0, 2.0, [0.0, 0.0], [2.0, 2.0]),
+        (np.array([0.0, -1.0]), np.array([1.0, 5.0]), [0.5, 2.0], [0.5, 3.0]),
+        (np.array([-np.inf, -1.0]), np.array([3.0, np.inf]), [0.0, 0.0], [1.0, 1.0]),
+        (np.finfo(np.float32).min, np.finfo(np.float32).max, [0.0, 0.0], [1.0, 1.0]),
+    ],
+)
+def test_actions_in_a_box_are_normal_at_the_scale_of_the_box(low, high, centre, half_width):
+    world = BoxWorld(spaces.Box(low, high, (2,)))
+    actor = make_actor(world, NetworkConfig("perceptron"))
+    parameters = jax.tree.map(jnp.zeros_like, actor.init(jax.random.key(0)))
+    observation = jnp.ones((7, 3, 4))
+    policy = actor.apply(parameters, observation)
+    np.testing.assert_allclose(policy.mean(), np.broadcast_to(centre, (7, 3, 2)))
+    np.testing.assert_allclose(policy.stddev(), np.broadcast_to(half_width, (7, 3, 2)))
+    assert policy.sample(seed=jax.random.key(0)).shape == (7, 3, 2)
+    assert policy.entropy().shape == (7, 3)
+
+    parameters["mean"]["params"]["Dense_0"]["bias"] = jnp.array([0.5, -1.0])
+    parameters["log_deviation"] = jnp.log(jnp.array([0.1, 2.0]))
+    policy = actor.apply(parameters, observation[0, 0])
+    np.testing.assert_allclose(policy.mean(), centre + np.multiply(half_width, [0.5, -1.0]))
+    np.testing.assert_allclose(policy.stddev(), np.multiply(half_width, [0.1, 2.0]), rtol=1e-6)
+
+
+def test_actions_of_any_shape_in_a_box_are_served():
+    actor = make_actor(BoxWorld(spaces.Box(-1, 1, ())), NetworkConfig("perceptron"))
+    policy = actor.apply(actor.init(jax.random.key(0)), jnp.ones((3, 4)))
+    assert policy.log_prob(policy.mode()).shape == (3,)
+    assert policy.mode().shape == (3,)
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        spaces.Dict({"left": spaces.Discrete(2), "right": spaces.Discrete(2)}),
+        spaces.Box(0, 9, (2,), jnp.int32),
+    ],
+)
+def test_actions_that_cannot_be_served_are_refused(space):
+    with pytest.raises(ValueError, match=r"actions: .* of CartPole-v1 are not allowed"):
+        make_actor(BoxWorld(space), NetworkConfig("perceptron"))

@@ -1,0 +1,46 @@
+"""LPO and TA-LPO: what holds PPO's policy back, evolved over whole trainings."""
+
+from dataclasses import dataclass, field
+
+from gymnax.environments.environment import Environment
+from jax.sharding import Mesh
+
+from rlsuite.curriculum.curriculum import SampleTask
+from rlsuite.lifetime import Life
+from rlsuite.meta.evolution import EvolutionConfig, evolution
+from rlsuite.method import Method
+from rlsuite.networks import NetworkConfig
+from rlsuite.objectives.drift import LearnedDriftConfig, learned
+from rlsuite.objectives.ppo import PPOConfig, ppo
+
+
+@dataclass(frozen=True)
+class LPOConfig:
+    """What LPO is made of; a drift that knows time makes it TA-LPO."""
+
+    drift: LearnedDriftConfig = field(default_factory=LearnedDriftConfig)
+    networks: NetworkConfig = field(default_factory=NetworkConfig)
+    ppo: PPOConfig = field(default_factory=PPOConfig)
+    meta: EvolutionConfig = field(default_factory=EvolutionConfig)
+
+
+def lpo(
+    world: Environment, sample_task: SampleTask, config: LPOConfig, *, mesh: Mesh | None = None
+) -> Method:
+    """Learned policy optimisation (arXiv 2210.05639) and TA-LPO (arXiv 2402.05828).
+
+    The drift of PPO, evolved over whole trainings of it.
+
+    Args:
+      world: a gymnax world with discrete actions or a box of them.
+      sample_task: `key -> Task`, the training distribution.
+      config: sizes and hyperparameters.
+      mesh: devices to share the population among, as in `evolve`.
+
+    Returns:
+      A method whose state holds the learned drift in `parameters`.
+    """
+    drift, num_workers = learned(config.drift), config.meta.num_workers
+    objective = ppo(world, config.networks, config.ppo, drift, num_workers)
+    life = Life(world, objective, num_workers, config.meta.rollout_length)
+    return evolution(life, sample_task, config.meta, mesh=mesh)

@@ -1,0 +1,179 @@
+r"""Drift functions: what holds a policy to the one that collected its experience.
+
+Mirror learning (Kuba et al., arXiv 2201.02373) improves a policy by ascending
+:math:`E[r A - f(r, A)]`, where :math:`r` is the ratio of the new to the old probability of an
+action and :math:`A` its advantage, for any drift :math:`f` with
+
+.. math::
+    f(r, A) \ge 0, \qquad f(1, A) = 0, \qquad \partial f / \partial r \, (1, A) = 0
+
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from rlsuite.objectives.objective import Clock, KnowledgeOfTime, Parameters, known_time
+
+
+class Drift(NamedTuple):
+    """A drift function, written by hand or learned.
+
+    Attributes:
+      init_parameters: `key -> parameters`, `()` where there is nothing to learn.
+      apply: `(parameters, log_ratio, advantage, clock) -> f`, element by element.
+    """
+
+    init_parameters: Callable[[PRNGKeyArray], Parameters]
+    apply: Callable[
+        [Parameters, Float[Array, "*batch"], Float[Array, "*batch"], Clock],
+        Float[Array, "*batch"],
+    ]
+
+
+def ppo_clip(epsilon: float = 0.2) -> Drift:
+    r"""The drift of PPO's clipped objective (Schulman et al., arXiv 1707.06347).
+
+    .. math::
+        f = \mathrm{ReLU}((r - \mathrm{clip}(r, 1 - \epsilon, 1 + \epsilon)) A)
+
+    by which :math:`r A - f = \min(r A, \mathrm{clip}(r, 1 - \epsilon, 1 + \epsilon) A)`.
+
+    Args:
+      epsilon: how far the ratio may go, above 0.
+
+    Raises:
+      ValueError: if `epsilon` is not above 0.
+    """
+    _require_positive("epsilon", epsilon)
+
+    def drift(log_ratio, advantage):
+        ratio = jnp.exp(log_ratio)
+        return nn.relu((ratio - jnp.clip(ratio, 1 - epsilon, 1 + epsilon)) * advantage)
+
+    return _by_hand(drift)
+
+
+def discovered(alpha: float = 2.0, beta: float = 0.6) -> Drift:
+    r"""The drift of discovered policy optimisation, DPO (Lu et al., arXiv 2210.05639).
+
+    .. math::
+        f = \begin{cases}
+            \mathrm{ReLU}((r - 1) A - \alpha \tanh((r - 1) A / \alpha)) & A \ge 0 \\
+            \mathrm{ReLU}(A \log r - \beta \tanh(A \log r / \beta)) & A < 0
+        \end{cases}
+
+    Args:
+      alpha: how far better actions may go, above 0.
+      beta: likewise for worse ones.
+
+    Raises:
+      ValueError: if either is not above 0.
+    """
+    _require_positive("alpha", alpha)
+    _require_positive("beta", beta)
+
+    def drift(log_ratio, advantage):
+        is_better = advantage >= 0
+        size = jnp.where(is_better, jnp.expm1(log_ratio), log_ratio) * advantage
+        bound = jnp.where(is_better, alpha, beta)
+        return nn.relu(size - bound * jnp.tanh(size / bound))
+
+    return _by_hand(drift)
+
+
+@dataclass(frozen=True)
+class LearnedDriftConfig:
+    """The shape of a learned drift.
+
+    Attributes:
+      hidden_width: units of its hidden layer.
+      margin: what the network must exceed to have an effect, above 0.
+      clip_epsilon: adds PPO's drift with this range, which is then what learning starts from; none
+        leaves it out.
+      time: what it is told of an agent's clock; with anything, LPO becomes TA-LPO.
+    """
+
+    hidden_width: int = 128
+    margin: float = 1e-4
+    clip_epsilon: float | None = None
+    time: KnowledgeOfTime = "none"
+
+
+def learned(config: LearnedDriftConfig) -> Drift:
+    r"""The drift of learned policy optimisation, LPO (Lu et al., arXiv 2210.05639), and of TA-LPO.
+
+    .. math::
+        f = \mathrm{ReLU}(g_\eta(x) - \text{margin}), \qquad
+        x = [u, u^2, v, v^2, A u, A u^2, A v, A v^2], \quad u = \log r, \; v = 1 - r
+
+    where the network :math:`g_\eta` has one hidden layer, tanh and no biases: at :math:`r = 1` it
+    is zero, and the margin makes the drift and its slope zero around that. A drift that knows time
+    (arXiv 2402.05828) also reads :math:`x \, n / N` and perhaps :math:`x \log N`. As time only
+    multiplies what vanishes at :math:`r = 1`, the conditions of a drift hold at all times.
+
+    The last layer starts at zero, so before any learning the drift is none at all, or PPO's.
+
+    Raises:
+      ValueError: if a width, margin or epsilon is not above 0.
+    """
+    _require_positive("hidden_width", config.hidden_width)
+    _require_positive("margin", config.margin)
+    base = None if config.clip_epsilon is None else ppo_clip(config.clip_epsilon)
+    network = _DriftNetwork(config.hidden_width)
+
+    def init_parameters(key):
+        clock = Clock(jnp.zeros(()), jnp.ones(()))
+        return network.init(key, _features(jnp.zeros(()), jnp.zeros(()), clock, config.time))
+
+    def potential(parameters, features):
+        return network.apply(parameters, features)
+
+    def apply(parameters, log_ratio, advantage, clock):
+        features = _features(log_ratio, advantage, clock, config.time)
+        drift = nn.relu(potential(parameters, features) - config.margin)
+        return drift if base is None else drift + base.apply((), log_ratio, advantage, clock)
+
+    return Drift(init_parameters, apply)
+
+
+class _DriftNetwork(nn.Module):
+    hidden_width: int
+
+    @nn.compact
+    def __call__(self, features: Float[Array, "*batch feature"]) -> Float[Array, "*batch"]:
+        hidden = jnp.tanh(nn.Dense(self.hidden_width, use_bias=False)(features))
+        return nn.Dense(1, use_bias=False, kernel_init=nn.initializers.zeros)(hidden)[..., 0]
+
+
+def _features(
+    log_ratio: Float[Array, "*batch"],
+    advantage: Float[Array, "*batch"],
+    clock: Clock,
+    time: KnowledgeOfTime,
+) -> Float[Array, "*batch feature"]:
+    log_ratio, advantage = jnp.broadcast_arrays(log_ratio, advantage)
+    difference = -jnp.expm1(log_ratio)
+    powers = jnp.stack(
+        [log_ratio, jnp.square(log_ratio), difference, jnp.square(difference)], axis=-1
+    )
+    features = jnp.concatenate([powers, advantage[..., None] * powers], axis=-1)
+    multiples = [features, *(known * features for known in known_time(clock, time))]
+    return jnp.concatenate(multiples, axis=-1)
+
+
+def _by_hand(function: Callable[[Array, Array], Array]) -> Drift:
+    def apply(parameters, log_ratio, advantage, clock):
+        del parameters, clock
+        return function(log_ratio, advantage)
+
+    return Drift(lambda key: (), apply)
+
+
+def _require_positive(name: str, value: float) -> None:
+    if not value > 0:
+        raise ValueError(f"drift.{name}: {value} is not allowed; it must be above 0")

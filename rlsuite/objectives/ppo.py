@@ -1,0 +1,253 @@
+"""Proximal policy optimisation, with any drift as what keeps its policy proximal."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from gymnax.environments import spaces
+from gymnax.environments.environment import Environment
+from jaxtyping import Array, Float, PRNGKeyArray, PyTree
+
+from rlsuite.advantages import generalised_advantage, normalise
+from rlsuite.agents import ADAM_EPS_ROOT, clip_by_global_norm, make_actor
+from rlsuite.networks import NetworkConfig, make_network
+from rlsuite.objectives.drift import Drift
+from rlsuite.objectives.mini_batches import mini_batches
+from rlsuite.objectives.normalisation import (
+    ReturnStatistics,
+    Statistics,
+    merge,
+    no_return_statistics,
+    no_statistics,
+    scale_rewards,
+    standardise,
+)
+from rlsuite.objectives.objective import Objective
+
+
+@dataclass(frozen=True)
+class PPOConfig:
+    """Hyperparameters of proximal policy optimisation.
+
+    Attributes:
+      discount: of future rewards, in [0, 1].
+      gae_lambda: of generalised advantage estimation, in [0, 1].
+      entropy_coefficient: weight of the policy's entropy in what is maximised.
+      value_coefficient: weight of the critic's squared error in what is minimised.
+      num_epochs: passes over each rollout.
+      num_mini_batches: groups a rollout is shuffled into, with a gradient step on each; 1 takes it
+        whole, without shuffling.
+      learning_rate: of Adam, on policy and critic together.
+      anneal_learning_rate: whether it falls linearly to zero over the agent's lifetime.
+      max_gradient_norm: gradients are scaled down to this global norm over both networks.
+      normalise_observations: whether networks see observations shifted and scaled by the mean and
+        variance of all those before.
+      normalise_rewards: whether rewards are divided by the standard deviation of discounted
+        returns.
+    """
+
+    discount: float = 0.99
+    gae_lambda: float = 0.95
+    entropy_coefficient: float = 0.01
+    value_coefficient: float = 0.5
+    num_epochs: int = 4
+    num_mini_batches: int = 4
+    learning_rate: float = 2.5e-4
+    anneal_learning_rate: bool = False
+    max_gradient_norm: float = 0.5
+    normalise_observations: bool = False
+    normalise_rewards: bool = False
+
+
+class ActorCritic(NamedTuple):
+    """The parameters of both networks; they share none."""
+
+    policy: PyTree
+    critic: PyTree
+
+
+class PPOAgent(NamedTuple):
+    """The learner of PPO. Statistics that are not asked for stay those of no samples."""
+
+    key: PRNGKeyArray
+    networks: ActorCritic
+    optimiser_state: optax.OptState
+    observations: Statistics
+    returns: ReturnStatistics
+
+
+class Experience(NamedTuple):
+    """What a gradient step needs of each step of a rollout, as `[sample]`."""
+
+    observation: PyTree
+    action: Array
+    log_probability: Float[Array, " sample"]
+    advantage: Float[Array, " sample"]
+    target: Float[Array, " sample"]
+
+
+def ppo(
+    world: Environment, networks: NetworkConfig, config: PPOConfig, drift: Drift, num_workers: int
+) -> Objective:
+    r"""Proximal policy optimisation (Schulman et al., arXiv 1707.06347) with a drift of choice.
+
+    Policy and critic descend, for a number of epochs over each rollout,
+
+    .. math::
+        -E[r \hat A - f(r, \hat A)] - c_1 H(\pi) + c_2 E[(V(s) - \hat R)^2], \qquad
+        r = \frac{\pi(a|s)}{\pi_\text{old}(a|s)}
+
+    where :math:`f` is the drift, :math:`\hat A` are generalised advantages normalised within each
+    mini-batch and :math:`\hat R = \hat A + V_\text{old}(s)` before that. A truncated episode is
+    bootstrapped with the value of where it stopped.
+
+    Networks are initialised orthogonally with last layers of gain 0.01 (policy) and 1 (critic), and
+    stepped by one Adam with :math:`\epsilon = 10^{-5}`. A rollout is learned from with the
+    normalisation it was collected with, which takes it in afterwards.
+
+    Args:
+      world: a gymnax world with discrete actions or a box of them.
+      networks: of policy and critic alike.
+      config: hyperparameters.
+      drift: what holds the policy back; `ppo_clip(0.2)` makes it PPO.
+      num_workers: parallel worlds of each agent.
+
+    Returns:
+      An objective whose parameters are those of the drift. Metrics are means over the last epoch:
+      `policy_entropy`, `critic_loss`, `drift` and `policy_divergence`, the estimate
+      :math:`E[r - 1 - \log r]` of how far (in nats) the new policy is from the old.
+
+    Raises:
+      ValueError: if the world's actions or observations can't be served, or the number of
+        mini-batches doesn't divide that of steps in a rollout (when it is first learned from).
+    """
+    policy = make_actor(world, networks, output_gain=0.01)
+    critic = make_network(world, 1, networks, output_gain=1.0)
+    # As one vector, all parameters cost a handful of operations a step instead of that many each.
+    optimiser = optax.flatten(
+        optax.chain(
+            clip_by_global_norm(config.max_gradient_norm),
+            optax.scale_by_adam(eps=1e-5, eps_root=ADAM_EPS_ROOT),
+        )
+    )
+    observation_shape = _shape_to_normalise(world) if config.normalise_observations else ()
+
+    def init(key):
+        own_key, policy_key, critic_key = jax.random.split(key, 3)
+        parameters = ActorCritic(policy.init(policy_key), critic.init(critic_key))
+        return PPOAgent(
+            key=own_key,
+            networks=parameters,
+            optimiser_state=optimiser.init(parameters),
+            observations=no_statistics(observation_shape),
+            returns=no_return_statistics(num_workers),
+        )
+
+    def seen(learner, observation):
+        if not config.normalise_observations:
+            return observation
+        return standardise(learner.observations, observation)
+
+    def act(learner, observation):
+        return policy.apply(learner.networks.policy, seen(learner, observation))
+
+    def values(parameters, observation):
+        return critic.apply(parameters.critic, observation)[..., 0]
+
+    def appraise(learner, rollout, rewards):
+        """What a rollout has to teach, `[time, worker]`, as the learner sees it."""
+        observation = seen(learner, rollout.observation)
+        before = values(learner.networks, observation)
+        after = values(learner.networks, seen(learner, rollout.next_observation))
+        advantages = generalised_advantage(
+            rewards,
+            before,
+            after,
+            rollout.terminated,
+            rollout.truncated,
+            discount=config.discount,
+            gae_lambda=config.gae_lambda,
+        )
+        log_probability = policy.apply(learner.networks.policy, observation).log_prob(
+            rollout.action
+        )
+        experience = Experience(
+            observation, rollout.action, log_probability, advantages, advantages + before
+        )
+        return jax.lax.stop_gradient(experience)
+
+    def loss(parameters, drift_parameters, batch, clock):
+        actions = policy.apply(parameters.policy, batch.observation)
+        log_ratio = _bounded(actions.log_prob(batch.action) - batch.log_probability)
+        advantage = normalise(batch.advantage)
+        drifts = drift.apply(drift_parameters, log_ratio, advantage, clock)
+        gain = jnp.exp(log_ratio) * advantage - drifts
+        entropy = actions.entropy().mean()
+        error = jnp.square(values(parameters, batch.observation) - batch.target).mean()
+        total = (
+            config.value_coefficient * error - gain.mean() - config.entropy_coefficient * entropy
+        )
+        return total, {
+            "policy_entropy": entropy,
+            "critic_loss": error,
+            "drift": drifts.mean(),
+            "policy_divergence": (jnp.expm1(log_ratio) - log_ratio).mean(),
+        }
+
+    def update(drift_parameters, learner, rollout, clock):
+        returns, rewards = learner.returns, rollout.reward
+        if config.normalise_rewards:
+            returns, rewards = scale_rewards(returns, rewards, rollout.ended, config.discount)
+        experience = jax.tree.map(
+            lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), appraise(learner, rollout, rewards)
+        )
+        rate = config.learning_rate
+        if config.anneal_learning_rate:
+            rate *= 1 - clock.num_updates / clock.lifetime
+
+        def descend(state, indices):
+            parameters, optimiser_state = state
+            whole = indices is None
+            batch = experience if whole else jax.tree.map(lambda leaf: leaf[indices], experience)
+            gradients, metrics = jax.grad(loss, has_aux=True)(
+                parameters, drift_parameters, batch, clock
+            )
+            steps, optimiser_state = optimiser.update(gradients, optimiser_state)
+            parameters = jax.tree.map(lambda leaf, step: leaf - rate * step, parameters, steps)
+            return (parameters, optimiser_state), metrics
+
+        key = jax.random.fold_in(learner.key, clock.num_updates)
+        (parameters, optimiser_state), metrics = jax.lax.scan(
+            descend,
+            (learner.networks, learner.optimiser_state),
+            mini_batches(
+                key, rewards.size, num=config.num_mini_batches, num_epochs=config.num_epochs
+            ),
+            length=config.num_epochs * config.num_mini_batches,
+        )
+        observations = learner.observations
+        if config.normalise_observations:
+            observations = merge(observations, rollout.observation)
+        learner = PPOAgent(learner.key, parameters, optimiser_state, observations, returns)
+        return learner, {
+            name: value[-config.num_mini_batches :].mean() for name, value in metrics.items()
+        }
+
+    return Objective(init_parameters=drift.init_parameters, init=init, policy=act, update=update)
+
+
+def _bounded(log_ratio: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
+    """Keeps ratios finite, with no gradient beyond e^±20, whatever a drift lets happen."""
+    return jnp.clip(log_ratio, -20.0, 20.0)
+
+
+def _shape_to_normalise(world: Environment) -> tuple[int, ...]:
+    space = world.observation_space(world.default_params)
+    if not isinstance(space, spaces.Box):
+        raise ValueError(
+            f"normalise_observations: True is not allowed; observations of {space} are no array "
+            "of numbers"
+        )
+    return tuple(space.shape)
