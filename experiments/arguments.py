@@ -85,8 +85,11 @@ def to_json(config: Any) -> dict[str, Any]:
 def from_json(config_type: type[Config], document: Any) -> Config:
     """The inverse of `to_json`, also after a trip through a file.
 
+    A field that is missing has its default: what was written before there was such a field is
+    still understood.
+
     Raises:
-      ConfigError: if a key is unknown or missing, or a value does not fit the type of its field.
+      ConfigError: if a key is unknown, or a value does not fit the type of its field.
     """
     return _from_json(config_type, document, prefix="")
 
@@ -208,14 +211,12 @@ def _from_json(config_type: Any, document: Any, prefix: str) -> Any:
     for name in document:
         if name not in field_types:
             raise ConfigError(f"unknown field '{prefix}{name}'")
-    for name in field_types:
-        if name not in document:
-            raise ConfigError(f"missing field '{prefix}{name}'")
     values = {
         name: _from_json(field_type, document[name], f"{prefix}{name}.")
         if dataclasses.is_dataclass(field_type)
         else _leaf_from_json(f"{prefix}{name}", field_type, document[name])
         for name, field_type in field_types.items()
+        if name in document
     }
     return config_type(**values)
 

@@ -1,19 +1,30 @@
 """From a configuration to the method it describes."""
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 from jax.sharding import Mesh
 
-from experiments.configs import GrooveRun, LPGEvolutionRun, LPGRun, RunConfig, validate
+from experiments.compiling import jit, jit_large
+from experiments.configs import (
+    EvolutionRun,
+    GrooveRun,
+    LPGEvolutionRun,
+    LPGRun,
+    LPORun,
+    RunConfig,
+)
 from experiments.errors import ConfigError
 from experiments.tasks import TaskSource
+from experiments.validation import validate
 from rlsuite.curriculum.curriculum import log_uniform_lifetimes
 from rlsuite.meta.evolution import EvolutionConfig
 from rlsuite.method import Method
 from rlsuite.methods.groove import groove
 from rlsuite.methods.lpg import lpg
+from rlsuite.methods.lpo import lpo
 from rlsuite.methods.ta_lpg import evolved_lpg
 
 
@@ -26,12 +37,14 @@ class Experiment(NamedTuple):
       world_steps_per_step: steps of all worlds in one meta-step, antagonists' among them and
         evaluation episodes left out.
       headline: the metrics a progress bar should show.
+      jit: how its steps are best compiled.
     """
 
     method: Method
     agent_updates_per_step: int
     world_steps_per_step: int
     headline: tuple[str, ...]
+    jit: Callable[..., jax.stages.Wrapped] = jit
 
 
 def build(config: RunConfig) -> Experiment:
@@ -42,7 +55,7 @@ def build(config: RunConfig) -> Experiment:
     """
     source = validate(config)
     try:
-        if isinstance(config, LPGEvolutionRun):
+        if isinstance(config, EvolutionRun):
             return _evolution(config, source)
         assert isinstance(config, LPGRun)
         return _meta_gradient(config, source)
@@ -59,22 +72,28 @@ def _meta_gradient(config: LPGRun, source: TaskSource) -> Experiment:
     headline: tuple[str, ...] = ("agent_return", "policy_entropy")
     if not isinstance(config, GrooveRun):
         method = lpg(source.world, source.sample_task, config.parts)
-        return Experiment(method, agent_updates, world_steps, headline)
+        return Experiment(method, agent_updates, world_steps, headline, jit_large)
     method = groove(
         source.world, source.sample_task, config.parts, optimal_return=source.optimal_return
     )
     if config.score == "algorithmic_regret":
         world_steps += agent_updates * steps_per_rollout
-    return Experiment(method, agent_updates, world_steps, (*headline, "score", "buffer_score"))
+    headline = (*headline, "score", "buffer_score")
+    return Experiment(method, agent_updates, world_steps, headline, jit_large)
 
 
-def _evolution(config: LPGEvolutionRun, source: TaskSource) -> Experiment:
+def _evolution(config: EvolutionRun, source: TaskSource) -> Experiment:
     meta = config.meta
     shortest, longest = config.lifetimes(source)
     sample_task = source.sample_task
     if (shortest, longest) != source.lifetime_range:
         sample_task = log_uniform_lifetimes(sample_task, shortest, longest)
-    method = evolved_lpg(source.world, sample_task, config.parts, mesh=_mesh(meta))
+    mesh = _mesh(meta)
+    if isinstance(config, LPORun):
+        method = lpo(source.world, sample_task, config.parts, mesh=mesh)
+    else:
+        assert isinstance(config, LPGEvolutionRun)
+        method = evolved_lpg(source.world, sample_task, config.parts, mesh=mesh)
     # The mean of a log-uniform number.
     lifetime = (
         (longest - shortest) / math.log(longest / shortest) if longest > shortest else longest

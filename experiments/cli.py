@@ -142,8 +142,8 @@ def _train(arguments: argparse.Namespace, rest: list[str]) -> int:
     if arguments.preset is None:
         raise UserError("a method and a preset are needed, as in 'rlsuite train groove laptop'")
 
-    from experiments.configs import validate
     from experiments.presets import preset
+    from experiments.validation import validate
 
     config = preset(arguments.method, arguments.preset)
     prog = f"rlsuite train {arguments.method} {arguments.preset}"

@@ -9,6 +9,7 @@ import numpy as np
 from experiments import plots
 from experiments.configs import RunConfig
 from experiments.errors import UserError
+from experiments.meta_test import YARDSTICKS
 from experiments.report import markdown_table, meta_test_figures, read_evaluation
 from experiments.statistics import Estimate, bootstrap
 from experiments.storage import read_config, read_document, read_metrics, write_text
@@ -17,8 +18,8 @@ from experiments.storage import read_config, read_document, read_metrics, write_
 def compare(directories: Sequence[Path], out: Path) -> Path:
     """Writes `comparison.md` with its figures: learning curves and meta-tests by method.
 
-    Runs of one method are taken as its seeds. Objectives that were not trained, and A2C, are
-    shown once, from the first run.
+    Runs of one method are taken as its seeds. Objectives that were not trained, and those written
+    by hand, are shown once, from the first run.
 
     Args:
       directories: meta-tested runs on the same tasks, tested alike.
@@ -92,8 +93,9 @@ def _pooled(
         group: bootstrap(np.stack([_own(results[index]) for index in members]), strata)
         for group, members in groups.items()
     }
-    for contender in ("untrained objective", "A2C, tuned"):
-        pooled[contender] = bootstrap(_normalised(results[0], contender)[None], strata)
+    for contender in YARDSTICKS:
+        if contender in results[0]["returns"]:
+            pooled[contender] = bootstrap(_normalised(results[0], contender)[None], strata)
     return pooled
 
 
@@ -125,8 +127,9 @@ def _text(
         "## Learning curves\n\n![Metrics over meta-steps, mean and range over seeds]"
         "(learning_curves.png)\n\n"
         f"## Meta-test\n\n{figures}"
-        "Final returns of fresh agents as fractions of the optimal return: interquartile mean and "
-        "95 % bootstrap interval over training seeds, levels (stratified) and agent seeds.\n\n"
+        "Final returns of fresh agents, as fractions of the optimal return where it is known: "
+        "interquartile mean and 95 % bootstrap interval over training seeds, levels (stratified) "
+        "and agent seeds.\n\n"
         f"{markdown_table(sets)}\n\n"
         "Each run alone:\n\n"
         f"{markdown_table(single_runs)}\n"

@@ -1,24 +1,22 @@
-"""Typed configurations of runs, and what makes one invalid."""
+"""Typed configurations of runs."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, get_args
+from typing import NamedTuple
 
-import jax
-
-from experiments.arguments import leaves
-from experiments.errors import ConfigError
-from experiments.tasks import TaskSource, task_source
-from rlsuite.agents import AgentConfig, make_head
+from experiments.tasks import TaskSource
+from rlsuite.agents import AgentConfig
 from rlsuite.curriculum.buffer import BufferConfig
 from rlsuite.meta.evolution import EvolutionConfig
 from rlsuite.meta.meta_gradient import MetaGradientConfig
 from rlsuite.methods.groove import GrooveConfig, ScoreName
 from rlsuite.methods.lpg import LPGMethodConfig
+from rlsuite.methods.lpo import LPOConfig
 from rlsuite.methods.ta_lpg import EvolvedLPGConfig
+from rlsuite.networks import NetworkConfig
 from rlsuite.objectives.a2c import A2CConfig
+from rlsuite.objectives.drift import LearnedDriftConfig
 from rlsuite.objectives.lpg import LPGConfig
-from rlsuite.precision import Precision
+from rlsuite.objectives.ppo import PPOConfig
 
 
 @dataclass(frozen=True)
@@ -26,31 +24,51 @@ class EvaluationConfig:
     """How a learned objective is meta-tested.
 
     Attributes:
-      num_levels: levels drawn from the training distribution, none of them seen in training.
-      num_draws: draws of each named level and maze (its start, objects and rewards).
       num_seeds: fresh agents trained on each level.
-      num_workers: parallel worlds of each agent.
-      rollout_length: steps in each world between updates.
-      max_lifetime: cuts the lifetimes of the level sets, in agent updates; none leaves them.
-      horizons: held-out levels are also lived on for exactly so many updates each; none leaves
+      max_lifetime: cuts lifetimes, in agent updates, but for those of `horizons`; none leaves them.
+      horizons: what was trained on is also lived on for exactly so many updates each; none leaves
         that out.
       num_episodes: evaluation episodes behind each return.
       num_agents: agents trained side by side.
+    """
+
+    num_seeds: int = 4
+    max_lifetime: int | None = None
+    horizons: tuple[int, ...] | None = None
+    num_episodes: int = 64
+    num_agents: int = 64
+
+
+@dataclass(frozen=True)
+class LevelEvaluationConfig(EvaluationConfig):
+    """How an objective is meta-tested on levels of the grid world, beside A2C.
+
+    Attributes:
+      num_levels: levels drawn from the training distribution, none of them seen in training.
+      num_draws: draws of each named level and maze (its start, objects and rewards).
+      num_workers: parallel worlds of each agent.
+      rollout_length: steps in each world between updates.
       a2c_rates: A2C is tuned over its learning rates times each of these …
       a2c_entropies: … and each of these entropy coefficients, on training levels.
     """
 
     num_levels: int = 64
     num_draws: int = 8
-    num_seeds: int = 4
     num_workers: int = 64
     rollout_length: int = 20
-    max_lifetime: int | None = None
-    horizons: tuple[int, ...] | None = None
-    num_episodes: int = 64
-    num_agents: int = 64
     a2c_rates: tuple[float, ...] = (0.25, 1.0, 4.0)
     a2c_entropies: tuple[float, ...] = (0.0, 0.01, 0.05)
+
+
+@dataclass(frozen=True)
+class DriftEvaluationConfig(EvaluationConfig):
+    """How a drift is meta-tested on the world it was trained on and on others, beside PPO and DPO.
+
+    Attributes:
+      worlds: gymnax worlds, each learned with the settings with which PPO is good at it.
+    """
+
+    worlds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,6 +99,7 @@ class LPGRun(RunConfig):
     objective: LPGConfig = field(default_factory=LPGConfig)
     agent: AgentConfig = field(default_factory=AgentConfig)
     meta: MetaGradientConfig = field(default_factory=MetaGradientConfig)
+    evaluation: LevelEvaluationConfig = field(default_factory=LevelEvaluationConfig)
 
     @property
     def parts(self) -> LPGMethodConfig:
@@ -132,11 +151,27 @@ class LPGEvolutionRun(EvolutionRun):
 
     objective: LPGConfig = field(default_factory=LPGConfig)
     agent: AgentConfig = field(default_factory=AgentConfig)
+    evaluation: LevelEvaluationConfig = field(default_factory=LevelEvaluationConfig)
 
     @property
     def parts(self) -> EvolvedLPGConfig:
         """What the method itself takes."""
         return EvolvedLPGConfig(self.objective, self.agent, self.meta)
+
+
+@dataclass(frozen=True)
+class LPORun(EvolutionRun):
+    """A run of LPO or TA-LPO."""
+
+    drift: LearnedDriftConfig = field(default_factory=LearnedDriftConfig)
+    networks: NetworkConfig = field(default_factory=NetworkConfig)
+    ppo: PPOConfig = field(default_factory=PPOConfig)
+    evaluation: DriftEvaluationConfig = field(default_factory=DriftEvaluationConfig)
+
+    @property
+    def parts(self) -> LPOConfig:
+        """What the method itself takes."""
+        return LPOConfig(self.drift, self.networks, self.ppo, self.meta)
 
 
 class MethodEntry(NamedTuple):
@@ -151,137 +186,6 @@ METHODS: dict[str, MethodEntry] = {
     "groove": MethodEntry("LPG on the tasks it regrets most, by meta-gradients", GrooveRun),
     "lpg-es": MethodEntry("LPG evolved over whole lifetimes", LPGEvolutionRun),
     "ta-lpg": MethodEntry("LPG that knows time, evolved over whole lifetimes", LPGEvolutionRun),
+    "lpo": MethodEntry("what keeps PPO proximal, evolved over whole trainings", LPORun),
+    "ta-lpo": MethodEntry("LPO that knows how far training has come", LPORun),
 }
-
-# What backends can multiply by; those not named here can do all.
-_PRECISIONS = {"cpu": ("float32",), "tpu": ("float32", "bf16")}
-
-
-class _Rule(NamedTuple):
-    holds: Callable[[Any], bool]
-    allowed: str
-
-
-_AT_LEAST_ONE = _Rule(lambda value: value >= 1, "at least 1")
-_NOT_NEGATIVE = _Rule(lambda value: value >= 0, "0 or more")
-_POSITIVE = _Rule(lambda value: value > 0, "above 0")
-_FRACTION = _Rule(lambda value: 0 <= value <= 1, "between 0 and 1")
-_NOT_EMPTY = _Rule(lambda value: len(value) > 0, "at least one value")
-
-# By the last part of a field's name; whole numbers not named here must be at least 1.
-_RULES: dict[str, tuple[_Rule, ...]] = {
-    "seed": (_Rule(lambda value: 0 <= value < 2**32, "between 0 and 4294967295"),),
-    "discount": (_FRACTION,),
-    "gae_lambda": (_FRACTION,),
-    "replay_probability": (_FRACTION,),
-    "staleness": (_FRACTION,),
-    "temperature": (_POSITIVE,),
-    "learning_rate": (_POSITIVE,),
-    "min_learning_rate": (_POSITIVE,),
-    "learning_rate_decay": (_POSITIVE,),
-    "standard_deviation": (_POSITIVE,),
-    "policy_learning_rate": (_POSITIVE,),
-    "prediction_learning_rate": (_POSITIVE,),
-    "max_gradient_norm": (_POSITIVE,),
-    "a2c_rates": (_NOT_EMPTY, _Rule(lambda rates: min(rates) > 0, "all above 0")),
-    "a2c_entropies": (_NOT_EMPTY, _Rule(lambda values: min(values) >= 0, "all 0 or more")),
-    "horizons": (_NOT_EMPTY, _Rule(lambda horizons: min(horizons) >= 1, "all at least 1")),
-    "hidden_widths": (_Rule(lambda widths: min(widths, default=1) >= 1, "all at least 1"),),
-    "num_filters": (_Rule(lambda filters: min(filters, default=1) >= 1, "all at least 1"),),
-}
-
-
-def validate(config: RunConfig) -> TaskSource:
-    """Checks a configuration before anything is compiled or written.
-
-    Returns:
-      The tasks it names.
-
-    Raises:
-      ConfigError: one line that names the field, its value and what is allowed.
-    """
-    for name, leaf in leaves(config).items():
-        for rule in _rules(name, leaf.value):
-            _require(rule.holds(leaf.value), name, leaf.value, rule.allowed)
-    source = task_source(config.tasks)
-    if isinstance(config, LPGRun | LPGEvolutionRun):
-        _validate_precision(config.objective.precision)
-        _validate_agent(config.agent, source)
-    if isinstance(config, LPGRun):
-        _validate_meta_gradient(config.meta, source)
-    if isinstance(config, GrooveRun):
-        _validate_groove(config, source)
-    if isinstance(config, EvolutionRun):
-        _validate_lifetimes(config, source)
-    return source
-
-
-def _validate_meta_gradient(meta: MetaGradientConfig, source: TaskSource) -> None:
-    shortest = source.lifetime_range[0]
-    _require(
-        meta.num_updates <= shortest,
-        "meta.num_updates",
-        meta.num_updates,
-        f"at most {shortest}, the shortest lifetime of {source.name}",
-    )
-    _require(
-        meta.num_agents % meta.num_mini_batches == 0,
-        "meta.num_mini_batches",
-        meta.num_mini_batches,
-        f"a divisor of the {meta.num_agents} agents",
-    )
-
-
-def _validate_agent(agent: AgentConfig, source: TaskSource) -> None:
-    try:
-        make_head(source.world, 1, 1.0, agent)
-    except ValueError as error:
-        raise ConfigError(f"agent.{error}") from error
-
-
-def _validate_lifetimes(config: EvolutionRun, source: TaskSource) -> None:
-    shortest, longest = config.lifetimes(source)
-    name = "min_lifetime" if config.min_lifetime is not None else "max_lifetime"
-    allowed = f"at most {longest}" if name == "min_lifetime" else f"at least {shortest}"
-    _require(shortest <= longest, name, getattr(config, name), f"{allowed}, the other bound")
-
-
-def _validate_precision(precision: str) -> None:
-    backend = jax.default_backend()
-    _require(
-        precision in _PRECISIONS.get(backend, get_args(Precision)),
-        "objective.precision",
-        precision,
-        f"one this machine's {backend} has: {', '.join(_PRECISIONS.get(backend, ()))}",
-    )
-
-
-def _validate_groove(config: GrooveRun, source: TaskSource) -> None:
-    _require(
-        config.buffer.size >= 2 * config.meta.num_agents,
-        "buffer.size",
-        config.buffer.size,
-        f"at least {2 * config.meta.num_agents}, twice the number of agents",
-    )
-    _require(
-        config.score != "exact_regret" or source.optimal_return is not None,
-        "score",
-        config.score,
-        f"another one for {config.tasks}, whose optimal return is not known",
-    )
-
-
-def _rules(name: str, value: Any) -> tuple[_Rule, ...]:
-    last = name.rpartition(".")[2]
-    if value is None:
-        return ()
-    if last in _RULES:
-        return _RULES[last]
-    if isinstance(value, float):
-        return (_NOT_NEGATIVE,)
-    return (_AT_LEAST_ONE,) if isinstance(value, int) and not isinstance(value, bool) else ()
-
-
-def _require(holds: bool, name: str, value: Any, allowed: str) -> None:
-    if not holds:
-        raise ConfigError(f"{name}: {value!r} is not allowed; it must be {allowed}")

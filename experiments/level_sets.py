@@ -1,5 +1,6 @@
 """The levels that learned objectives are meta-tested on: the same for all runs."""
 
+from collections.abc import Hashable
 from functools import cache
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from jaxtyping import Float, Int, PyTree
 from envs.gridworld.levels import TABULAR_LEVELS
 from envs.gridworld.mazes import MAZES
 from experiments.compiling import jit, jit_once
-from experiments.configs import EvaluationConfig
+from experiments.configs import EvaluationConfig, LevelEvaluationConfig
 from experiments.tasks import TaskSource, task_source
 from rlsuite.lifetime import Task
 
@@ -26,7 +27,8 @@ class LevelSet(NamedTuple):
 
     Attributes:
       name: what the set is called.
-      source: world and agent.
+      source: the world.
+      agent: how agents are built there, in the terms of those who test them.
       tasks: leaves with a leading `level` axis.
       strata: the name of the distribution that each level was drawn from.
       optimal: return of the best policy on each level, where it is known.
@@ -34,6 +36,7 @@ class LevelSet(NamedTuple):
 
     name: str
     source: TaskSource
+    agent: Hashable
     tasks: Task
     strata: list[str]
     optimal: Float[np.ndarray, " level"] | None
@@ -48,7 +51,7 @@ def take(tree: PyTree, index: Int[np.ndarray, "*indices"]) -> PyTree:
     return jax.tree.map(lambda leaf: leaf[index], tree)
 
 
-def level_sets(tasks: str, settings: EvaluationConfig) -> list[LevelSet]:
+def level_sets(tasks: str, settings: LevelEvaluationConfig) -> list[LevelSet]:
     """The training distribution's held-out levels, the five tabular levels, and the mazes.
 
     Then the held-out levels again, once for each horizon that is asked for.
@@ -63,10 +66,10 @@ def level_sets(tasks: str, settings: EvaluationConfig) -> list[LevelSet]:
         )
         for name, members in names.items()
     ]
-    return sets + [_lasting(sets[0], horizon) for horizon in settings.horizons or ()]
+    return sets + [lasting(sets[0], horizon) for horizon in settings.horizons or ()]
 
 
-def _lasting(level_set: LevelSet, horizon: int) -> LevelSet:
+def lasting(level_set: LevelSet, horizon: int) -> LevelSet:
     """The same levels, each for so many updates."""
     lifetime = jnp.full_like(level_set.tasks.lifetime, horizon)
     tasks = level_set.tasks._replace(lifetime=lifetime)
@@ -74,7 +77,7 @@ def _lasting(level_set: LevelSet, horizon: int) -> LevelSet:
 
 
 def horizon_name(horizon: int) -> str:
-    """What the held-out levels are called when they are lived on for so many updates."""
+    """What levels are called when they are lived on for so many updates each."""
     return f"{horizon}{HORIZON_SUFFIX}"
 
 
@@ -84,7 +87,7 @@ def level_set(
     members: tuple[str, ...],
     tasks_trained_on: str,
     num_draws: int,
-    settings: EvaluationConfig,
+    settings: LevelEvaluationConfig,
     seed: int,
 ) -> LevelSet:
     """Levels of several distributions as one set, the same for the same arguments.
@@ -98,15 +101,20 @@ def level_set(
     for index, source in enumerate(sources):
         keys = jax.random.split(jax.random.fold_in(key, index), num_draws)
         drawn.append(jit_once(jax.vmap(source.sample_task))(keys))
-    tasks = _shorten(jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *drawn), settings)
+    tasks = shortened(jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *drawn), settings)
     strata = [member for member in members for _ in range(num_draws)]
     solve = sources[0].optimal_return
     if solve is None:
-        return LevelSet(name, sources[0], tasks, strata, optimal=None)
+        return LevelSet(name, sources[0], sources[0].agent, tasks, strata, optimal=None)
     optimal = np.asarray(jit(jax.vmap(solve))(tasks.level))
     paying = np.flatnonzero(optimal >= LEAST_OPTIMAL_RETURN)
     return LevelSet(
-        name, sources[0], take(tasks, paying), [strata[i] for i in paying], optimal[paying]
+        name,
+        sources[0],
+        sources[0].agent,
+        take(tasks, paying),
+        [strata[i] for i in paying],
+        optimal[paying],
     )
 
 
@@ -122,7 +130,8 @@ def _common_size(name: str, tasks: str) -> TaskSource:
     return task_source(name, **{size: max(getattr(w, size) for w in worlds) for size in sizes})
 
 
-def _shorten(tasks: Task, settings: EvaluationConfig) -> Task:
+def shortened(tasks: Task, settings: EvaluationConfig) -> Task:
+    """The tasks with lifetimes cut as a meta-test asks for."""
     if settings.max_lifetime is None:
         return tasks
     return tasks._replace(lifetime=jnp.minimum(tasks.lifetime, settings.max_lifetime))

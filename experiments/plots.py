@@ -53,7 +53,7 @@ def learning_curves(path: Path, runs: Mapping[str, Sequence[Sequence[Mapping[str
     for axis, metric in zip(axes, panels, strict=False):
         for colour, (name, lines) in zip(COLOURS, runs.items(), strict=False):
             _curve(axis, metric, lines, colour, name)
-        _style(axis, PANELS[metric])
+        style(axis, PANELS[metric])
         axis.set_xlabel("meta-step", color=INK, fontsize=9)
     if "gradient_norm" in panels:
         axes[panels.index("gradient_norm")].set_yscale("log")
@@ -129,8 +129,29 @@ def bars(path: Path, sets: Mapping[str, Mapping[str, Estimate]], unit: str) -> N
         )
     axis.set_xticks(places, list(sets))
     axis.axhline(0, color=INK, linewidth=0.8)
-    _style(axis, f"{unit}, interquartile mean and 95 % interval")
+    style(axis, f"{unit}, interquartile mean and 95 % interval")
     axis.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1, 1))
+    figure.savefig(path, dpi=130)
+
+
+def bars_apart(path: Path, sets: Mapping[str, Mapping[str, Estimate]]) -> None:
+    """Estimates of several contenders on sets of different scales, each in a panel of its own."""
+    contenders = list(next(iter(sets.values())))
+    height = 1.1 + 0.28 * len(contenders)
+    figure = Figure(figsize=(2.0 + 2.3 * len(sets), height), layout="constrained")
+    panels = figure.subplots(1, len(sets), sharey=True, squeeze=False)[0]
+    places = np.arange(len(contenders))
+    for axis, (name, estimates) in zip(panels, sets.items(), strict=True):
+        value, low, high = np.array([estimates[contender] for contender in contenders]).T
+        colours = [COLOURS[place % len(COLOURS)] for place in places]
+        axis.errorbar(value, places, xerr=(value - low, high - value), fmt="none", ecolor=colours)
+        axis.scatter(value, places, color=colours, s=28)
+        style(axis, name)
+        axis.margins(x=0.15)
+        axis.grid(axis="x", color=GRID, linewidth=0.8)
+    panels[0].set_yticks(places, contenders)
+    panels[0].invert_yaxis()
+    figure.supxlabel("return, interquartile mean and 95 % interval", color=INK, fontsize=9)
     figure.savefig(path, dpi=130)
 
 
@@ -157,12 +178,13 @@ def horizons(
     axis.set_xticks(places, [str(place) for place in places])
     axis.minorticks_off()
     axis.set_xlabel("lifetime in agent updates", color=INK, fontsize=9)
-    _style(axis, f"{unit}, interquartile mean and 95 % interval")
+    style(axis, f"{unit}, interquartile mean and 95 % interval")
     axis.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1, 1))
     figure.savefig(path, dpi=130)
 
 
-def _style(axis: Axes, title: str) -> None:
+def style(axis: Axes, title: str) -> None:
+    """A title to the left, quiet lines, and no box."""
     axis.set_title(title, color=INK, fontsize=10, loc="left")
     axis.grid(axis="y", color=GRID, linewidth=0.8)
     axis.set_axisbelow(True)

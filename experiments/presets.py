@@ -3,15 +3,26 @@
 from dataclasses import replace
 from typing import Any
 
-from experiments.configs import METHODS, EvaluationConfig, LPGEvolutionRun, LPGRun, RunConfig
+from experiments.configs import (
+    METHODS,
+    DriftEvaluationConfig,
+    LevelEvaluationConfig,
+    LPGEvolutionRun,
+    LPGRun,
+    LPORun,
+    RunConfig,
+)
 from experiments.errors import ConfigError, nearest
+from experiments.presets_ppo import ppo_preset
 from experiments.tasks import task_source
 from rlsuite.curriculum.buffer import BufferConfig
 from rlsuite.meta.evolution import EvolutionConfig
 from rlsuite.meta.meta_gradient import MetaGradientConfig
+from rlsuite.networks import NetworkConfig
+from rlsuite.objectives.drift import LearnedDriftConfig
 from rlsuite.objectives.lpg import LPGConfig
 
-_SMOKE_EVALUATION = EvaluationConfig(
+_SMOKE_EVALUATION = LevelEvaluationConfig(
     num_levels=4,
     num_draws=1,
     num_seeds=2,
@@ -22,7 +33,7 @@ _SMOKE_EVALUATION = EvaluationConfig(
     a2c_rates=(1.0,),
     a2c_entropies=(0.0, 0.01),
 )
-_LAPTOP_EVALUATION = EvaluationConfig(
+_LAPTOP_EVALUATION = LevelEvaluationConfig(
     num_levels=32,
     num_draws=4,
     num_seeds=2,
@@ -87,7 +98,66 @@ _EVOLUTION: dict[str, dict[str, Any]] = {
         "tasks": "all_vrandlife",
         "log_every": 1,
         "checkpoint_every": 50,
-        "evaluation": EvaluationConfig(horizons=(5, 25, 100, 250, 1000, 2500)),
+        "evaluation": LevelEvaluationConfig(horizons=(5, 25, 100, 250, 1000, 2500)),
+    },
+}
+
+# Networks, PPO, workers, rollouts and lifetimes are those with which PPO is good at the world.
+_LPO: dict[str, dict[str, Any]] = {
+    "smoke": {
+        "steps": 4,
+        "tasks": "CartPole-v1",
+        "max_lifetime": 4,
+        "log_every": 2,
+        "checkpoint_every": 2,
+        "drift": LearnedDriftConfig(hidden_width=16),
+        "meta": EvolutionConfig(population_size=4, num_episodes=4),
+        "evaluation": DriftEvaluationConfig(
+            num_seeds=2,
+            max_lifetime=4,
+            horizons=(2, 8),
+            num_episodes=4,
+            num_agents=2,
+            worlds=("Catch-bsuite",),
+        ),
+    },
+    "laptop": {
+        "steps": 250,
+        "tasks": "CartPole-v1",
+        "max_lifetime": 30,
+        "networks": NetworkConfig("perceptron", (32, 32), activation="tanh"),
+        "log_every": 2,
+        "checkpoint_every": 50,
+        "meta": EvolutionConfig(
+            population_size=32, learning_rate=3e-2, shaping="centred_rank", num_episodes=16
+        ),
+        "evaluation": DriftEvaluationConfig(
+            num_seeds=32,
+            horizons=(10, 20, 30, 60),
+            num_episodes=64,
+            num_agents=32,
+            worlds=("Acrobot-v1", "Catch-bsuite", "Pendulum-v1"),
+        ),
+    },
+    "paper": {
+        "steps": 512,
+        "tasks": "SpaceInvaders-MinAtar",
+        "log_every": 1,
+        "checkpoint_every": 16,
+        "meta": EvolutionConfig(population_size=64, shaping="centred_rank"),
+        "evaluation": DriftEvaluationConfig(
+            num_seeds=16,
+            horizons=(125, 250, 500, 1000),
+            num_agents=16,
+            worlds=(
+                "Asterix-MinAtar",
+                "Breakout-MinAtar",
+                "Freeway-MinAtar",
+                "CartPole-v1",
+                "Acrobot-v1",
+                "Pendulum-v1",
+            ),
+        ),
     },
 }
 
@@ -104,6 +174,12 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         name: fields
         | {"objective": replace(fields.get("objective", LPGConfig()), time="progress_and_lifetime")}
         for name, fields in _EVOLUTION.items()
+    },
+    "lpo": _LPO,
+    "ta-lpo": {
+        name: fields
+        | {"drift": replace(fields.get("drift", LearnedDriftConfig()), time="progress")}
+        for name, fields in _LPO.items()
     },
 }
 """Fields by method and name that differ from the defaults."""
@@ -126,8 +202,25 @@ def preset(method: str, name: str, tasks: str | None = None) -> RunConfig:
         raise ConfigError(nearest("method", method, METHODS))
     if name not in NAMES:
         raise ConfigError(nearest("preset", name, NAMES))
-    config = METHODS[method].config_type(**PRESETS[method][name])
+    fields = PRESETS[method][name]
+    if METHODS[method].config_type is LPORun:
+        return _with_ppo(fields | ({"tasks": tasks} if tasks else {}))
+    config = METHODS[method].config_type(**fields)
     if tasks is None:
         return config
     assert isinstance(config, LPGRun | LPGEvolutionRun)
     return replace(config, tasks=tasks, agent=task_source(tasks).agent)
+
+
+def _with_ppo(fields: dict[str, Any]) -> LPORun:
+    """A run of LPO with the settings with which PPO is good at the world."""
+    settings = ppo_preset(fields["tasks"])
+    lifetime = fields.get("max_lifetime", settings.lifetime)
+    meta = replace(
+        fields["meta"],
+        num_workers=settings.num_workers,
+        rollout_length=settings.rollout_length,
+    )
+    usual: dict[str, Any] = {"networks": settings.networks, "ppo": settings.ppo}
+    lives = {"meta": meta, "min_lifetime": lifetime, "max_lifetime": lifetime}
+    return LPORun(**(usual | fields | lives))

@@ -12,16 +12,18 @@ from envs.gridworld.render import render
 from experiments import plots
 from experiments.arguments import leaves
 from experiments.build import build
-from experiments.configs import EvolutionRun, GrooveRun, RunConfig
+from experiments.configs import EvolutionRun, GrooveRun, LevelEvaluationConfig, LPORun, RunConfig
 from experiments.evaluate import standings
 from experiments.level_sets import HORIZON_SUFFIX, horizon_name, level_sets, take
 from experiments.plots import Picture
-from experiments.runner import abstract_state
+from experiments.report_learned import what_was_learned
+from experiments.runner import last_state
 from experiments.statistics import Estimate
-from experiments.storage import Checkpoints, read_config, read_document, read_metrics, write_text
+from experiments.storage import read_config, read_document, read_metrics, write_text
 from experiments.tasks import task_source
 
 LEVELS_SHOWN = 6
+OPTIMAL_FRACTION = "fraction of the optimal return"
 
 
 def report(directory: Path) -> Path:
@@ -31,8 +33,13 @@ def report(directory: Path) -> Path:
     a buffer or a meta-test knows them, and the meta-test once `rlsuite evaluate` has been run.
     """
     config = read_config(directory)
-    parts = [_heading(directory, config), _curves(directory), _gallery(directory, config)]
-    parts.append(_meta_test(directory))
+    parts = [
+        _heading(directory, config),
+        _curves(directory),
+        _gallery(directory, config),
+        what_was_learned(directory, config, read_evaluation(directory)),
+        _meta_test(directory),
+    ]
     path = directory / "report.md"
     write_text(path, "\n\n".join(part for part in parts if part) + "\n")
     return path
@@ -79,7 +86,7 @@ def _curves(directory: Path) -> str:
 
 
 def _gallery(directory: Path, config: RunConfig) -> str:
-    if config.tasks not in LEVEL_DISTRIBUTIONS:
+    if config.tasks not in LEVEL_DISTRIBUTIONS or isinstance(config, LPORun):
         return ""
     found = _buffer_levels(directory, config) or _held_out_levels(directory, config)
     if found is None:
@@ -107,8 +114,7 @@ def _buffer_levels(directory: Path, config: RunConfig):
     """Levels in GROOVE's buffer with their scores."""
     if not isinstance(config, GrooveRun):
         return None
-    with Checkpoints(directory) as checkpoints:
-        buffer = checkpoints.restore(abstract_state(build(config).method)).curriculum
+    buffer = last_state(directory, build(config).method).curriculum
     known = np.flatnonzero(buffer.is_scored)
     if not known.size:
         return None
@@ -122,6 +128,7 @@ def _held_out_levels(directory: Path, config: RunConfig):
     evaluation = read_evaluation(directory)
     if evaluation is None:
         return None
+    assert isinstance(config.evaluation, LevelEvaluationConfig)
     level_set = level_sets(config.tasks, config.evaluation)[0]
     if level_set.optimal is None:
         return None
@@ -137,15 +144,20 @@ def _meta_test(directory: Path) -> str:
         return f"Meta-test it with `rlsuite evaluate {directory}`, then write this report again."
     sets = estimates(evaluation)
     figures = meta_test_figures(directory, read_config(directory), evaluation, sets)
-    tuned = evaluation["a2c"]
-    return (
+    text = (
         f"## Meta-test\n\n{figures}{markdown_table(sets)}\n\n"
         + "\n".join(f"- {line}" for line in standings(evaluation))
-        + f"\n\nReturns of fresh agents after their lifetimes, divided by the optimal return where "
-        f"it is known: interquartile mean and 95 % stratified bootstrap interval over levels and "
-        f"seeds. A2C was tuned on training levels: learning rates × {tuned['rate']:g}, entropy "
-        f"coefficient {tuned['entropy_coefficient']:g}."
+        + "\n\nReturns of fresh agents after their lifetimes, divided by the optimal return where "
+        "it is known: interquartile mean and 95 % stratified bootstrap interval over levels and "
+        "seeds."
     )
+    if "a2c" in evaluation:
+        tuned = evaluation["a2c"]
+        text += (
+            f" A2C was tuned on training levels: learning rates × {tuned['rate']:g}, entropy "
+            f"coefficient {tuned['entropy_coefficient']:g}."
+        )
+    return text
 
 
 def meta_test_figures(
@@ -154,32 +166,36 @@ def meta_test_figures(
     evaluation: dict[str, Any],
     sets: dict[str, dict[str, Estimate]],
 ) -> str:
-    """Draws a meta-test: a bar for each set that can be normalised, and lines over the horizon.
+    """Draws a meta-test: bars for each level set, and lines over the horizon.
 
     Args:
       directory: where the files go.
       config: a run that was tested so.
-      evaluation: its meta-test, which tells what can be normalised.
+      evaluation: its meta-test, which tells what is normalised.
       sets: the estimates to draw, by level set and contender.
 
     Returns:
       Markdown that shows the figures.
     """
-    unit, text = "fraction of the optimal return", ""
-    solved = {name for name in sets if evaluation["sets"][name]["optimal"]}
-    by_horizon = {
+    lasting = {
         horizon: sets[horizon_name(horizon)]
         for horizon in config.evaluation.horizons or ()
-        if horizon_name(horizon) in solved
+        if horizon_name(horizon) in sets
     }
-    bars = {
-        name: sets[name] for name in sets if name in solved and not name.endswith(HORIZON_SUFFIX)
-    }
-    if bars:
-        plots.bars(directory / "meta_test.png", bars, unit)
+    solved = {name for name in sets if evaluation["sets"][name]["optimal"]}
+    shown = {name: sets[name] for name in sets if not name.endswith(HORIZON_SUFFIX)}
+    normalised = {name: shown[name] for name in shown if name in solved}
+    others = {name: shown[name] for name in shown if name not in solved}
+    text = ""
+    if normalised:
+        plots.bars(directory / "meta_test.png", normalised, OPTIMAL_FRACTION)
         text += "![Meta-test](meta_test.png)\n\n"
-    if by_horizon:
-        plots.horizons(directory / "horizons.png", by_horizon, _lifetimes(config), unit)
+    if others:
+        plots.bars_apart(directory / "returns.png", others)
+        text += "![Returns](returns.png)\n\n"
+    if lasting:
+        unit = OPTIMAL_FRACTION if solved else "return"
+        plots.horizons(directory / "horizons.png", lasting, _lifetimes(config), unit)
         text += "![Meta-test over the horizon](horizons.png)\n\n"
     return text
 

@@ -22,7 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from experiments.build import Experiment
-from experiments.compiling import jit, jit_once
+from experiments.compiling import jit_once
 from experiments.configs import RunConfig
 from experiments.errors import UserError
 from experiments.storage import Checkpoints, MetricsLog
@@ -80,6 +80,16 @@ def abstract_state(method: Method) -> State:
     return jax.eval_shape(_strongly_typed_init(method), jax.random.key(0))
 
 
+def last_state(directory: Path, method: Method) -> State:
+    """The state of a run at its newest checkpoint.
+
+    Raises:
+      UserError: as `Checkpoints.restore`.
+    """
+    with Checkpoints(directory) as checkpoints:
+        return checkpoints.restore(abstract_state(method))
+
+
 def _strongly_typed_init(method: Method) -> Callable[[jax.Array], State]:
     def strong(leaf: Any) -> jax.Array:
         leaf = jnp.asarray(leaf)
@@ -110,7 +120,7 @@ def _run(
         chunk = min(config.log_every, config.steps - step)
         if program is None or chunk != length:
             progress.compiling()
-            program, length = _compile(experiment.method, state, chunk), chunk
+            program, length = _compile(experiment, state, chunk), chunk
             continue  # A stop asked for during compilation need not wait for a chunk.
         began = time.monotonic()
         state, metrics = program(state)
@@ -139,14 +149,18 @@ def _run(
     return Outcome(step, finished=step >= config.steps)
 
 
-def _compile(method: Method, state: State, length: int) -> Callable[[State], tuple[State, Any]]:
+def _compile(
+    experiment: Experiment, state: State, length: int
+) -> Callable[[State], tuple[State, Any]]:
     """`length` steps as one program that reuses the memory of the state it is given."""
 
     def steps(state: State) -> tuple[State, dict[str, jax.Array]]:
-        state, metrics = jax.lax.scan(lambda state, _: method.step(state), state, length=length)
+        state, metrics = jax.lax.scan(
+            lambda state, _: experiment.method.step(state), state, length=length
+        )
         return state, {name: jnp.nanmean(values) for name, values in metrics.items()}
 
-    return jit(steps, donate_argnums=0).lower(state).compile()
+    return experiment.jit(steps, donate_argnums=0).lower(state).compile()
 
 
 def _check_finite(step: int, loss: float | None, before: float | None, saved: int | None) -> None:

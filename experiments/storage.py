@@ -27,8 +27,9 @@ from tensorboardX import SummaryWriter
 
 from experiments import __version__
 from experiments.arguments import from_json, to_json
-from experiments.configs import METHODS, RunConfig, validate
+from experiments.configs import METHODS, RunConfig
 from experiments.errors import ConfigError, UserError, nearest
+from experiments.validation import validate
 
 FORMAT = "rlsuite-run"
 FORMAT_VERSION = 1

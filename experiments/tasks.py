@@ -7,7 +7,6 @@ from functools import cache
 import gymnax
 import jax
 import jax.numpy as jnp
-from gymnax.environments import spaces
 from gymnax.environments.environment import Environment
 from jaxtyping import Array, Float, PRNGKeyArray
 
@@ -54,7 +53,7 @@ class TaskSource:
 
 @cache
 def task_source(name: str, **sizes: int) -> TaskSource:
-    """Looks up a level distribution of the grid world, or a gymnax world with discrete actions.
+    """Looks up a level distribution of the grid world, or a gymnax world.
 
     Args:
       name: as `rlsuite list` shows it.
@@ -62,7 +61,7 @@ def task_source(name: str, **sizes: int) -> TaskSource:
         several distributions in one world.
 
     Raises:
-      ConfigError: if the name is unknown, or the world's actions or observations can't be served.
+      ConfigError: if the name is unknown, or the world has files to download.
     """
     if name in LEVEL_DISTRIBUTIONS:
         return _grid_world(name, **sizes)
@@ -75,14 +74,7 @@ def task_source(name: str, **sizes: int) -> TaskSource:
 
 def worlds() -> list[str]:
     """The gymnax worlds that agents here can act in."""
-    return [name for name in gymnax.registered_envs if _can_serve(name)]
-
-
-def _can_serve(name: str) -> bool:
-    if name in WORLDS_THAT_DOWNLOAD:
-        return False
-    world, params = gymnax.make(name)
-    return isinstance(world.action_space(params), spaces.Discrete)
+    return [name for name in gymnax.registered_envs if name not in WORLDS_THAT_DOWNLOAD]
 
 
 def _grid_world(name: str, **sizes: int) -> TaskSource:
@@ -99,10 +91,9 @@ def _grid_world(name: str, **sizes: int) -> TaskSource:
 
 
 def _gymnax_world(name: str) -> TaskSource:
-    if not _can_serve(name):
+    if name in WORLDS_THAT_DOWNLOAD:
         raise ConfigError(
-            f"tasks: {name!r} is not allowed; agents need a world with discrete "
-            "actions and without files to download"
+            f"tasks: {name!r} is not allowed; it must be a world without files to download"
         )
     world, params = gymnax.make(name)
     lifetime, agent = _FAMILIES.get(name.rpartition("-")[2], _OTHER_WORLDS)

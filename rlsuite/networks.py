@@ -161,7 +161,17 @@ def _hidden_initialiser(output_gain: float | None) -> nn.initializers.Initialize
 def _kernel_initialiser(gain: float | None) -> nn.initializers.Initializer:
     if gain is None:
         return nn.initializers.lecun_normal()
-    return nn.initializers.orthogonal(gain)
+
+    def orthogonal(key, shape, dtype=jnp.float32):
+        # A decomposition of many matrices at once waits for threads of the pool that it runs on
+        # itself: two of them side by side hang a machine of two cores for ever (jaxlib 0.10).
+        @jax.custom_batching.sequential_vmap
+        def one_at_a_time(key):
+            return nn.initializers.orthogonal(gain)(key, shape, dtype)
+
+        return one_at_a_time(key)
+
+    return orthogonal
 
 
 def _module(

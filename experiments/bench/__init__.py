@@ -43,6 +43,10 @@ BENCHMARKS: dict[str, Benchmark] = {
         "a meta-gradient step's time per agent at 16, 64 and 256 agents",
         "experiments.bench.meta_step:scaling",
     ),
+    "ta-lpg": Benchmark(
+        "a candidate's life in a generation of TA-LPG, beside the matrix-product rate; memory",
+        "experiments.bench.evolution:ta_lpg",
+    ),
     "ppo": Benchmark(
         "world steps per second of training PPO on CartPole and on Pendulum",
         "experiments.bench.ppo:ppo",

@@ -11,12 +11,13 @@ import numpy as np
 from experiments.bench import Figures
 from experiments.bench.processes import peak_resident_bytes
 from experiments.bench.timing import REPEATS, alternate_seconds, matrix_product, median
-from experiments.build import build
-from experiments.compiling import enable_compilation_cache, jit
-from experiments.configs import LPGRun, validate
+from experiments.build import Experiment, build
+from experiments.compiling import enable_compilation_cache
+from experiments.configs import LPGRun, RunConfig
 from experiments.presets import preset
 from experiments.runner import initial_state
-from rlsuite.method import Method, State
+from experiments.validation import validate
+from rlsuite.method import State
 
 LPG_NETWORK_FLOP = 7.5e9
 """Operations of the learned network per agent and meta-step at the paper's sizes: 64 workers × 20
@@ -42,16 +43,16 @@ def sized(method: str, num_agents: int, size: str = "paper") -> LPGRun:
     return replace(config, meta=meta)
 
 
-def lower_step(method: Method, state: State) -> jax.stages.Lowered:
+def lower_step(experiment: Experiment, state: State) -> jax.stages.Lowered:
     """One step, traced and not yet compiled; it reuses the memory of the state it is given."""
-    return jit(method.step, donate_argnums=0).lower(state)
+    return experiment.jit(experiment.method.step, donate_argnums=0).lower(state)
 
 
-def stepper(config: LPGRun) -> Callable[[], Any]:
+def stepper(config: RunConfig) -> Callable[[], Any]:
     """A run from its start: each call makes the next step and returns the state and metrics."""
-    method = build(config).method
-    state = initial_state(method, config.seed)
-    program = lower_step(method, state).compile()
+    experiment = build(config)
+    state = initial_state(experiment.method, config.seed)
+    program = lower_step(experiment, state).compile()
 
     def advance():
         nonlocal state
@@ -159,11 +160,11 @@ def compile_seconds(method: str, num_agents: int, size: str) -> Figures:
       size: the preset's name.
     """
     enable_compilation_cache()
-    built = build(sized(method, num_agents, size)).method
+    experiment = build(sized(method, num_agents, size))
     times = [time.perf_counter()]
-    state = jax.block_until_ready(initial_state(built, 0))
+    state = jax.block_until_ready(initial_state(experiment.method, 0))
     times.append(time.perf_counter())
-    lowered = lower_step(built, state)
+    lowered = lower_step(experiment, state)
     times.append(time.perf_counter())
     lowered.compile()
     times.append(time.perf_counter())
@@ -183,9 +184,9 @@ def memory_use(num_agents: int, size: str, num_steps: int = 3) -> Figures:
       size: the preset's name.
       num_steps: steps made before the peak is read.
     """
-    method = build(sized("lpg", num_agents, size)).method
-    state = initial_state(method, 0)
-    program = lower_step(method, state).compile()
+    experiment = build(sized("lpg", num_agents, size))
+    state = initial_state(experiment.method, 0)
+    program = lower_step(experiment, state).compile()
     for _ in range(num_steps):
         state, _ = program(state)
     jax.block_until_ready(state)

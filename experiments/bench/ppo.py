@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from experiments.bench import Figures
 from experiments.bench.timing import REPEATS, alternate_seconds, median
+from experiments.compiling import jit
 from experiments.presets_ppo import PPOPreset, ppo_preset
 from rlsuite.lifetime import Task
 
@@ -36,5 +37,5 @@ def _training(world_name: str, preset: PPOPreset) -> Callable[[], Any]:
     world, params = gymnax.make(world_name)
     life = preset.life(world)
     task = Task(jax.tree.map(jnp.asarray, params), jnp.int32(preset.lifetime))
-    program = jax.jit(lambda key: life.whole(key, (), task))
+    program = jit(lambda key: life.whole(key, (), task))
     return lambda: program(jax.random.key(0))

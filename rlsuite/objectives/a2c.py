@@ -118,4 +118,9 @@ def a2c(world: Environment, agent: AgentConfig, config: A2CConfig) -> Objective:
         learner = ActorCritic(policy.descend(learner.policy, gradients), critic_state)
         return learner, {"policy_entropy": entropy, "critic_loss": critic_loss}
 
-    return Objective(init_parameters=lambda key: (), init=init, policy=act, update=update)
+    def predict(learner, observation):
+        return critic.apply(learner.critic.parameters, observation)
+
+    return Objective(
+        init_parameters=lambda key: (), init=init, policy=act, update=update, predict=predict
+    )

@@ -226,4 +226,7 @@ def lpg(world: Environment, agent: AgentConfig, config: LPGConfig) -> Objective:
         policy=lambda learner, observation: act(learner.policy.parameters, observation),
         update=update,
         update_together=update_together,
+        predict=lambda learner, observation: (
+            predict(learner.prediction.parameters, observation).probs
+        ),
     )

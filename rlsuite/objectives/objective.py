@@ -58,6 +58,8 @@ class Objective(NamedTuple):
       update_together: the same for many agents that share the parameters: all else has a leading
         `agent` axis. Equal to `vmap(update)`, which stands in where this is none; an objective
         gives it where it knows how to be faster.
+      predict: `(learner, observation) -> [..., prediction]`, what an agent foretells of a state,
+        such as its value; none where it foretells nothing.
     """
 
     init_parameters: Callable[[PRNGKeyArray], Parameters]
@@ -65,6 +67,7 @@ class Objective(NamedTuple):
     policy: Callable[[Learner, PyTree], distrax.Distribution]
     update: Callable[[Parameters, Learner, Transition, Clock], tuple[Learner, Metrics]]
     update_together: Callable[..., tuple[Learner, Metrics]] | None = None
+    predict: Callable[[Learner, PyTree], Float[Array, "*batch prediction"]] | None = None
 
     def update_agents(
         self, parameters: Parameters, learners: Learner, rollouts: Transition, clocks: Clock

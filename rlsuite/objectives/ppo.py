@@ -235,7 +235,16 @@ def ppo(
             name: value[-config.num_mini_batches :].mean() for name, value in metrics.items()
         }
 
-    return Objective(init_parameters=drift.init_parameters, init=init, policy=act, update=update)
+    def predict(learner, observation):
+        return critic.apply(learner.networks.critic, seen(learner, observation))
+
+    return Objective(
+        init_parameters=drift.init_parameters,
+        init=init,
+        policy=act,
+        update=update,
+        predict=predict,
+    )
 
 
 def _bounded(log_ratio: Float[Array, "*batch"]) -> Float[Array, "*batch"]:

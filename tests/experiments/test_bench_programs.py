@@ -2,18 +2,18 @@
 
 from functools import partial
 
-import gymnax
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
-from experiments.bench import meta_step
+from experiments.bench import evolution, meta_step
 from experiments.bench.gridworld import grid_world
 from experiments.bench.ppo import ppo
 from experiments.bench.processes import in_fresh_process
 from experiments.bench.timing import matrix_product
 from experiments.build import Experiment
-from experiments.presets_ppo import PPOPreset, ppo_preset
+from experiments.presets_ppo import PPOPreset
 from rlsuite.method import Method
 from rlsuite.networks import NetworkConfig
 from rlsuite.objectives.ppo import PPOConfig
@@ -33,7 +33,8 @@ def built(monkeypatch) -> list:
         configs.append(config)
         return Experiment(Method(lambda key: jnp.zeros(()), step), 1, 1, ())
 
-    monkeypatch.setattr(meta_step, "build", build)
+    for module in (meta_step, evolution):
+        monkeypatch.setattr(module, "build", build)
     return configs
 
 
@@ -105,16 +106,40 @@ def test_the_state_is_donated(built):
     assert isinstance(first, jax.Array) and first.is_deleted()
 
 
+def test_pairs_of_candidates_live_one_after_another_and_equally_long():
+    config = evolution.sized(8, 30)
+    assert (config.min_lifetime, config.max_lifetime) == (30, 30)
+    assert (config.meta.population_size, config.meta.num_mini_batches) == (8, 4)
+    assert (config.meta.num_workers, config.meta.rollout_length) == (64, 20)
+    assert config.objective.time == "progress_and_lifetime"
+
+
+def test_ta_lpg(built, monkeypatch):
+    monkeypatch.setattr(evolution, "matrix_product", partial(matrix_product, 64))
+
+    def seconds(*functions, repeats):
+        """As if a generation took 25 seconds and a product a nanosecond."""
+        assert len(functions) == 2
+        return np.array([[25.0] * repeats, [1e-9] * repeats])
+
+    monkeypatch.setattr(evolution, "alternate_seconds", seconds)
+    figures = evolution.ta_lpg(population_size=4, memory_population_size=6)
+    sizes = [(config.meta.population_size, config.max_lifetime) for config in built]
+    assert sizes == [(4, 25), (6, 250)]
+    life = figures["seconds per candidate and 250 updates, scaled from 25"]
+    assert life == pytest.approx(250 / 4)
+    operations = figures["fraction of the matrix-product rate"] * life * 2 * 64**3 / 1e-9
+    recurrent_operations = 250 * 64 * 20 * 2 * 256 * 768
+    assert operations == pytest.approx(recurrent_operations, rel=0.02)
+
+
+def test_the_compiler_tells_the_memory_of_a_generation():
+    assert evolution.temporary_megabytes(evolution.sized(2, 3, "smoke")) > 0
+
+
 def test_ppo():
     config = PPOConfig(num_epochs=1, num_mini_batches=1)
     tiny = PPOPreset(NetworkConfig("perceptron", (4,)), config, 2, 8, 2)
     figures = ppo({"CartPole-v1": tiny}, repeats=1)
     assert list(figures) == ["thousand world steps per second, CartPole-v1"]
     assert all(value > 0 for value in figures.values())
-
-
-@pytest.mark.parametrize("world", ["CartPole-v1", "Pendulum-v1", "Breakout-MinAtar", "Acrobot-v1"])
-def test_every_world_has_settings_that_fit_it(world):
-    preset = ppo_preset(world)
-    assert preset.num_workers * preset.rollout_length % preset.ppo.num_mini_batches == 0
-    preset.life(gymnax.make(world)[0])

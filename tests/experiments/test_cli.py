@@ -64,6 +64,13 @@ def folder(tmp_path, monkeypatch) -> Path:
         ("train ta-lpg smoke --min_lifetime 30", "min_lifetime: 30 is not allowed"),
         ("train ta-lpg smoke --max_lifetime 0", "max_lifetime: 0 is not allowed"),
         ("train lpg-es smoke --max_lifetime 5", "max_lifetime: 5 is not allowed"),
+        ("train lpg-es smoke --horizons ,", "evaluation.horizons: () is not allowed"),
+        ("train lpg smoke --tasks Pendulum-v1", "tasks: 'Pendulum-v1' is not allowed"),
+        ("train lpo smoke --tasks all_shortlife", "can't read observations"),
+        ("train lpo smoke --worlds CartPole", "did you mean 'CartPole-v1'?"),
+        ("train lpo smoke --population_size 7", "meta.population_size: 7 is not allowed"),
+        ("train ta-lpo smoke --ppo.num_mini_batches 3", "ppo.num_mini_batches: 3 is not allowed"),
+        ("train ta-lpo smoke --margin 0", "drift.margin: 0.0 is not allowed"),
         ("resume", "DIR"),
         ("resume nowhere", "'nowhere' holds no run"),
         ("resume nowhere --seed 1", "unknown argument '--seed'"),
@@ -94,7 +101,7 @@ def test_a_run_without_a_checkpoint_has_nothing_to_show(folder, capsys, command)
     ("change", "message"),
     [
         (lambda document: document.update(method="grove"), "did you mean 'groove'?"),
-        (lambda document: document["config"].pop("seed"), "missing field 'seed'"),
+        (lambda document: document["config"].update(sead=1), "unknown field 'sead'"),
         (lambda document: document["config"].update(steps=-1), "steps: -1"),
     ],
 )
@@ -165,9 +172,9 @@ def test_train_overwrite_and_resume(folder, capsys):
 def test_list(capsys):
     assert main(["list"]) == 0
     shown = capsys.readouterr().out
-    names = [*METHODS, *NAMES, "all_shortlife", "GridWorld-v0", "CartPole-v1"]
+    names = [*METHODS, *NAMES, "all_shortlife", "GridWorld-v0", "CartPole-v1", "Pendulum-v1"]
     assert all(name in shown for name in names)
-    assert "Pendulum-v1" not in shown
+    assert "MNISTBandit-bsuite" not in shown
 
 
 def test_help_of_train_lists_every_field(capsys):

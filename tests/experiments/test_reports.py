@@ -12,10 +12,12 @@ from rich.console import Console
 from experiments.build import build
 from experiments.cli import main
 from experiments.compare import compare
-from experiments.configs import EvaluationConfig
+from experiments.configs import DriftEvaluationConfig, LevelEvaluationConfig
 from experiments.errors import UserError
-from experiments.evaluate import _rival_names, evaluate
+from experiments.evaluate import evaluate
 from experiments.level_sets import LEAST_OPTIMAL_RETURN, level_sets
+from experiments.meta_test import YARDSTICKS
+from experiments.meta_test_lpg import _rival_names
 from experiments.presets import preset
 from experiments.report import report
 from experiments.runner import abstract_state, run
@@ -23,7 +25,7 @@ from experiments.storage import Checkpoints, create_run, read_metrics
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
-TINY = EvaluationConfig(
+TINY = LevelEvaluationConfig(
     num_levels=3,
     num_draws=1,
     num_seeds=2,
@@ -186,3 +188,58 @@ def test_a_gymnax_world_can_be_trained_on_and_meta_tested(tmp_path):
     )
     assert main([*line.split(), "--out", str(folder)]) == 0
     assert len(read_metrics(folder)) == 2
+
+
+@pytest.fixture(scope="module")
+def drift_run(tmp_path_factory):
+    """A finished and meta-tested run of TA-LPO."""
+    folder = tmp_path_factory.mktemp("ta-lpo") / "run"
+    config = preset("ta-lpo", "smoke")
+    config = replace(
+        config,
+        steps=1,
+        min_lifetime=2,
+        max_lifetime=2,
+        meta=replace(config.meta, population_size=2, num_workers=2, rollout_length=8),
+        ppo=replace(config.ppo, num_epochs=1, num_mini_batches=1),
+        evaluation=DriftEvaluationConfig(
+            num_seeds=2,
+            max_lifetime=2,
+            horizons=(1, 3),
+            num_episodes=2,
+            num_agents=2,
+            worlds=("Catch-bsuite",),
+        ),
+    )
+    create_run(folder, "ta-lpo", "smoke", config)
+    run(build(config), config, folder, console=Console(quiet=True))
+    evaluate(folder, console=Console(quiet=True))
+    return folder
+
+
+def test_drifts_are_meta_tested_on_other_worlds_and_budgets(drift_run):
+    document = json.loads((drift_run / "evaluation.json").read_text())
+    assert list(document["sets"]) == ["CartPole-v1", "Catch-bsuite", "1 updates", "3 updates"]
+    for result in document["sets"].values():
+        own, *others = result["returns"]
+        assert own == "TA-LPO" and others == ["no drift", "PPO", "DPO"]
+        assert set(others) <= set(YARDSTICKS)
+        assert all(np.shape(returns) == (1, 2) for returns in result["returns"].values())
+    assert [len(course["policy_entropy"]) for course in document["courses"].values()] == [1, 3]
+
+
+def test_report_shows_what_a_drift_has_learned(drift_run, tmp_path):
+    text = report(drift_run).read_text()
+    for name in ("drift.png", "life_courses.png", "returns.png", "horizons.png"):
+        assert f"({name})" in text
+        with Image.open(drift_run / name) as image:
+            assert min(image.size) > 100 and len(image.convert("L").getcolors()) > 20
+    compared = compare([drift_run], tmp_path / "out").read_text()
+    assert "| TA-LPO, 1 seeds |" in compared and "| DPO |" in compared
+
+
+def test_objectives_of_different_kinds_are_not_compared(runs, drift_run):
+    with pytest.raises(UserError, match="has not learned an objective of LPG's kind"):
+        evaluate(runs["lpg"], [drift_run], console=Console(quiet=True))
+    with pytest.raises(UserError, match="has not learned a drift"):
+        evaluate(drift_run, [runs["lpg"]], console=Console(quiet=True))

@@ -286,3 +286,15 @@ def test_actions_of_any_shape_in_a_box_are_served():
 def test_actions_that_cannot_be_served_are_refused(space):
     with pytest.raises(ValueError, match=r"actions: .* of CartPole-v1 are not allowed"):
         make_actor(BoxWorld(space), NetworkConfig("perceptron"))
+
+
+def test_orthogonal_layers_of_many_agents_are_decomposed_one_at_a_time():
+    # Batches of them hang jaxlib's thread pool on machines of two cores.
+    world, _ = gymnax.make("CartPole-v1")
+    network = make_network(
+        world, 2, NetworkConfig("perceptron", (8,), activation="tanh"), output_gain=1.0
+    )
+    program = jax.jit(jax.vmap(network.init)).lower(jax.random.split(jax.random.key(0), 3))
+    calls = [line for line in program.as_text().split("\n") if "lapack" in line or "Qr" in line]
+    assert calls
+    assert not any("tensor<3x" in line for line in calls)
