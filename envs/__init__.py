@@ -5,6 +5,7 @@ from typing import Literal
 import gymnax
 import jax
 
+from envs.control import Pendulum, Reacher
 from envs.gridworld import GridWorld, level_distribution
 
 __all__ = ["make_grid_world", "register_worlds"]
@@ -37,8 +38,16 @@ def make_grid_world(
 
 def register_worlds() -> None:
     """Make every world of this package known to `gymnax.make`; doing so again changes nothing."""
-    if "GridWorld-v0" not in gymnax.registered_envs:
-        gymnax.register("GridWorld-v0", make_grid_world)
+    for name, make in _WORLDS.items():
+        if name not in gymnax.registered_envs:
+            gymnax.register(name, make)
+
+
+_WORLDS = {
+    "GridWorld-v0": make_grid_world,
+    "Pendulum-control": Pendulum,
+    "Reacher-control": Reacher,
+}
 
 
 register_worlds()

@@ -9,7 +9,15 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from rlsuite.method import Metrics
 from rlsuite.objectives.objective import Clock, Learner, Objective, Parameters
-from rlsuite.rollout import Level, Transition, Worlds, episode_returns, reset_worlds, rollout
+from rlsuite.rollout import (
+    Level,
+    Transition,
+    Worlds,
+    episode_returns,
+    reset_worlds,
+    rollout,
+    stagger,
+)
 
 
 class Task(NamedTuple):
@@ -41,20 +49,26 @@ class Life(NamedTuple):
       objective: how each agent learns.
       num_workers: parallel worlds of each agent.
       rollout_length: steps in each world between updates.
+      staggered: whether the worlds of a fresh agent start with clocks at random, so that episodes
+        don't end in step.
     """
 
     world: Environment
     objective: Objective
     num_workers: int
     rollout_length: int
+    staggered: bool = False
 
     def init(self, key: PRNGKeyArray, task: Task) -> Agent:
         """A fresh agent in freshly started worlds of the task's level."""
         own_key, learner_key, world_key = jax.random.split(key, 3)
+        worlds = reset_worlds(world_key, self.world, task.level, self.num_workers)
+        if self.staggered:
+            worlds = stagger(jax.random.fold_in(key, 3), self.world, task.level, worlds)
         return Agent(
             key=own_key,
             learner=self.objective.init(learner_key),
-            worlds=reset_worlds(world_key, self.world, task.level, self.num_workers),
+            worlds=worlds,
             num_updates=jnp.zeros((), jnp.int32),
         )
 

@@ -46,10 +46,27 @@ class Transition(NamedTuple):
         return self.terminated | self.truncated
 
 
+def greedy(policy: Policy) -> Policy:
+    """The policy that always takes the likeliest action."""
+    return lambda observation: distrax.Deterministic(policy(observation).mode())
+
+
 def reset_worlds(key: PRNGKeyArray, world: Environment, level: Level, num_workers: int) -> Worlds:
     """Starts `num_workers` worlds of one level."""
     keys = jax.random.split(key, num_workers)
     observation, state = jax.vmap(world.reset, in_axes=(0, None))(keys, level)
+    return Worlds(state=state, observation=observation)
+
+
+def stagger(key: PRNGKeyArray, world: Environment, level: Level, worlds: Worlds) -> Worlds:
+    """Sets the clock of each worker's state at random, in [0, `max_steps_in_episode`).
+
+    So episodes that the time limit cuts don't end in step. The first ones are shorter for it.
+    """
+    time = worlds.state.time
+    clocks = jax.random.randint(key, time.shape, 0, level.max_steps_in_episode)
+    state = worlds.state.replace(time=clocks.astype(time.dtype))
+    observation = jax.vmap(lambda state: world.get_obs(state, params=level))(state)
     return Worlds(state=state, observation=observation)
 
 

@@ -141,3 +141,17 @@ def test_objectives_are_told_how_old_the_agent_is_and_how_old_it_gets(counting_w
     task = Task(counting_world.default_params, jnp.array(3))
     agent = jax.jit(life.whole)(jax.random.key(0), jnp.array(7), task)
     np.testing.assert_array_equal(agent.learner, [21, 21, 21, 0, 0])
+
+
+def test_clocks_are_staggered_where_life_says_so(life, tasks, keys):
+    task = item(tasks, 0)
+    assert (life.init(keys[0], task).worlds.state.time == 0).all()
+    staggered = life._replace(num_workers=50, staggered=True).init(keys[0], task)
+    clocks = staggered.worlds.state.time
+    assert len(np.unique(clocks)) > 25
+    assert clocks.min() >= 0
+    assert clocks.max() < task.level.max_steps_in_episode
+    together = life._replace(num_workers=50).init(keys[0], task)
+    assert_same(staggered.learner, together.learner)
+    clocks_alike = staggered.worlds.state.replace(time=together.worlds.state.time)
+    assert_same(clocks_alike, together.worlds.state)

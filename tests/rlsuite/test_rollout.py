@@ -9,7 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from rlsuite.rollout import Transition, episode_returns, reset_worlds, rollout
+from rlsuite.rollout import (
+    Transition,
+    episode_returns,
+    greedy,
+    reset_worlds,
+    rollout,
+    stagger,
+)
 
 
 class LinearPolicy(NamedTuple):
@@ -159,3 +166,35 @@ def test_episode_returns_of_a_random_policy_have_the_right_mean(level, evaluate)
     # Of the four equally likely pairs of actions the returns are 0, 1, 1 and 3.
     assert set(np.unique(returns)) == {0.0, 1.0, 3.0}
     np.testing.assert_allclose(np.mean(returns), 1.25, atol=0.08)
+
+
+def test_a_greedy_policy_takes_the_likeliest_action(counting_world):
+    observations = jnp.array([[0.0, 0.0], [0.0, 1.0], [0.0, 2.0]])
+    policy = greedy(LinearPolicy(0.3, (0.0, -0.2)))
+    actions = policy(observations).sample(seed=jax.random.key(0))
+    np.testing.assert_array_equal(actions, [1, 1, 0])
+    assert jnp.issubdtype(actions.dtype, jnp.integer)
+
+
+def test_a_greedy_policy_over_a_box_takes_its_centre():
+    def policy(observation):
+        return distrax.Independent(distrax.Normal(observation, 5.0), 1)
+
+    observations = jnp.array([[0.5, 1.0], [2.0, -3.0]])
+    actions = greedy(policy)(observations).sample(seed=jax.random.key(0))
+    np.testing.assert_array_equal(actions, observations)
+
+
+def test_staggered_clocks_cut_first_episodes_at_all_times(counting_world, level):
+    level = level.replace(max_steps_in_episode=5)
+    key = jax.random.key(0)
+    fresh = reset_worlds(key, counting_world, level, 200)
+    worlds = stagger(key, counting_world, level, fresh)
+    values, counts = np.unique(worlds.state.time, return_counts=True)
+    np.testing.assert_array_equal(values, range(5))
+    assert counts.min() > 20
+    np.testing.assert_array_equal(worlds.observation[:, 1], worlds.state.time)
+    np.testing.assert_array_equal(worlds.state.count, fresh.state.count)
+    _, steps = rollout(key, counting_world, level, COUNT, worlds, 5)
+    cut_at = np.argmax(steps.truncated, axis=0)
+    np.testing.assert_array_equal(cut_at, 4 - worlds.state.time)

@@ -1,0 +1,286 @@
+"""Adversarial cheap talk at train time: channels evolved to hurt or to help those who learn."""
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from gymnax.environments.environment import Environment
+from jax.sharding import Mesh
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from envs.cheap_talk import CheapTalk, CheapTalkParams
+from rlsuite.curriculum.curriculum import SampleTask
+from rlsuite.lifetime import Agent, Life, Task
+from rlsuite.meta.evolution import EvolutionConfig, evolve
+from rlsuite.method import Method
+from rlsuite.networks import NetworkConfig, make_network
+from rlsuite.objectives.drift import ppo_clip
+from rlsuite.objectives.ppo import PPOConfig, ppo
+from rlsuite.rollout import Transition
+
+GoalName = Literal["adversary", "ally"]
+"""Whether a channel is paid for a low return of its victims, or for a high one."""
+
+Talk = Literal["learned", "random", "zeros", "none"]
+"""What victims hear: given channel's messages, each its own random channel's, zeros, or nothing."""
+
+Weights = Any
+"""Those of a channel, a pytree."""
+
+
+@dataclass(frozen=True)
+class ChannelConfig:
+    """A channel: a perceptron with ReLU, whose outputs are bounded by tanh and scaled.
+
+    Attributes:
+      message_size: numbers in a message, at least 1.
+      scale: the bound of each, at least 0.
+      hidden_widths: units of each hidden layer.
+    """
+
+    message_size: int = 2
+    scale: float = 2 * math.pi
+    hidden_widths: tuple[int, ...] = (64, 64)
+
+
+@dataclass(frozen=True)
+class TrainTimeConfig:
+    """What train-time adversarial cheap talk is made of.
+
+    Attributes:
+      channel: what speaks.
+      networks: policy and critic of victims.
+      ppo: how victims learn.
+      goal: what the channel is paid for.
+      meta: how the channel evolves; workers and rollouts are those of victims.
+    """
+
+    channel: ChannelConfig = field(default_factory=ChannelConfig)
+    networks: NetworkConfig = field(default_factory=NetworkConfig)
+    ppo: PPOConfig = field(default_factory=PPOConfig)
+    goal: GoalName = "adversary"
+    meta: EvolutionConfig = field(default_factory=EvolutionConfig)
+
+
+class Channel(NamedTuple):
+    """A world with talk in it, and what its weights start from.
+
+    Attributes:
+      world: levels of it are `CheapTalkParams`.
+      init: `key -> weights`.
+    """
+
+    world: CheapTalk
+    init: Callable[[PRNGKeyArray], Weights]
+
+
+def make_channel(world: Environment, config: ChannelConfig) -> Channel:
+    """A channel in a world.
+
+    Raises:
+      ValueError: if the message size is below 1, the scale negative, or observations no arrays.
+    """
+    _require(config.message_size >= 1, "message_size", config.message_size, "at least 1")
+    _require(config.scale >= 0, "scale", config.scale, "at least 0")
+    network = make_network(
+        world, config.message_size, NetworkConfig("perceptron", config.hidden_widths)
+    )
+    weights = jax.eval_shape(network.init, jax.random.key(0))
+    return Channel(CheapTalk(world, network.apply, weights, scale=config.scale), network.init)
+
+
+def victim_life(
+    world: Environment, networks: NetworkConfig, config: PPOConfig, meta: EvolutionConfig
+) -> Life:
+    """How victims live: PPO with a clip of 0.2, in worlds whose clocks are staggered."""
+    objective = ppo(world, networks, config, ppo_clip(0.2), meta.num_workers)
+    return Life(world, objective, meta.num_workers, meta.rollout_length, staggered=True)
+
+
+def act_train(
+    world: Environment,
+    sample_task: SampleTask,
+    config: TrainTimeConfig,
+    *,
+    mesh: Mesh | None = None,
+) -> Method:
+    """Adversarial cheap talk at train time (arXiv 2211.11030, section 4.1).
+
+    Evolves the weights of a channel. A candidate's fitness is what becomes of a fresh victim that
+    learns for its whole life in the world with that channel: minus its return for an adversary,
+    its return for an ally; at the end of its life or over it, as `config.meta.fitness` says.
+
+    Args:
+      world: a gymnax world with observations in an array.
+      sample_task: `key -> Task`, levels of this world and lifetimes of victims.
+      config: sizes and hyperparameters.
+      mesh: devices to share the population among, as in `evolve`.
+
+    Returns:
+      A method whose state holds the channel's weights in `parameters`.
+
+    Raises:
+      ValueError: as `make_channel`, `ppo` and `evolve`, or if the goal or fitness is unknown.
+    """
+    channel = make_channel(world, config.channel)
+    life = victim_life(channel.world, config.networks, config.ppo, config.meta)
+    require_known("goal", config.goal, _SIGNS)
+    require_known("meta.fitness", config.meta.fitness, _RETURNS)
+    sign, return_of_life = _SIGNS[config.goal], _RETURNS[config.meta.fitness]
+
+    def fitness(key, weights, task):
+        heard = Task(CheapTalkParams(task.level, weights), task.lifetime)
+        return sign * return_of_life(key, life, heard, config.meta.num_episodes)
+
+    return evolve(
+        channel.init,
+        lambda key: Task(*sample_task(key)),
+        fitness,
+        config.meta,
+        lifetime=lambda task: task.lifetime,
+        mesh=mesh,
+    )
+
+
+def _final_return(key, life, task, num_episodes):
+    life_key, return_key = jax.random.split(key)
+    victim = life.whole(life_key, (), task)
+    return life.mean_return(return_key, victim, task.level, num_episodes)
+
+
+def _mean_return(key, life, task, num_episodes):
+    del num_episodes
+    return life.whole_with_return(key, (), task)[1]
+
+
+_RETURNS: dict[str, Callable] = {"final": _final_return, "mean": _mean_return}
+_SIGNS: dict[str, float] = {"adversary": -1.0, "ally": 1.0}
+
+
+class Victims(NamedTuple):
+    """Victims after their lives.
+
+    Attributes:
+      agents: what they have become.
+      curves: the mean return of the episodes that ended in each update; where none did, that of
+        the last ones before, and NaN before the first.
+      final_returns: mean returns over fresh episodes at the end of their lives.
+    """
+
+    agents: Agent
+    curves: Float[Array, "victim update"]
+    final_returns: Float[Array, " victim"]
+
+
+def raise_victims(
+    world: Environment,
+    config: TrainTimeConfig,
+    talk: Talk,
+    *,
+    level: Any,
+    num_victims: int,
+    num_updates: int,
+) -> Callable[[PRNGKeyArray, Weights], Victims]:
+    """Fresh victims that learn while a channel speaks, or some control for it.
+
+    Args:
+      world: the world without a channel.
+      config: as the channel was evolved with.
+      talk: what victims hear.
+      level: of the world without a channel, the same for all.
+      num_victims: how many there are; the first of more are the same as those of fewer.
+      num_updates: how long they live.
+
+    Returns:
+      `(key, weights) -> victims`, where weights of the channel matter to `learned` talk alone.
+
+    Raises:
+      ValueError: as `act_train`, or if the talk is unknown.
+    """
+    require_known("talk", talk, _TALKS)
+    sizes = replace(config.channel, scale=0.0) if talk == "zeros" else config.channel
+    channel = make_channel(world, sizes)
+    heard_world = world if talk == "none" else channel.world
+    life = victim_life(heard_world, config.networks, config.ppo, config.meta)
+
+    def heard_level(key, weights):
+        if talk == "none":
+            return level
+        return CheapTalkParams(level, channel.init(key) if talk == "random" else weights)
+
+    def raise_one(key, weights):
+        life_key, return_key, channel_key = jax.random.split(key, 3)
+        task = Task(heard_level(channel_key, weights), jnp.int32(num_updates))
+        agent, curve = life_with_curve(life_key, life, task, num_updates)
+        final = life.mean_return(return_key, agent, task.level, config.meta.num_episodes)
+        return Victims(agent, curve, final)
+
+    def raise_all(key, weights):
+        keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(num_victims))
+        return jax.vmap(raise_one, (0, None))(keys, weights)
+
+    return raise_all
+
+
+_TALKS = ("learned", "random", "zeros", "none")
+
+
+def life_with_curve(
+    key: PRNGKeyArray, life: Life, task: Task, num_updates: int
+) -> tuple[Agent, Float[Array, " update"]]:
+    """A fresh agent after its life, and the curve that `Victims` has of it."""
+
+    def live(carry, _):
+        agent, running, latest = carry
+        agent, (experience, _) = life.update((), agent, task)
+        running, mean = finished_returns(running, experience)
+        latest = jnp.where(jnp.isnan(mean), latest, mean)
+        return (agent, running, latest), latest
+
+    start = (life.init(key, task), jnp.zeros(life.num_workers), jnp.nan)
+    (agent, _, _), curve = jax.lax.scan(live, start, length=num_updates)
+    return agent, curve
+
+
+def finished_returns(
+    running: Float[Array, " worker"], experience: Transition
+) -> tuple[Float[Array, " worker"], Float[Array, ""]]:
+    """Returns so far of episodes that go on, and the mean of those that ended, NaN if none did."""
+
+    def step(running, inputs):
+        reward, ended = inputs
+        running = running + reward
+        return jnp.where(ended, 0.0, running), jnp.where(ended, running, 0.0)
+
+    ended = experience.ended
+    running, finished = jax.lax.scan(step, running, (experience.reward, ended))
+    return running, finished.sum() / jnp.where(ended.any(), ended.sum(), jnp.nan)
+
+
+def messages(
+    world: Environment,
+    config: ChannelConfig,
+    weights: Weights,
+    observations: Float[Array, "batch *observation"],
+) -> Float[Array, "batch message"]:
+    """What a channel says of each observation of the world without it."""
+    talk = make_channel(world, config).world
+    return jax.vmap(talk.message, (None, 0))(weights, observations)
+
+
+def _require(holds: bool, name: str, value: Any, allowed: str) -> None:
+    if not holds:
+        raise ValueError(f"channel.{name}: {value} is not allowed; it must be {allowed}")
+
+
+def require_known(name: str, value: str, known: Iterable[str]) -> None:
+    """Asks for a known name.
+
+    Raises:
+      ValueError: if it is not.
+    """
+    if value not in known:
+        raise ValueError(f"{name}: '{value}' is unknown; known: {', '.join(known)}")
