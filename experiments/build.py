@@ -9,6 +9,8 @@ from jax.sharding import Mesh
 
 from experiments.compiling import jit, jit_large
 from experiments.configs import (
+    ACTTestRun,
+    ACTTrainRun,
     EvolutionRun,
     GrooveRun,
     LPGEvolutionRun,
@@ -22,6 +24,8 @@ from experiments.validation import validate
 from rlsuite.curriculum.curriculum import log_uniform_lifetimes
 from rlsuite.meta.evolution import EvolutionConfig
 from rlsuite.method import Method
+from rlsuite.methods.cheap_talk import act_train
+from rlsuite.methods.cheap_talk_test_time import act_test
 from rlsuite.methods.groove import groove
 from rlsuite.methods.lpg import lpg
 from rlsuite.methods.lpo import lpo
@@ -88,19 +92,25 @@ def _evolution(config: EvolutionRun, source: TaskSource) -> Experiment:
     sample_task = source.sample_task
     if (shortest, longest) != source.lifetime_range:
         sample_task = log_uniform_lifetimes(sample_task, shortest, longest)
-    mesh = _mesh(meta)
-    if isinstance(config, LPORun):
-        method = lpo(source.world, sample_task, config.parts, mesh=mesh)
-    else:
-        assert isinstance(config, LPGEvolutionRun)
-        method = evolved_lpg(source.world, sample_task, config.parts, mesh=mesh)
+    compose = _EVOLVED[type(config)]
+    method = compose(source.world, sample_task, config.parts, mesh=_mesh(meta))
     # The mean of a log-uniform number.
     lifetime = (
         (longest - shortest) / math.log(longest / shortest) if longest > shortest else longest
     )
+    if isinstance(config, ACTTestRun) and config.messenger == "oracle":
+        lifetime += config.messenger_lifetime
     agent_updates = round(meta.population_size * meta.tasks_per_candidate * lifetime)
     world_steps = agent_updates * meta.num_workers * meta.rollout_length
     return Experiment(method, agent_updates, world_steps, ("fitness", "fitness_max", "tied_pairs"))
+
+
+_EVOLVED: dict[type[EvolutionRun], Callable[..., Method]] = {
+    LPGEvolutionRun: evolved_lpg,
+    LPORun: lpo,
+    ACTTrainRun: act_train,
+    ACTTestRun: act_test,
+}
 
 
 def _mesh(meta: EvolutionConfig) -> Mesh | None:

@@ -130,6 +130,11 @@ def _add_train_options(parser: argparse.ArgumentParser) -> None:
         help="the run's folder (default: runs/METHOD-PRESET-seedSEED)",
     )
     parser.add_argument(
+        "--world",
+        metavar="NAME",
+        help="cartpole, pendulum, reacher or breakout: short for --tasks in cheap talk's worlds",
+    )
+    parser.add_argument(
         "--overwrite", action="store_true", help="replace the run that the folder holds"
     )
 
@@ -143,6 +148,7 @@ def _train(arguments: argparse.Namespace, rest: list[str]) -> int:
         raise UserError("a method and a preset are needed, as in 'rlsuite train groove laptop'")
 
     from experiments.presets import preset
+    from experiments.presets_act import world_name
     from experiments.validation import validate
 
     config = preset(arguments.method, arguments.preset)
@@ -154,6 +160,8 @@ def _train(arguments: argparse.Namespace, rest: list[str]) -> int:
         parser.print_help()
         return 0
     texts = _field_texts(rest, config)
+    if arguments.world is not None:
+        texts["tasks"] = world_name(arguments.world)
     config = override(preset(arguments.method, arguments.preset, texts.get("tasks")), texts)
     validate(config)
 
@@ -278,7 +286,7 @@ def _list(arguments: argparse.Namespace, rest: list[str]) -> int:
 
     print("methods")
     for name, method in METHODS.items():
-        print(f"  {name:<8} {method.summary}")
+        print(f"  {name:<10} {method.summary}")
     print("\npresets\n  " + ", ".join(NAMES))
     print(f"\nlevel distributions of the grid world\n{_wrapped(LEVEL_DISTRIBUTIONS)}")
     print(f"\nworlds of gymnax\n{_wrapped(worlds())}")

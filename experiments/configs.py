@@ -1,13 +1,16 @@
 """Typed configurations of runs."""
 
+import math
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from experiments.tasks import TaskSource
 from rlsuite.agents import AgentConfig
 from rlsuite.curriculum.buffer import BufferConfig
 from rlsuite.meta.evolution import EvolutionConfig
 from rlsuite.meta.meta_gradient import MetaGradientConfig
+from rlsuite.methods.cheap_talk import ChannelConfig, GoalName, TrainTimeConfig
+from rlsuite.methods.cheap_talk_test_time import MessengerName, TestTimeConfig
 from rlsuite.methods.groove import GrooveConfig, ScoreName
 from rlsuite.methods.lpg import LPGMethodConfig
 from rlsuite.methods.lpo import LPOConfig
@@ -21,26 +24,35 @@ from rlsuite.objectives.ppo import PPOConfig
 
 @dataclass(frozen=True)
 class EvaluationConfig:
-    """How a learned objective is meta-tested.
+    """How what was learned is tested.
 
     Attributes:
       num_seeds: fresh agents trained on each level.
-      max_lifetime: cuts lifetimes, in agent updates, but for those of `horizons`; none leaves them.
-      horizons: what was trained on is also lived on for exactly so many updates each; none leaves
-        that out.
       num_episodes: evaluation episodes behind each return.
       num_agents: agents trained side by side.
     """
 
     num_seeds: int = 4
-    max_lifetime: int | None = None
-    horizons: tuple[int, ...] | None = None
     num_episodes: int = 64
     num_agents: int = 64
 
 
 @dataclass(frozen=True)
-class LevelEvaluationConfig(EvaluationConfig):
+class ObjectiveEvaluationConfig(EvaluationConfig):
+    """How a learned objective is meta-tested.
+
+    Attributes:
+      max_lifetime: cuts lifetimes, in agent updates, but for those of `horizons`; none leaves them.
+      horizons: what was trained on is also lived on for exactly so many updates each; none leaves
+        that out.
+    """
+
+    max_lifetime: int | None = None
+    horizons: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class LevelEvaluationConfig(ObjectiveEvaluationConfig):
     """How an objective is meta-tested on levels of the grid world, beside A2C.
 
     Attributes:
@@ -61,7 +73,7 @@ class LevelEvaluationConfig(EvaluationConfig):
 
 
 @dataclass(frozen=True)
-class DriftEvaluationConfig(EvaluationConfig):
+class DriftEvaluationConfig(ObjectiveEvaluationConfig):
     """How a drift is meta-tested on the world it was trained on and on others, beside PPO and DPO.
 
     Attributes:
@@ -136,6 +148,11 @@ class EvolutionRun(RunConfig):
     max_lifetime: int | None = None
     meta: EvolutionConfig = field(default_factory=EvolutionConfig)
 
+    @property
+    def parts(self) -> Any:
+        """What the method itself takes."""
+        raise NotImplementedError
+
     def lifetimes(self, source: TaskSource) -> tuple[int, int]:
         """The shortest and the longest lifetime, in agent updates."""
         shortest, longest = source.lifetime_range
@@ -174,6 +191,52 @@ class LPORun(EvolutionRun):
         return LPOConfig(self.drift, self.networks, self.ppo, self.meta)
 
 
+@dataclass(frozen=True)
+class ACTRun(EvolutionRun):
+    """What runs of adversarial cheap talk share; agents of the evaluation are fresh victims."""
+
+    networks: NetworkConfig = field(default_factory=NetworkConfig)
+    ppo: PPOConfig = field(default_factory=PPOConfig)
+
+
+@dataclass(frozen=True)
+class ACTTrainRun(ACTRun):
+    """A run of the train-time attack."""
+
+    goal: GoalName = "adversary"
+    channel: ChannelConfig = field(default_factory=ChannelConfig)
+
+    @property
+    def parts(self) -> TrainTimeConfig:
+        """What the method itself takes."""
+        return TrainTimeConfig(self.channel, self.networks, self.ppo, self.goal, self.meta)
+
+
+@dataclass(frozen=True)
+class ACTTestRun(ACTRun):
+    """A run of the test-time attack."""
+
+    channel: ChannelConfig = field(default_factory=lambda: ChannelConfig(scale=math.pi))
+    messenger: MessengerName = "zero_shot"
+    messenger_networks: NetworkConfig = field(default_factory=NetworkConfig)
+    messenger_ppo: PPOConfig = field(default_factory=PPOConfig)
+    messenger_lifetime: int = 64
+
+    @property
+    def parts(self) -> TestTimeConfig:
+        """What the method itself takes."""
+        return TestTimeConfig(
+            self.channel,
+            self.networks,
+            self.ppo,
+            self.messenger,
+            self.messenger_networks,
+            self.messenger_ppo,
+            self.messenger_lifetime,
+            self.meta,
+        )
+
+
 class MethodEntry(NamedTuple):
     """What a method is, in one line, and the type that configures its runs."""
 
@@ -188,4 +251,6 @@ METHODS: dict[str, MethodEntry] = {
     "ta-lpg": MethodEntry("LPG that knows time, evolved over whole lifetimes", LPGEvolutionRun),
     "lpo": MethodEntry("what keeps PPO proximal, evolved over whole trainings", LPORun),
     "ta-lpo": MethodEntry("LPO that knows how far training has come", LPORun),
+    "act-train": MethodEntry("cheap talk that hurts or helps those who learn", ACTTrainRun),
+    "act-test": MethodEntry("cheap talk by which trained agents can be steered", ACTTestRun),
 }

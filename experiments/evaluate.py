@@ -9,8 +9,18 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from experiments.configs import LPGEvolutionRun, LPGRun, LPORun, RunConfig
+from experiments.configs import (
+    ACTTestRun,
+    ACTTrainRun,
+    GrooveRun,
+    LPGEvolutionRun,
+    LPGRun,
+    LPORun,
+    ObjectiveEvaluationConfig,
+    RunConfig,
+)
 from experiments.meta_test import MetaTest, courses, tested
+from experiments.meta_test_act import channel_test, shaper_test
 from experiments.meta_test_drifts import drift_meta_test
 from experiments.meta_test_lpg import lpg_meta_test
 from experiments.statistics import Estimate
@@ -26,7 +36,8 @@ def evaluate(
 
     Agents start afresh on each level, learn for its whole lifetime by the frozen objective, and
     are then evaluated. Beside it stand the objectives of other runs, an untrained one, and those
-    written by hand. Returns are divided by the optimal ones where a solver knows them.
+    written by hand. Returns are divided by the optimal ones where a solver knows them. A run of
+    cheap talk is tested on fresh victims instead, beside channels that were not learned.
 
     Args:
       directory: the run.
@@ -40,18 +51,9 @@ def evaluate(
       UserError: if one of the other runs has learned something of another kind.
     """
     console = console or _console()
-    config = read_config(directory)
+    test = _TESTS[type(read_config(directory))]
     with _progress(console) as progress:
-        progress.add_task("preparing …", total=None)
-        contenders, sets, notes = _meta_test(config)(directory, against)
-        results = {
-            level_set.name: tested(level_set, contenders, config.evaluation, progress)
-            for level_set in sets
-        }
-        progress.add_task("watching agents live …", total=None)
-        horizons = config.evaluation.horizons or ()
-        course = courses(sets[0], contenders[0], horizons, AGENTS_WATCHED)
-    document = {"run": str(directory), **notes, "sets": results, "courses": course}
+        document = {"run": str(directory), **test(directory, against, progress)}
     write_text(directory / "evaluation.json", json.dumps(document, indent=1) + "\n")
     console.print(_table(document))
     for line in standings(document):
@@ -59,11 +61,32 @@ def evaluate(
     return document
 
 
-def _meta_test(config: RunConfig) -> Callable[[Path, Sequence[Path]], MetaTest]:
-    if isinstance(config, LPORun):
-        return drift_meta_test
-    assert isinstance(config, LPGRun | LPGEvolutionRun)
-    return lpg_meta_test
+def _objective_test(
+    plan: Callable[[Path, Sequence[Path]], MetaTest],
+) -> Callable[[Path, Sequence[Path], Progress], dict[str, Any]]:
+    def test(directory, against, progress):
+        settings = read_config(directory).evaluation
+        assert isinstance(settings, ObjectiveEvaluationConfig)
+        progress.add_task("preparing …", total=None)
+        contenders, sets, notes = plan(directory, against)
+        results = {
+            level_set.name: tested(level_set, contenders, settings, progress) for level_set in sets
+        }
+        progress.add_task("watching agents live …", total=None)
+        course = courses(sets[0], contenders[0], settings.horizons or (), AGENTS_WATCHED)
+        return {**notes, "sets": results, "courses": course}
+
+    return test
+
+
+_TESTS: dict[type[RunConfig], Callable[[Path, Sequence[Path], Progress], dict[str, Any]]] = {
+    LPGRun: _objective_test(lpg_meta_test),
+    GrooveRun: _objective_test(lpg_meta_test),
+    LPGEvolutionRun: _objective_test(lpg_meta_test),
+    LPORun: _objective_test(drift_meta_test),
+    ACTTrainRun: channel_test,
+    ACTTestRun: shaper_test,
+}
 
 
 def standings(document: dict[str, Any]) -> list[str]:

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int, PyTree
 from envs.gridworld.levels import TABULAR_LEVELS
 from envs.gridworld.mazes import MAZES
 from experiments.compiling import jit, jit_once
-from experiments.configs import EvaluationConfig, LevelEvaluationConfig
+from experiments.configs import LevelEvaluationConfig, ObjectiveEvaluationConfig
 from experiments.tasks import TaskSource, task_source
 from rlsuite.lifetime import Task
 
@@ -130,7 +130,7 @@ def _common_size(name: str, tasks: str) -> TaskSource:
     return task_source(name, **{size: max(getattr(w, size) for w in worlds) for size in sizes})
 
 
-def shortened(tasks: Task, settings: EvaluationConfig) -> Task:
+def shortened(tasks: Task, settings: ObjectiveEvaluationConfig) -> Task:
     """The tasks with lifetimes cut as a meta-test asks for."""
     if settings.max_lifetime is None:
         return tasks

@@ -22,7 +22,18 @@ LearnedBy = Callable[[Environment, Any, Parameters], tuple[Life, Parameters]]
 """From a world, how agents are built there, and a contender's parameters to how they live, and to
 the parameters of what they learn by."""
 
-YARDSTICKS = ("untrained objective", "A2C, tuned", "no drift", "untrained drift", "PPO", "DPO")
+YARDSTICKS = (
+    "untrained objective",
+    "A2C, tuned",
+    "no drift",
+    "untrained drift",
+    "PPO",
+    "DPO",
+    "no channel",
+    "zero messages",
+    "random channels",
+    "random shaper",
+)
 """Contenders that are the same for all runs tested alike."""
 
 UPDATES_SHOWN = 100

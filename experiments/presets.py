@@ -5,6 +5,7 @@ from typing import Any
 
 from experiments.configs import (
     METHODS,
+    ACTRun,
     DriftEvaluationConfig,
     LevelEvaluationConfig,
     LPGEvolutionRun,
@@ -13,6 +14,7 @@ from experiments.configs import (
     RunConfig,
 )
 from experiments.errors import ConfigError, nearest
+from experiments.presets_act import ACT_TEST, ACT_TRAIN, act_preset
 from experiments.presets_ppo import ppo_preset
 from experiments.tasks import task_source
 from rlsuite.curriculum.buffer import BufferConfig
@@ -181,6 +183,8 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         | {"drift": replace(fields.get("drift", LearnedDriftConfig()), time="progress")}
         for name, fields in _LPO.items()
     },
+    "act-train": ACT_TRAIN,
+    "act-test": ACT_TEST,
 }
 """Fields by method and name that differ from the defaults."""
 
@@ -203,9 +207,13 @@ def preset(method: str, name: str, tasks: str | None = None) -> RunConfig:
     if name not in NAMES:
         raise ConfigError(nearest("preset", name, NAMES))
     fields = PRESETS[method][name]
-    if METHODS[method].config_type is LPORun:
-        return _with_ppo(fields | ({"tasks": tasks} if tasks else {}))
-    config = METHODS[method].config_type(**fields)
+    config_type = METHODS[method].config_type
+    chosen = fields | ({"tasks": tasks} if tasks else {})
+    if issubclass(config_type, ACTRun):
+        return act_preset(config_type, chosen)
+    if config_type is LPORun:
+        return _with_ppo(chosen)
+    config = config_type(**fields)
     if tasks is None:
         return config
     assert isinstance(config, LPGRun | LPGEvolutionRun)

@@ -12,10 +12,17 @@ from envs.gridworld.render import render
 from experiments import plots
 from experiments.arguments import leaves
 from experiments.build import build
-from experiments.configs import EvolutionRun, GrooveRun, LevelEvaluationConfig, LPORun, RunConfig
+from experiments.configs import (
+    EvolutionRun,
+    GrooveRun,
+    LevelEvaluationConfig,
+    ObjectiveEvaluationConfig,
+    RunConfig,
+)
 from experiments.evaluate import standings
 from experiments.level_sets import HORIZON_SUFFIX, horizon_name, level_sets, take
 from experiments.plots import Picture
+from experiments.report_act import what_talk_does
 from experiments.report_learned import what_was_learned
 from experiments.runner import last_state
 from experiments.statistics import Estimate
@@ -38,6 +45,7 @@ def report(directory: Path) -> Path:
         _curves(directory),
         _gallery(directory, config),
         what_was_learned(directory, config, read_evaluation(directory)),
+        what_talk_does(directory, read_evaluation(directory)),
         _meta_test(directory),
     ]
     path = directory / "report.md"
@@ -86,7 +94,7 @@ def _curves(directory: Path) -> str:
 
 
 def _gallery(directory: Path, config: RunConfig) -> str:
-    if config.tasks not in LEVEL_DISTRIBUTIONS or isinstance(config, LPORun):
+    if config.tasks not in LEVEL_DISTRIBUTIONS:
         return ""
     found = _buffer_levels(directory, config) or _held_out_levels(directory, config)
     if found is None:
@@ -126,9 +134,8 @@ def _buffer_levels(directory: Path, config: RunConfig):
 def _held_out_levels(directory: Path, config: RunConfig):
     """Held-out levels with the mean regret of agents against the optimal return."""
     evaluation = read_evaluation(directory)
-    if evaluation is None:
+    if evaluation is None or not isinstance(config.evaluation, LevelEvaluationConfig):
         return None
-    assert isinstance(config.evaluation, LevelEvaluationConfig)
     level_set = level_sets(config.tasks, config.evaluation)[0]
     if level_set.optimal is None:
         return None
@@ -177,9 +184,11 @@ def meta_test_figures(
     Returns:
       Markdown that shows the figures.
     """
+    settings = config.evaluation
+    horizons = settings.horizons if isinstance(settings, ObjectiveEvaluationConfig) else None
     lasting = {
         horizon: sets[horizon_name(horizon)]
-        for horizon in config.evaluation.horizons or ()
+        for horizon in horizons or ()
         if horizon_name(horizon) in sets
     }
     solved = {name for name in sets if evaluation["sets"][name]["optimal"]}

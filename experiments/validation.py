@@ -7,11 +7,22 @@ import jax
 from gymnax.environments import spaces
 
 from experiments.arguments import leaves
-from experiments.configs import EvolutionRun, GrooveRun, LPGEvolutionRun, LPGRun, LPORun, RunConfig
+from experiments.configs import (
+    ACTRun,
+    ACTTestRun,
+    EvolutionRun,
+    GrooveRun,
+    LPGEvolutionRun,
+    LPGRun,
+    LPORun,
+    RunConfig,
+)
 from experiments.errors import ConfigError, nearest
 from experiments.tasks import TaskSource, task_source, worlds
 from rlsuite.agents import AgentConfig, make_actor, make_head
+from rlsuite.meta.evolution import EvolutionConfig
 from rlsuite.meta.meta_gradient import MetaGradientConfig
+from rlsuite.objectives.ppo import PPOConfig
 from rlsuite.precision import Precision
 
 # What backends can multiply by; those not named here can do all.
@@ -76,6 +87,10 @@ def validate(config: RunConfig) -> TaskSource:
         _validate_meta_gradient(config.meta, source)
     if isinstance(config, GrooveRun):
         _validate_groove(config, source)
+    if isinstance(config, ACTRun):
+        _validate_ppo("ppo", config.ppo, config.meta)
+    if isinstance(config, ACTTestRun):
+        _validate_ppo("messenger_ppo", config.messenger_ppo, config.meta)
     if isinstance(config, EvolutionRun):
         _validate_lifetimes(config, source)
     return source
@@ -112,18 +127,22 @@ def _validate_drift(config: LPORun, source: TaskSource) -> None:
     for name in config.evaluation.worlds:
         if name not in worlds():
             raise ConfigError(f"evaluation.worlds: {nearest('world', name, worlds())}")
-    num_steps = config.meta.num_workers * config.meta.rollout_length
-    _require(
-        num_steps % config.ppo.num_mini_batches == 0,
-        "ppo.num_mini_batches",
-        config.ppo.num_mini_batches,
-        f"a divisor of the {num_steps} steps of a rollout",
-    )
+    _validate_ppo("ppo", config.ppo, config.meta)
     try:
         make_actor(source.world, config.networks)
     except ValueError as error:
         name = "tasks" if str(error).startswith("actions") else "networks"
         raise ConfigError(f"{name}.{error}") from error
+
+
+def _validate_ppo(name: str, ppo: PPOConfig, meta: EvolutionConfig) -> None:
+    num_steps = meta.num_workers * meta.rollout_length
+    _require(
+        num_steps % ppo.num_mini_batches == 0,
+        f"{name}.num_mini_batches",
+        ppo.num_mini_batches,
+        f"a divisor of the {num_steps} steps of a rollout",
+    )
 
 
 def _validate_lifetimes(config: EvolutionRun, source: TaskSource) -> None:

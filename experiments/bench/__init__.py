@@ -51,6 +51,10 @@ BENCHMARKS: dict[str, Benchmark] = {
         "world steps per second of training PPO on CartPole and on Pendulum",
         "experiments.bench.ppo:ppo",
     ),
+    "act": Benchmark(
+        "victims of cheap talk per second, at the paper's sizes on CartPole",
+        "experiments.bench.cheap_talk:act",
+    ),
     "compile": Benchmark(
         "the wait before the first step, with an empty and with a filled compilation cache",
         "experiments.bench.processes:compilation",

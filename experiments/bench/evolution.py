@@ -8,7 +8,7 @@ from experiments.bench import Figures
 from experiments.bench.meta_step import LPG_NETWORK_FLOP, lower_step, stepper
 from experiments.bench.timing import alternate_seconds, matrix_product, median
 from experiments.build import build
-from experiments.configs import LPGEvolutionRun
+from experiments.configs import EvolutionRun, LPGEvolutionRun
 from experiments.presets import preset
 from experiments.runner import abstract_state
 
@@ -75,7 +75,7 @@ def ta_lpg(
     return figures
 
 
-def temporary_megabytes(config: LPGEvolutionRun) -> float | None:
+def temporary_megabytes(config: EvolutionRun) -> float | None:
     """What a generation takes beside its state, as the compiler tells; none if it doesn't."""
     experiment = build(config)
     lowered = lower_step(experiment, abstract_state(experiment.method))

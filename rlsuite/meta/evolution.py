@@ -102,25 +102,37 @@ def evolution(
     Raises:
       ValueError: as `evolve`, or if `config.fitness` is unknown.
     """
+    require_known("meta.fitness", config.fitness, RETURNS)
 
-    def final(key, parameters, task):
-        life_key, return_key = jax.random.split(key)
-        agent = life.whole(life_key, parameters, task)
-        return life.mean_return(return_key, agent, task.level, config.num_episodes)
+    def fitness(key, parameters, task):
+        return RETURNS[config.fitness](key, life, parameters, task, config.num_episodes)
 
-    def mean(key, parameters, task):
-        return life.whole_with_return(key, parameters, task)[1]
-
-    fitnesses = {"final": final, "mean": mean}
-    _require_known("fitness", config.fitness, fitnesses)
     return evolve(
         life.objective.init_parameters,
         lambda key: Task(*sample_task(key)),
-        fitnesses[config.fitness],
+        fitness,
         config,
         lifetime=lambda task: task.lifetime,
         mesh=mesh,
     )
+
+
+def _final_return(key, life, parameters, task, num_episodes):
+    life_key, return_key = jax.random.split(key)
+    agent = life.whole(life_key, parameters, task)
+    return life.mean_return(return_key, agent, task.level, num_episodes)
+
+
+def _mean_return(key, life, parameters, task, num_episodes):
+    del num_episodes
+    return life.whole_with_return(key, parameters, task)[1]
+
+
+RETURNS: dict[str, Callable[..., Float[Array, ""]]] = {
+    "final": _final_return,
+    "mean": _mean_return,
+}
+"""`(key, life, parameters, task, num_episodes) -> return`, by the name of a fitness."""
 
 
 def evolve(
@@ -268,8 +280,8 @@ def _lifetime_metrics(lifetimes: Int[Array, "batch trial"]) -> Metrics:
 
 
 def _validate(config: EvolutionConfig, mesh: Mesh | None) -> None:
-    _require_known("strategy", config.strategy, STRATEGIES)
-    _require_known("shaping", config.shaping, SHAPINGS)
+    require_known("meta.strategy", config.strategy, STRATEGIES)
+    require_known("meta.shaping", config.shaping, SHAPINGS)
     comparable = config.strategy not in ELITISTS or config.shaping == "raw"
     _require(comparable, "shaping", config.shaping, f"raw for {config.strategy}")
     size = config.population_size
@@ -302,12 +314,16 @@ def _require(holds: bool, name: str, value: Any, allowed: str) -> None:
         raise ValueError(f"meta.{name}: {value} is not allowed; it must be {allowed}")
 
 
-def _require_known(name: str, value: str, known: Iterable[str]) -> None:
-    """Asks for a known name, offering the nearest one, however its letters are cased."""
+def require_known(name: str, value: str, known: Iterable[str]) -> None:
+    """Asks for a known name, offering the nearest one, however its letters are cased.
+
+    Raises:
+      ValueError: if it is unknown.
+    """
     by_lower_case = {option.lower(): option for option in known}
     if value in by_lower_case.values():
         return
     alike = get_close_matches(value.lower(), by_lower_case, n=1, cutoff=0.4)
     hint = f" (did you mean '{by_lower_case[alike[0]]}'?)" if alike else ""
     options = ", ".join(by_lower_case.values())
-    raise ValueError(f"meta.{name}: '{value}' is unknown{hint}; known: {options}")
+    raise ValueError(f"{name}: '{value}' is unknown{hint}; known: {options}")

@@ -1,7 +1,7 @@
 """Adversarial cheap talk at train time: channels evolved to hurt or to help those who learn."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from envs.cheap_talk import CheapTalk, CheapTalkParams
 from rlsuite.curriculum.curriculum import SampleTask
 from rlsuite.lifetime import Agent, Life, Task
-from rlsuite.meta.evolution import EvolutionConfig, evolve
+from rlsuite.meta.evolution import RETURNS, EvolutionConfig, evolve, require_known
 from rlsuite.method import Method
 from rlsuite.networks import NetworkConfig, make_network
 from rlsuite.objectives.drift import ppo_clip
@@ -128,12 +128,12 @@ def act_train(
     channel = make_channel(world, config.channel)
     life = victim_life(channel.world, config.networks, config.ppo, config.meta)
     require_known("goal", config.goal, _SIGNS)
-    require_known("meta.fitness", config.meta.fitness, _RETURNS)
-    sign, return_of_life = _SIGNS[config.goal], _RETURNS[config.meta.fitness]
+    require_known("meta.fitness", config.meta.fitness, RETURNS)
+    sign, return_of_life = _SIGNS[config.goal], RETURNS[config.meta.fitness]
 
     def fitness(key, weights, task):
         heard = Task(CheapTalkParams(task.level, weights), task.lifetime)
-        return sign * return_of_life(key, life, heard, config.meta.num_episodes)
+        return sign * return_of_life(key, life, (), heard, config.meta.num_episodes)
 
     return evolve(
         channel.init,
@@ -145,18 +145,6 @@ def act_train(
     )
 
 
-def _final_return(key, life, task, num_episodes):
-    life_key, return_key = jax.random.split(key)
-    victim = life.whole(life_key, (), task)
-    return life.mean_return(return_key, victim, task.level, num_episodes)
-
-
-def _mean_return(key, life, task, num_episodes):
-    del num_episodes
-    return life.whole_with_return(key, (), task)[1]
-
-
-_RETURNS: dict[str, Callable] = {"final": _final_return, "mean": _mean_return}
 _SIGNS: dict[str, float] = {"adversary": -1.0, "ally": 1.0}
 
 
@@ -274,13 +262,3 @@ def messages(
 def _require(holds: bool, name: str, value: Any, allowed: str) -> None:
     if not holds:
         raise ValueError(f"channel.{name}: {value} is not allowed; it must be {allowed}")
-
-
-def require_known(name: str, value: str, known: Iterable[str]) -> None:
-    """Asks for a known name.
-
-    Raises:
-      ValueError: if it is not.
-    """
-    if value not in known:
-        raise ValueError(f"{name}: '{value}' is unknown; known: {', '.join(known)}")

@@ -17,14 +17,13 @@ from envs.goals import GoalWorld, goal_form
 from envs.messenger import MessengerParams, MessengerWorld
 from rlsuite.curriculum.curriculum import SampleTask
 from rlsuite.lifetime import Life, Task
-from rlsuite.meta.evolution import EvolutionConfig, evolve
+from rlsuite.meta.evolution import EvolutionConfig, evolve, require_known
 from rlsuite.method import Method
 from rlsuite.methods.cheap_talk import (
     Channel,
     ChannelConfig,
     Weights,
     make_channel,
-    require_known,
     victim_life,
 )
 from rlsuite.networks import Network, NetworkConfig, make_network

@@ -1,5 +1,6 @@
 """Benchmarks of compiled programs, at sizes that compile and run quickly."""
 
+from dataclasses import replace
 from functools import partial
 
 import jax
@@ -7,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.bench import evolution, meta_step
+from experiments.bench import cheap_talk, evolution, meta_step
 from experiments.bench.gridworld import grid_world
 from experiments.bench.ppo import ppo
 from experiments.bench.processes import in_fresh_process
@@ -143,3 +144,23 @@ def test_ppo():
     figures = ppo({"CartPole-v1": tiny}, repeats=1)
     assert list(figures) == ["thousand world steps per second, CartPole-v1"]
     assert all(value > 0 for value in figures.values())
+
+
+def test_act(built, monkeypatch):
+    monkeypatch.setattr(cheap_talk, "matrix_product", partial(matrix_product, 64))
+    figures = cheap_talk.act(num_victims=8, population_size=64, repeats=1)
+    timed, compiled = (config.meta for config in built)
+    assert (timed.population_size, timed.num_mini_batches) == (8, 1)
+    assert (compiled.population_size, compiled.num_mini_batches) == (64, 8)
+    assert (timed.num_workers, timed.rollout_length) == (4, 256)
+    assert figures["victims per second"] > 0
+    assert figures["fraction of the matrix-product rate"] > 0
+
+
+def test_operations_of_a_victim_are_six_for_each_weight_and_sample():
+    config = cheap_talk.sized(2, 2)
+    networks = replace(config.networks, hidden_widths=(3, 5))
+    config = replace(config, networks=networks, min_lifetime=1, max_lifetime=1)
+    # Policy: 6 × 3, 3 × 5 and 5 × 2 weights; critic: 6 × 3, 3 × 5 and 5 × 1.
+    weights = (18 + 15 + 10) + (18 + 15 + 5)
+    assert cheap_talk.victim_flop(config) == 6 * weights * 1024 * 16

@@ -7,6 +7,7 @@ from experiments.build import build
 from experiments.configs import METHODS
 from experiments.errors import ConfigError
 from experiments.presets import NAMES, preset
+from experiments.presets_act import WORLD_NAMES, victim_preset, world_name
 from experiments.tasks import task_source
 from experiments.validation import validate
 
@@ -26,6 +27,22 @@ def test_paper_preset_has_the_papers_sizes():
     assert config.objective.recurrent_width == 256
     assert config.score == "algorithmic_regret"
     assert meta.max_gradient_norm is None
+
+
+@pytest.mark.parametrize("world", WORLD_NAMES)
+def test_the_papers_victims_stand_in_the_presets_of_cheap_talk(world):
+    full_name = world_name(world)
+    train, attack = (preset(method, "paper", full_name) for method in ("act-train", "act-test"))
+    victims, population_size = victim_preset(full_name)
+    for config in (train, attack):
+        validate(config)
+        assert (config.tasks, config.meta.population_size) == (full_name, population_size)
+        assert (config.min_lifetime, config.max_lifetime) == (victims.lifetime, victims.lifetime)
+        assert config.meta.num_workers == victims.num_workers
+        assert config.networks == victims.networks and config.ppo == victims.ppo
+    assert train.channel.scale == pytest.approx(2 * attack.channel.scale)
+    smoke = preset("act-train", "smoke", full_name)
+    assert smoke.max_lifetime == 2 and smoke.meta.population_size == 4
 
 
 def changed(config, part, **changes):
