@@ -289,7 +289,7 @@ def _list(arguments: argparse.Namespace, rest: list[str]) -> int:
         print(f"  {name:<10} {method.summary}")
     print("\npresets\n  " + ", ".join(NAMES))
     print(f"\nlevel distributions of the grid world\n{_wrapped(LEVEL_DISTRIBUTIONS)}")
-    print(f"\nworlds of gymnax\n{_wrapped(worlds())}")
+    print(f"\nworlds of gymnax, and of brax where it is installed\n{_wrapped(worlds())}")
     return 0
 
 

@@ -88,4 +88,4 @@ def ppo_preset(world: str) -> PPOPreset:
     """
     if world.endswith("-MinAtar"):
         return _MINATAR
-    return _PENDULUM if world == "Pendulum-v1" else _CART_POLE
+    return _PENDULUM if world == "Pendulum-v1" or world.endswith("-brax") else _CART_POLE

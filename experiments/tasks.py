@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from gymnax.environments.environment import Environment
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from envs.brax import BRAX_WORLDS, has_brax, make_brax_world
 from envs.gridworld.levels import LEVEL_DISTRIBUTIONS, level_distribution
 from envs.gridworld.solver import optimal_return
 from experiments.errors import ConfigError, closest
@@ -53,7 +54,7 @@ class TaskSource:
 
 @cache
 def task_source(name: str, **sizes: int) -> TaskSource:
-    """Looks up a level distribution of the grid world, or a gymnax world.
+    """Looks up a level distribution of the grid world, or a world of gymnax or brax.
 
     Args:
       name: as `rlsuite list` shows it.
@@ -61,10 +62,13 @@ def task_source(name: str, **sizes: int) -> TaskSource:
         several distributions in one world.
 
     Raises:
-      ConfigError: if the name is unknown, or the world has files to download.
+      ConfigError: if the name is unknown, or the world has files to download or needs brax where
+        that is not installed.
     """
     if name in LEVEL_DISTRIBUTIONS:
         return _grid_world(name, **sizes)
+    if name in BRAX_WORLDS:
+        return _brax_world(name)
     if name not in gymnax.registered_envs:
         suggestion = closest(name, [*LEVEL_DISTRIBUTIONS, *gymnax.registered_envs])
         hint = f"did you mean '{suggestion}'?" if suggestion else "see 'rlsuite list'"
@@ -73,8 +77,9 @@ def task_source(name: str, **sizes: int) -> TaskSource:
 
 
 def worlds() -> list[str]:
-    """The gymnax worlds that agents here can act in."""
-    return [name for name in gymnax.registered_envs if name not in WORLDS_THAT_DOWNLOAD]
+    """The worlds that agents here can act in, brax's among them where it is installed."""
+    gymnax_worlds = [name for name in gymnax.registered_envs if name not in WORLDS_THAT_DOWNLOAD]
+    return [*gymnax_worlds, *(BRAX_WORLDS if has_brax() else ())]
 
 
 def _grid_world(name: str, **sizes: int) -> TaskSource:
@@ -95,7 +100,17 @@ def _gymnax_world(name: str) -> TaskSource:
         raise ConfigError(
             f"tasks: {name!r} is not allowed; it must be a world without files to download"
         )
-    world, params = gymnax.make(name)
+    return _world(name, *gymnax.make(name))
+
+
+def _brax_world(name: str) -> TaskSource:
+    if not has_brax():
+        raise ConfigError(f"tasks: {name!r} needs brax; install the extra rlsuite[brax]")
+    world = make_brax_world(name)
+    return _world(name, world, world.default_params)
+
+
+def _world(name: str, world: Environment, params: Level) -> TaskSource:
     lifetime, agent = _FAMILIES.get(name.rpartition("-")[2], _OTHER_WORLDS)
     level = jax.tree.map(jnp.asarray, params)
     return TaskSource(

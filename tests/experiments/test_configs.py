@@ -3,6 +3,7 @@ from dataclasses import replace
 import jax
 import pytest
 
+from envs.brax import has_brax
 from experiments.build import build
 from experiments.configs import METHODS
 from experiments.errors import ConfigError
@@ -102,6 +103,12 @@ def test_worlds_that_agents_cannot_act_in_are_refused():
     with pytest.raises(ConfigError, match=r"tasks: 'Pendulum-v1' .* discrete actions"):
         validate(preset("lpg", "smoke", "Pendulum-v1"))
     validate(preset("lpo", "smoke", "Pendulum-v1"))
+
+
+@pytest.mark.skipif(has_brax(), reason="brax is installed")
+def test_worlds_of_brax_say_what_they_need():
+    with pytest.raises(ConfigError, match=r"tasks: 'ant-brax' needs brax"):
+        task_source("ant-brax")
 
 
 def test_counts_of_updates_and_steps():
