@@ -10,6 +10,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requi
 # Accelerator support to install, from the extras in pyproject.toml; none on a machine without one.
 EXTRAS ?= $(if $(shell command -v nvidia-smi 2> /dev/null),cuda)
 SEEDS ?= 0 1 2 3 4
+METHODS ?= groove lpg
 SOURCES := envs rlsuite experiments tests
 
 # $(call train,METHOD): the laptop run of a method in runs/METHOD, continued if it is there already.
@@ -27,13 +28,13 @@ groove: setup ## meta-train GROOVE and LPG, meta-test them on unseen worlds, sho
 	$(RLSUITE) evaluate runs/groove --against runs/lpg
 	$(RLSUITE) report runs/groove
 
-results: setup ## five seeds of each method at laptop size and their comparison (an hour or so)
-	@for seed in $(SEEDS); do for method in groove lpg; do \
+results: setup ## five seeds of METHODS at laptop size and their comparison (an hour or so)
+	@for seed in $(SEEDS); do for method in $(METHODS); do \
 		run=runs/results/$$method-$$seed; \
 		if [ -f $$run/config.json ]; then $(RLSUITE) resume $$run; \
 		else $(RLSUITE) train $$method laptop --seed $$seed --out $$run; fi && \
 		$(RLSUITE) evaluate $$run || exit 1; done; done
-	$(RLSUITE) compare $(foreach method,groove lpg,$(SEEDS:%=runs/results/$(method)-%)) \
+	$(RLSUITE) compare $(foreach method,$(METHODS),$(SEEDS:%=runs/results/$(method)-%)) \
 		--out runs/results/comparison
 
 test: $(VENV)/.dev ## run the tests
