@@ -99,7 +99,7 @@ def _evolution(config: EvolutionRun, source: TaskSource) -> Experiment:
         (longest - shortest) / math.log(longest / shortest) if longest > shortest else longest
     )
     if isinstance(config, ACTTestRun) and config.messenger == "oracle":
-        lifetime += config.messenger_lifetime
+        lifetime += config.oracle_lifetime
     agent_updates = round(meta.population_size * meta.tasks_per_candidate * lifetime)
     world_steps = agent_updates * meta.num_workers * meta.rollout_length
     return Experiment(method, agent_updates, world_steps, ("fitness", "fitness_max", "tied_pairs"))

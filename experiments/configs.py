@@ -219,8 +219,9 @@ class ACTTestRun(ACTRun):
     channel: ChannelConfig = field(default_factory=lambda: ChannelConfig(scale=math.pi))
     messenger: MessengerName = "zero_shot"
     messenger_networks: NetworkConfig = field(default_factory=NetworkConfig)
-    messenger_ppo: PPOConfig = field(default_factory=PPOConfig)
-    messenger_lifetime: int = 64
+    oracle_networks: NetworkConfig = field(default_factory=NetworkConfig)
+    oracle_ppo: PPOConfig = field(default_factory=PPOConfig)
+    oracle_lifetime: int = 64
 
     @property
     def parts(self) -> TestTimeConfig:
@@ -231,8 +232,9 @@ class ACTTestRun(ACTRun):
             self.ppo,
             self.messenger,
             self.messenger_networks,
-            self.messenger_ppo,
-            self.messenger_lifetime,
+            self.oracle_networks,
+            self.oracle_ppo,
+            self.oracle_lifetime,
             self.meta,
         )
 

@@ -132,19 +132,22 @@ _SMOKE: dict[str, Any] = {
     "meta": EvolutionConfig(population_size=4, shaping="z_score", num_episodes=4),
     "evaluation": EvaluationConfig(num_seeds=4, num_episodes=4, num_agents=4),
 }
+# Channels without hidden layers have so few weights that minutes are enough to evolve them, and
+# lives so short that victims are still learning at their end leave something to gain or to spoil.
 _LAPTOP: dict[str, Any] = {
-    "steps": 100,
+    "steps": 80,
+    "max_lifetime": 10,
     "log_every": 1,
-    "checkpoint_every": 25,
+    "checkpoint_every": 20,
+    "channel": ChannelConfig(hidden_widths=()),
     "meta": EvolutionConfig(
-        population_size=64,
-        standard_deviation=0.3,
-        learning_rate=5e-2,
+        strategy="CMA_ES",
+        population_size=48,
+        standard_deviation=3.0,
         shaping="z_score",
-        fitness="mean",
-        num_mini_batches=2,
+        num_episodes=16,
     ),
-    "evaluation": EvaluationConfig(num_seeds=64, num_episodes=32, num_agents=32),
+    "evaluation": EvaluationConfig(num_seeds=128, num_episodes=32, num_agents=32),
 }
 _PAPER: dict[str, Any] = {
     "steps": 2049,
@@ -156,8 +159,15 @@ _PAPER: dict[str, Any] = {
 
 ACT_TRAIN: dict[str, dict[str, Any]] = {"smoke": _SMOKE, "laptop": _LAPTOP, "paper": _PAPER}
 ACT_TEST: dict[str, dict[str, Any]] = {
-    "smoke": _SMOKE | {"messenger_lifetime": 2},
-    "laptop": _LAPTOP,
+    "smoke": _SMOKE | {"oracle_lifetime": 2},
+    "laptop": _LAPTOP
+    | {
+        "steps": 150,
+        "max_lifetime": 16,
+        "channel": ChannelConfig(message_size=1, scale=math.pi, hidden_widths=()),
+        "messenger_networks": NetworkConfig("perceptron", ()),
+        "meta": replace(_LAPTOP["meta"], standard_deviation=1.0),
+    },
     "paper": _PAPER,
 }
 
@@ -183,7 +193,8 @@ def act_preset(config_type: type[ACTRun], fields: dict[str, Any]) -> ACTRun:
         usual |= {
             "channel": ChannelConfig(scale=math.pi),
             "messenger_networks": victims.networks,
-            "messenger_ppo": replace(victims.ppo, learning_rate=0.02, entropy_coefficient=0.005),
+            "oracle_networks": victims.networks,
+            "oracle_ppo": replace(victims.ppo, learning_rate=0.02, entropy_coefficient=0.005),
         }
     lives = {"meta": meta, "min_lifetime": lifetime, "max_lifetime": lifetime}
     return config_type(**(usual | fields | lives))

@@ -90,7 +90,7 @@ def validate(config: RunConfig) -> TaskSource:
     if isinstance(config, ACTRun):
         _validate_ppo("ppo", config.ppo, config.meta)
     if isinstance(config, ACTTestRun):
-        _validate_ppo("messenger_ppo", config.messenger_ppo, config.meta)
+        _validate_ppo("oracle_ppo", config.oracle_ppo, config.meta)
     if isinstance(config, EvolutionRun):
         _validate_lifetimes(config, source)
     return source

@@ -39,6 +39,9 @@ ShaperName = Literal["learned", "random"]
 """The channel that evolved, or a random one for each victim, whose messenger learns by PPO."""
 
 
+_MESSENGER_NETWORKS = NetworkConfig("perceptron", (32, 32), activation="tanh")
+
+
 @dataclass(frozen=True)
 class TestTimeConfig:
     """What test-time adversarial cheap talk is made of.
@@ -48,9 +51,11 @@ class TestTimeConfig:
       networks: policy and critic of victims.
       ppo: how victims learn.
       messenger: how the messenger comes by its weights.
-      messenger_networks: of the messenger, and of its critic where it has one.
-      messenger_ppo: how a messenger learns, as an oracle or for a random shaper.
-      messenger_lifetime: updates that it takes, at least 1.
+      messenger_networks: of a messenger that evolves.
+      oracle_networks: policy and critic of a messenger that learns by PPO, as an oracle or for a
+        random shaper.
+      oracle_ppo: how it learns.
+      oracle_lifetime: updates that it takes, at least 1.
       meta: how the channel evolves; workers and rollouts are those of victims and messengers.
     """
 
@@ -58,11 +63,10 @@ class TestTimeConfig:
     networks: NetworkConfig = field(default_factory=NetworkConfig)
     ppo: PPOConfig = field(default_factory=PPOConfig)
     messenger: MessengerName = "zero_shot"
-    messenger_networks: NetworkConfig = field(
-        default_factory=lambda: NetworkConfig("perceptron", (32, 32), activation="tanh")
-    )
-    messenger_ppo: PPOConfig = field(default_factory=PPOConfig)
-    messenger_lifetime: int = 64
+    messenger_networks: NetworkConfig = _MESSENGER_NETWORKS
+    oracle_networks: NetworkConfig = _MESSENGER_NETWORKS
+    oracle_ppo: PPOConfig = field(default_factory=PPOConfig)
+    oracle_lifetime: int = 64
     meta: EvolutionConfig = field(default_factory=EvolutionConfig)
 
 
@@ -137,7 +141,7 @@ def act_test(
 
     def fitness(key, shaper, task):
         episodes = _attack_one(
-            key, attack, shaper, task, config.messenger_lifetime, config.meta.num_episodes
+            key, attack, shaper, task, config.oracle_lifetime, config.meta.num_episodes
         )
         return episodes.goal_return.mean()
 
@@ -188,7 +192,7 @@ def attack_victims(
         if shaper == "random":
             parameters = Shaper(attack.channel.init(channel_key), ())
         return _attack_one(
-            attack_key, attack, parameters, task, config.messenger_lifetime, num_episodes
+            attack_key, attack, parameters, task, config.oracle_lifetime, num_episodes
         )
 
     def attack_all(key, parameters):
@@ -199,9 +203,9 @@ def attack_victims(
 
 
 def _make_attack(world: Environment, config: TestTimeConfig) -> _Attack:
-    lifetime = config.messenger_lifetime
+    lifetime = config.oracle_lifetime
     if lifetime < 1:
-        raise ValueError(f"messenger_lifetime: {lifetime} is not allowed; it must be at least 1")
+        raise ValueError(f"oracle_lifetime: {lifetime} is not allowed; it must be at least 1")
     goals = GoalWorld(world, goal_form(world))
     channel = make_channel(world, config.channel)
     life = victim_life(channel.world, config.networks, config.ppo, config.meta)
@@ -214,8 +218,8 @@ def _make_attack(world: Environment, config: TestTimeConfig) -> _Attack:
     num_workers = config.meta.num_workers
     objective = ppo(
         messenger_world,
-        config.messenger_networks,
-        config.messenger_ppo,
+        config.oracle_networks,
+        config.oracle_ppo,
         ppo_clip(0.2),
         num_workers,
     )
@@ -233,14 +237,14 @@ def _attack_one(
     attack: _Attack,
     shaper: Shaper,
     task: Task,
-    messenger_lifetime: int,
+    oracle_lifetime: int,
     num_episodes: int,
 ) -> GoalEpisodes:
     life_key, messenger_key, episode_key = jax.random.split(key, 3)
     heard = CheapTalkParams(task.level, shaper.channel)
     victim = attack.life.whole(life_key, (), Task(heard, task.lifetime)).learner
     level = MessengerParams(task.level, victim)
-    policy = _messenger_policy(messenger_key, attack, shaper, level, messenger_lifetime)
+    policy = _messenger_policy(messenger_key, attack, shaper, level, oracle_lifetime)
     return goal_episodes(episode_key, attack.world, level, policy, num_episodes)
 
 

@@ -25,8 +25,9 @@ CONFIG = test_time.TestTimeConfig(
     networks=NetworkConfig("perceptron", (4,), activation="tanh"),
     ppo=PPOConfig(num_epochs=2, num_mini_batches=1, normalise_observations=True),
     messenger_networks=NetworkConfig("perceptron", (6,), activation="tanh"),
-    messenger_ppo=PPOConfig(num_epochs=2, num_mini_batches=1),
-    messenger_lifetime=2,
+    oracle_networks=NetworkConfig("perceptron", (5,), activation="tanh"),
+    oracle_ppo=PPOConfig(num_epochs=2, num_mini_batches=1),
+    oracle_lifetime=2,
     meta=EvolutionConfig(
         population_size=4, shaping="z_score", num_workers=2, rollout_length=8, num_episodes=3
     ),
@@ -134,8 +135,8 @@ def test_worlds_without_goals_are_refused():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"messenger": "owl"}, "messenger: 'owl' is unknown; known: zero_shot, oracle"),
-        ({"messenger_lifetime": 0}, r"messenger_lifetime: 0 is not allowed; .* at least 1"),
+        ({"messenger": "owl"}, r"messenger: 'owl' is unknown .*'oracle'"),
+        ({"oracle_lifetime": 0}, r"oracle_lifetime: 0 is not allowed; .* at least 1"),
         ({"channel": ChannelConfig(message_size=0)}, r"channel.message_size: 0 is not allowed"),
     ],
 )
