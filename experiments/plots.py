@@ -17,7 +17,7 @@ GRID = "#e3e5e8"
 COLOURS = ("#3b6fb6", "#d9822b", "#8a8d93", "#4a9a63", "#a0529e", "#c44e52")
 PANELS = {
     "agent_return": "return at the end of a lifetime",
-    "fitness": "fitness: return of candidates",
+    "fitness": "mean fitness of candidates",
     "score": "score of finished tasks",
     "buffer_score": "mean score in the buffer",
     "policy_entropy": "policy entropy (nats)",

@@ -294,15 +294,12 @@ def _judge(
         state, loss = fit_critic(critic, state, rollout, advantages + values)
         return state, (advantages, values, loss)
 
-    state, _ = jax.lax.scan(fit, state, rollouts)
-    state, (advantages, values, loss) = fit(state, last_rollout)
-
-    def all_steps(name):
-        earlier, last = getattr(rollouts, name), getattr(last_rollout, name)
-        return jnp.concatenate([earlier.reshape(-1, *last.shape[1:]), last])
-
-    evidence = Evidence(all_steps("reward"), all_steps("ended"), advantages, values)
-    return state, Judgement(evidence, loss)
+    rollouts = jax.tree.map(
+        lambda earlier, last: jnp.concatenate([earlier, last[None]]), rollouts, last_rollout
+    )
+    state, (advantages, values, losses) = jax.lax.scan(fit, state, rollouts)
+    reward, ended = (leaf.reshape(-1, leaf.shape[-1]) for leaf in (rollouts.reward, rollouts.ended))
+    return state, Judgement(Evidence(reward, ended, advantages[-1], values[-1]), losses[-1])
 
 
 def _regulariser(metrics: Metrics, config: MetaGradientConfig) -> Float[Array, ""]:
