@@ -115,63 +115,52 @@ def _require_same_world(directory: Path, config: ACTRun, own: ACTRun) -> None:
 
 
 def _raise(directory: Path, config: ACTTrainRun, talk: Talk, progress: Progress) -> Victims:
-    bar = progress.add_task(f"victims that hear: {talk} …", total=None)
-    victims = raise_victims(
-        task_source(config.tasks).world,
-        _with_episodes(config),
-        talk,
-        level=_level(config),
-        num_victims=config.evaluation.num_agents,
-        num_updates=_lifetime(config),
-    )
-    weights = last_state(directory, build(config).method).parameters
-    raised = _in_batches(jit(victims), weights, config)
-    progress.update(bar, total=1, completed=1)
-    return raised
+    return _outcomes(directory, config, raise_victims, talk, progress)
 
 
 def _attack(
     directory: Path, config: ACTTestRun, shaper: ShaperName, progress: Progress
 ) -> GoalEpisodes:
-    bar = progress.add_task(f"victims of the {shaper} shaper …", total=None)
-    episodes = attack_victims(
-        task_source(config.tasks).world,
-        _with_episodes(config),
-        shaper,
-        level=_level(config),
-        num_victims=config.evaluation.num_agents,
-        num_updates=_lifetime(config),
-        num_episodes=config.evaluation.num_episodes,
+    num_episodes = config.evaluation.num_episodes
+    return _outcomes(directory, config, attack_victims, shaper, progress, num_episodes=num_episodes)
+
+
+def _outcomes(
+    directory: Path,
+    config: ACTRun,
+    make: Callable[..., Callable],
+    kind: str,
+    progress: Progress,
+    **sizes: int,
+) -> Any:
+    """What becomes of all victims as NumPy arrays, `num_agents` of them side by side."""
+    bar = progress.add_task(f"victims: {kind} …", total=None)
+    settings, source = config.evaluation, task_source(config.tasks)
+    program = jit(
+        make(
+            source.world,
+            _with_episodes(config),
+            kind,
+            level=source.sample_task(jax.random.key(0)).level,
+            num_victims=settings.num_agents,
+            num_updates=config.lifetimes(source)[1],
+            **sizes,
+        )
     )
     parameters = last_state(directory, build(config).method).parameters
-    attacked = _in_batches(jit(episodes), parameters, config)
+    key = jax.random.key(HELD_OUT_SEED)
+    batches = [
+        jax.device_get(_plain(program(jax.random.fold_in(key, start), parameters)))
+        for start in range(0, settings.num_seeds, settings.num_agents)
+    ]
     progress.update(bar, total=1, completed=1)
-    return attacked
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves)[: settings.num_seeds], *batches)
 
 
 def _with_episodes(config: ACTRun) -> Any:
     """What the method takes, but with as many episodes as the evaluation asks for."""
     meta = replace(config.meta, num_episodes=config.evaluation.num_episodes)
     return replace(config.parts, meta=meta)
-
-
-def _level(config: ACTRun) -> PyTree:
-    return task_source(config.tasks).sample_task(jax.random.key(0)).level
-
-
-def _lifetime(config: ACTRun) -> int:
-    return config.lifetimes(task_source(config.tasks))[1]
-
-
-def _in_batches(raise_all: Callable, parameters: PyTree, config: ACTRun) -> Any:
-    """All victims of the evaluation as NumPy arrays, `num_agents` side by side."""
-    settings = config.evaluation
-    key = jax.random.key(HELD_OUT_SEED)
-    batches = []
-    for start in range(0, settings.num_seeds, settings.num_agents):
-        raised = jax.device_get(_plain(raise_all(jax.random.fold_in(key, start), parameters)))
-        batches.append(raised)
-    return jax.tree.map(lambda *leaves: np.concatenate(leaves)[: settings.num_seeds], *batches)
 
 
 def _plain(raised: PyTree) -> PyTree:
