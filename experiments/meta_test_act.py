@@ -55,12 +55,13 @@ def channel_test(directory: Path, against: Sequence[Path], progress: Progress) -
         raised[name] = _raise(directory, config, talk, progress)
     finals = {name: np.asarray(victims.final_returns) for name, victims in raised.items()}
     curves = {name: np.asarray(victims.curves) for name, victims in raised.items()}
-    lives = {name: np.nanmean(curve, axis=1) for name, curve in curves.items()}
+    sets = {config.tasks: _estimated(config.tasks, finals)}
+    # Lives that are shorter than an episode have no return to average.
+    if all(np.isfinite(curve).any(axis=1).all() for curve in curves.values()):
+        lives = {name: np.nanmean(curve, axis=1) for name, curve in curves.items()}
+        sets[config.tasks + OVER_LIFE] = _estimated(config.tasks, lives)
     return {
-        "sets": {
-            config.tasks: _estimated(config.tasks, finals),
-            config.tasks + OVER_LIFE: _estimated(config.tasks, lives),
-        },
+        "sets": sets,
         "curves": {name: _curve(curve) for name, curve in curves.items()},
         "messages": _slices(directory, config, raised["learned channel"]),
     }
