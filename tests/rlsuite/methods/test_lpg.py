@@ -13,7 +13,7 @@ from rlsuite.objectives.lpg import LPGConfig
 NUM_META_STEPS, NUM_TESTS = 300, 32
 CONFIG = LPGMethodConfig(
     objective=LPGConfig(recurrent_width=16, embedding_width=8),
-    # At twice these rates one training in three stays below half of the best return.
+    # At twice these rates one training in six stayed below half of the best return.
     agent=AgentConfig(policy_learning_rate=20.0, prediction_learning_rate=2.0),
     meta=MetaGradientConfig(
         num_agents=16,
