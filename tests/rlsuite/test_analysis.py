@@ -32,7 +32,7 @@ def test_an_agent_that_does_not_move_changes_nothing():
 
 
 def test_the_horizon_is_the_lifetime_that_agents_are_told():
-    # A rate that falls to zero at the end of life makes the last of two updates half as large.
+    # By the last of ten updates an annealed rate has fallen to a tenth; the task itself says seven.
     course = cart_pole_course(PPOConfig(learning_rate=1e-3, anneal_learning_rate=True), 10)
     change = np.asarray(course["prediction_change"])
     assert (change > 0).all()
