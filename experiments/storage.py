@@ -22,6 +22,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import orbax.checkpoint as ocp
 from tensorboardX import SummaryWriter
 
@@ -209,8 +210,8 @@ class Checkpoints(AbstractContextManager):
         """The newest state, bit for bit as it was saved.
 
         Args:
-          abstract_state: what to restore, such as `jax.eval_shape(method.init, key)`. Leaves
-            without a sharding are put on the default device, wherever they were saved.
+          abstract_state: what to restore, such as `jax.eval_shape(method.init, key)`. Leaves are
+            free to go where the program that takes them wants them, wherever they were saved.
 
         Raises:
           UserError: if there is no checkpoint, or it holds a state of another shape.
@@ -222,8 +223,8 @@ class Checkpoints(AbstractContextManager):
         self._check_fits(step, wanted)
         restored = self._manager.restore(step, args=ocp.args.StandardRestore(wanted))
         return jax.tree_util.tree_map_with_path(
-            lambda path, leaf: restored.get(
-                jax.tree_util.keystr(path), jnp.zeros(leaf.shape, leaf.dtype)
+            lambda path, leaf: _uncommitted(
+                restored.get(jax.tree_util.keystr(path), jnp.zeros(leaf.shape, leaf.dtype))
             ),
             abstract_state,
         )
@@ -262,7 +263,16 @@ def _plain_type(leaf: Any) -> tuple[tuple[int, ...], Any]:
 
 
 def _with_sharding(leaf: Any) -> jax.ShapeDtypeStruct:
-    sharding = getattr(leaf, "sharding", None) or jax.sharding.SingleDeviceSharding(
-        jax.devices()[0]
-    )
+    sharding = jax.sharding.SingleDeviceSharding(jax.devices()[0])
     return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
+
+
+def _uncommitted(leaf: jax.Array) -> jax.Array:
+    """The same array, no longer tied to the device it was read to.
+
+    A program over several devices refuses arguments that are tied to one of them.
+    """
+    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        words = jnp.asarray(np.asarray(jax.random.key_data(leaf)))
+        return jax.random.wrap_key_data(words, impl=jax.random.key_impl(leaf))
+    return jnp.asarray(np.asarray(leaf))

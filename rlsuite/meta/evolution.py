@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jax.sharding import Mesh, PartitionSpec
+from jax.sharding import AxisType, Mesh, PartitionSpec
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
 from rlsuite.curriculum.curriculum import SampleTask
@@ -252,11 +252,20 @@ def _judge(
     everywhere, divided = PartitionSpec(), PartitionSpec(None, "population")
     return jax.shard_map(
         judge,
-        mesh=mesh,
+        mesh=_automatic(mesh),
         in_specs=(everywhere, everywhere, divided),
         out_specs=divided,
         check_vma=False,
     )
+
+
+def _automatic(mesh: Mesh) -> Mesh:
+    """The mesh with axes whose shardings are inferred, whichever way it was made.
+
+    `jax.make_mesh` gives explicit ones, over which arguments must lie before they are mapped.
+    """
+    axis_types = (AxisType.Auto,) * len(mesh.axis_names)
+    return Mesh(mesh.devices, mesh.axis_names, axis_types=axis_types)
 
 
 def _fitness_metrics(fitness: Float[Array, "pair 2"]) -> Metrics:

@@ -201,7 +201,7 @@ SHARDED = """
     from rlsuite.method import train
 
     assert len(jax.devices()) == 2
-    mesh = jax.sharding.Mesh(np.array(jax.devices()), ("population",))
+    mesh = jax.make_mesh((2,), ("population",))
 
     def fitness(key, parameters, task):
         # A loop whose length is the task's, so that the devices' loops differ.
