@@ -9,7 +9,7 @@ from flax import struct
 from gymnax.environments import environment, spaces
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
-from envs.control.reacher import draw_goal, tip
+from rlsuite.envs.control.reacher import draw_goal, tip
 
 
 class GoalForm(NamedTuple):

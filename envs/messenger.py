@@ -10,8 +10,8 @@ from flax import struct
 from gymnax.environments import environment, spaces
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 
-from envs.cheap_talk import append_message
-from envs.goals import GoalState, GoalWorld
+from rlsuite.envs.cheap_talk import append_message
+from rlsuite.envs.goals import GoalState, GoalWorld
 
 LARGEST = float(jnp.finfo(jnp.float32).max)
 

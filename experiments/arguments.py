@@ -12,7 +12,7 @@ import types
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from experiments.errors import ConfigError, closest
+from rlsuite.experiments.errors import ConfigError, closest
 
 Config = TypeVar("Config")
 

@@ -7,8 +7,9 @@ from typing import NamedTuple
 import jax
 from jax.sharding import Mesh
 
-from experiments.compiling import jit, jit_large
-from experiments.configs import (
+from rlsuite.curricula.curriculum import log_uniform_lifetimes
+from rlsuite.experiments.compiling import jit, jit_large
+from rlsuite.experiments.configs import (
     ACTTestRun,
     ACTTrainRun,
     EvolutionRun,
@@ -18,16 +19,15 @@ from experiments.configs import (
     LPORun,
     RunConfig,
 )
-from experiments.errors import ConfigError
-from experiments.tasks import TaskSource
-from experiments.validation import validate
-from rlsuite.curriculum.curriculum import log_uniform_lifetimes
+from rlsuite.experiments.errors import ConfigError
+from rlsuite.experiments.tasks import TaskSource
+from rlsuite.experiments.validation import validate
 from rlsuite.meta.evolution import EvolutionConfig
 from rlsuite.method import Method
 from rlsuite.methods.cheap_talk import act_train
 from rlsuite.methods.cheap_talk_test_time import act_test
 from rlsuite.methods.groove import groove
-from rlsuite.methods.lpg import lpg
+from rlsuite.methods.lpg import meta_gradient_lpg
 from rlsuite.methods.lpo import lpo
 from rlsuite.methods.ta_lpg import evolved_lpg
 
@@ -75,7 +75,7 @@ def _meta_gradient(config: LPGRun, source: TaskSource) -> Experiment:
     world_steps = (agent_updates + meta.num_agents) * steps_per_rollout
     headline: tuple[str, ...] = ("agent_return", "policy_entropy")
     if not isinstance(config, GrooveRun):
-        method = lpg(source.world, source.sample_task, config.parts)
+        method = meta_gradient_lpg(source.world, source.sample_task, config.parts)
         return Experiment(method, agent_updates, world_steps, headline, jit_large)
     method = groove(
         source.world, source.sample_task, config.parts, optimal_return=source.optimal_return

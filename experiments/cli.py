@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from experiments import __version__
-from experiments.arguments import add_options, full_name, join_options, leaves, override
-from experiments.bench import BENCHMARKS
-from experiments.errors import UserError, nearest
+from rlsuite import __version__
+from rlsuite.experiments.arguments import add_options, full_name, join_options, leaves, override
+from rlsuite.experiments.bench import BENCHMARKS
+from rlsuite.experiments.errors import UserError, nearest
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -147,9 +147,9 @@ def _train(arguments: argparse.Namespace, rest: list[str]) -> int:
     if arguments.preset is None:
         raise UserError("a method and a preset are needed, as in 'rlsuite train groove laptop'")
 
-    from experiments.presets import preset
-    from experiments.presets_act import world_name
-    from experiments.validation import validate
+    from rlsuite.experiments.presets import preset
+    from rlsuite.experiments.presets_act import world_name
+    from rlsuite.experiments.validation import validate
 
     config = preset(arguments.method, arguments.preset)
     prog = f"rlsuite train {arguments.method} {arguments.preset}"
@@ -165,8 +165,8 @@ def _train(arguments: argparse.Namespace, rest: list[str]) -> int:
     config = override(preset(arguments.method, arguments.preset, texts.get("tasks")), texts)
     validate(config)
 
-    from experiments import storage
-    from experiments.build import build
+    from rlsuite.experiments import storage
+    from rlsuite.experiments.build import build
 
     name = f"{arguments.method}-{arguments.preset}-seed{config.seed}"
     directory = arguments.out or Path("runs") / name
@@ -195,8 +195,8 @@ def _field_texts(rest: list[str], config: Any) -> dict[str, str]:
 def _resume(arguments: argparse.Namespace, rest: list[str]) -> int:
     directory = arguments.directory
 
-    from experiments import storage
-    from experiments.build import build
+    from rlsuite.experiments import storage
+    from rlsuite.experiments.build import build
 
     config = storage.read_config(directory)
     with storage.Checkpoints(directory) as checkpoints:
@@ -212,8 +212,8 @@ def _resume(arguments: argparse.Namespace, rest: list[str]) -> int:
 def _run_to_the_end(experiment: Any, config: Any, directory: Path) -> int:
     from rich.console import Console
 
-    from experiments.report import report
-    from experiments.runner import run
+    from rlsuite.experiments.report import report
+    from rlsuite.experiments.runner import run
 
     outcome = run(experiment, config, directory, console=Console())
     if not outcome.finished:
@@ -238,14 +238,14 @@ def _evaluate(arguments: argparse.Namespace, rest: list[str]) -> int:
     for directory in (arguments.directory, *arguments.against):
         _require_checkpoint(directory)
     _keep_compiled_programs()
-    from experiments.evaluate import evaluate
+    from rlsuite.experiments.evaluate import evaluate
 
     evaluate(arguments.directory, arguments.against)
     return 0
 
 
 def _require_checkpoint(directory: Path) -> None:
-    from experiments.storage import Checkpoints, read_document
+    from rlsuite.experiments.storage import Checkpoints, read_document
 
     read_document(directory)
     with Checkpoints(directory) as checkpoints:
@@ -255,7 +255,7 @@ def _require_checkpoint(directory: Path) -> None:
 
 def _report(arguments: argparse.Namespace, rest: list[str]) -> int:
     _require_checkpoint(arguments.directory)
-    from experiments.report import report
+    from rlsuite.experiments.report import report
 
     report(arguments.directory)
     print(arguments.directory / "report.md")
@@ -265,24 +265,24 @@ def _report(arguments: argparse.Namespace, rest: list[str]) -> int:
 def _compare(arguments: argparse.Namespace, rest: list[str]) -> int:
     for directory in arguments.directories:
         _require_checkpoint(directory)
-    from experiments.compare import compare
+    from rlsuite.experiments.compare import compare
 
     print(compare(arguments.directories, arguments.out))
     return 0
 
 
 def _bench(arguments: argparse.Namespace, rest: list[str]) -> int:
-    from experiments.bench.run import bench
+    from rlsuite.experiments.bench.run import bench
 
     bench(arguments.names, arguments.json, num_agents=arguments.agents)
     return 0
 
 
 def _list(arguments: argparse.Namespace, rest: list[str]) -> int:
-    from envs.gridworld.levels import LEVEL_DISTRIBUTIONS
-    from experiments.configs import METHODS
-    from experiments.presets import NAMES
-    from experiments.tasks import worlds
+    from rlsuite.envs.gridworld.levels import LEVEL_DISTRIBUTIONS
+    from rlsuite.experiments.configs import METHODS
+    from rlsuite.experiments.presets import NAMES
+    from rlsuite.experiments.tasks import worlds
 
     print("methods")
     for name, method in METHODS.items():
@@ -309,6 +309,6 @@ def _wrapped(names: Iterable[str]) -> str:
 
 
 def _keep_compiled_programs() -> None:
-    from experiments.compiling import enable_compilation_cache
+    from rlsuite.experiments.compiling import enable_compilation_cache
 
     enable_compilation_cache()

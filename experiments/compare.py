@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from experiments import plots
-from experiments.configs import RunConfig
-from experiments.errors import UserError
-from experiments.meta_test import YARDSTICKS
-from experiments.report import markdown_table, meta_test_figures, read_evaluation
-from experiments.statistics import Estimate, bootstrap
-from experiments.storage import read_config, read_document, read_metrics, write_text
+from rlsuite.experiments import plots
+from rlsuite.experiments.configs import RunConfig
+from rlsuite.experiments.errors import UserError
+from rlsuite.experiments.meta_test import YARDSTICKS
+from rlsuite.experiments.report import markdown_table, meta_test_figures, read_evaluation
+from rlsuite.experiments.statistics import Estimate, bootstrap
+from rlsuite.experiments.storage import read_config, read_document, read_metrics, write_text
 
 
 def compare(directories: Sequence[Path], out: Path) -> Path:

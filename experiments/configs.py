@@ -4,22 +4,22 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from experiments.tasks import TaskSource
 from rlsuite.agents import AgentConfig
-from rlsuite.curriculum.buffer import BufferConfig
+from rlsuite.curricula.buffer import BufferConfig
+from rlsuite.drifts import LearnedDriftConfig
+from rlsuite.experiments.tasks import TaskSource
 from rlsuite.meta.evolution import EvolutionConfig
-from rlsuite.meta.meta_gradient import MetaGradientConfig
+from rlsuite.meta.gradients import MetaGradientConfig
 from rlsuite.methods.cheap_talk import ChannelConfig, GoalName, TrainTimeConfig
 from rlsuite.methods.cheap_talk_test_time import MessengerName, TestTimeConfig
 from rlsuite.methods.groove import GrooveConfig, ScoreName
-from rlsuite.methods.lpg import LPGMethodConfig
+from rlsuite.methods.lpg import MetaGradientLPGConfig
 from rlsuite.methods.lpo import LPOConfig
 from rlsuite.methods.ta_lpg import EvolvedLPGConfig
 from rlsuite.networks import NetworkConfig
-from rlsuite.objectives.a2c import A2CConfig
-from rlsuite.objectives.drift import LearnedDriftConfig
-from rlsuite.objectives.lpg import LPGConfig
-from rlsuite.objectives.ppo import PPOConfig
+from rlsuite.objectives.actor_critic import A2CConfig
+from rlsuite.objectives.learned_policy_gradient import LPGConfig
+from rlsuite.objectives.proximal_policy_optimisation import PPOConfig
 
 
 @dataclass(frozen=True)
@@ -114,9 +114,9 @@ class LPGRun(RunConfig):
     evaluation: LevelEvaluationConfig = field(default_factory=LevelEvaluationConfig)
 
     @property
-    def parts(self) -> LPGMethodConfig:
+    def parts(self) -> MetaGradientLPGConfig:
         """What the method itself takes."""
-        return LPGMethodConfig(self.objective, self.agent, self.meta)
+        return MetaGradientLPGConfig(self.objective, self.agent, self.meta)
 
 
 @dataclass(frozen=True)

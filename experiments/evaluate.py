@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from experiments.configs import (
+from rlsuite.experiments.configs import (
     ACTTestRun,
     ACTTrainRun,
     GrooveRun,
@@ -19,12 +19,12 @@ from experiments.configs import (
     ObjectiveEvaluationConfig,
     RunConfig,
 )
-from experiments.meta_test import MetaTest, courses, tested
-from experiments.meta_test_act import channel_test, shaper_test
-from experiments.meta_test_drifts import drift_meta_test
-from experiments.meta_test_lpg import lpg_meta_test
-from experiments.statistics import Estimate
-from experiments.storage import read_config, write_text
+from rlsuite.experiments.meta_test import MetaTest, courses, tested
+from rlsuite.experiments.meta_test_act import channel_test, shaper_test
+from rlsuite.experiments.meta_test_drifts import drift_meta_test
+from rlsuite.experiments.meta_test_lpg import lpg_meta_test
+from rlsuite.experiments.statistics import Estimate
+from rlsuite.experiments.storage import read_config, write_text
 
 AGENTS_WATCHED = 16
 

@@ -9,11 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int, PyTree
 
-from envs.gridworld.levels import TABULAR_LEVELS
-from envs.gridworld.mazes import MAZES
-from experiments.compiling import jit, jit_once
-from experiments.configs import LevelEvaluationConfig, ObjectiveEvaluationConfig
-from experiments.tasks import TaskSource, task_source
+from rlsuite.envs.gridworld.levels import TABULAR_LEVELS
+from rlsuite.envs.gridworld.mazes import MAZES
+from rlsuite.experiments.compiling import jit, jit_once
+from rlsuite.experiments.configs import LevelEvaluationConfig, ObjectiveEvaluationConfig
+from rlsuite.experiments.tasks import TaskSource, task_source
 from rlsuite.lifetime import Task
 
 # Training never draws from this key.

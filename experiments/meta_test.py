@@ -10,11 +10,11 @@ from gymnax.environments.environment import Environment
 from jaxtyping import Float
 from rich.progress import Progress
 
-from experiments.compiling import jit
-from experiments.configs import EvaluationConfig
-from experiments.level_sets import HELD_OUT_SEED, LevelSet, take
-from experiments.statistics import bootstrap
 from rlsuite.analysis import life_course
+from rlsuite.experiments.compiling import jit
+from rlsuite.experiments.configs import EvaluationConfig
+from rlsuite.experiments.level_sets import HELD_OUT_SEED, LevelSet, take
+from rlsuite.experiments.statistics import bootstrap
 from rlsuite.lifetime import Life
 from rlsuite.objectives.objective import Parameters
 

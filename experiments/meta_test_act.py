@@ -11,16 +11,16 @@ import numpy as np
 from jaxtyping import Float, PyTree
 from rich.progress import Progress
 
-from experiments.build import build
-from experiments.compiling import jit
-from experiments.configs import ACTRun, ACTTestRun, ACTTrainRun
-from experiments.errors import UserError
-from experiments.level_sets import HELD_OUT_SEED
-from experiments.meta_test import UPDATES_SHOWN
-from experiments.runner import last_state
-from experiments.statistics import bootstrap
-from experiments.storage import read_config
-from experiments.tasks import task_source
+from rlsuite.experiments.build import build
+from rlsuite.experiments.compiling import jit
+from rlsuite.experiments.configs import ACTRun, ACTTestRun, ACTTrainRun
+from rlsuite.experiments.errors import UserError
+from rlsuite.experiments.level_sets import HELD_OUT_SEED
+from rlsuite.experiments.meta_test import UPDATES_SHOWN
+from rlsuite.experiments.runner import last_state
+from rlsuite.experiments.statistics import bootstrap
+from rlsuite.experiments.storage import read_config
+from rlsuite.experiments.tasks import task_source
 from rlsuite.methods.cheap_talk import Talk, Victims, messages, raise_victims
 from rlsuite.methods.cheap_talk_test_time import GoalEpisodes, ShaperName, attack_victims
 

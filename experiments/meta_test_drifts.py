@@ -7,17 +7,17 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 
-from experiments.build import build
-from experiments.configs import DriftEvaluationConfig, LPORun
-from experiments.errors import UserError
-from experiments.level_sets import LevelSet, lasting, shortened
-from experiments.meta_test import Contender, LearnedBy, MetaTest
-from experiments.presets_ppo import PPOPreset, ppo_preset
-from experiments.runner import last_state
-from experiments.storage import read_config, read_document
-from experiments.tasks import task_source
+from rlsuite.drifts import LearnedDriftConfig, discovered, learned, ppo_clip
+from rlsuite.experiments.build import build
+from rlsuite.experiments.configs import DriftEvaluationConfig, LPORun
+from rlsuite.experiments.errors import UserError
+from rlsuite.experiments.level_sets import LevelSet, lasting, shortened
+from rlsuite.experiments.meta_test import Contender, LearnedBy, MetaTest
+from rlsuite.experiments.presets_ppo import PPOPreset, ppo_preset
+from rlsuite.experiments.runner import last_state
+from rlsuite.experiments.storage import read_config, read_document
+from rlsuite.experiments.tasks import task_source
 from rlsuite.lifetime import Task
-from rlsuite.objectives.drift import LearnedDriftConfig, discovered, learned, ppo_clip
 
 
 def drift_meta_test(directory: Path, against: Sequence[Path]) -> MetaTest:

@@ -8,19 +8,19 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 
-from envs.gridworld.levels import TABULAR_LEVELS
-from experiments.build import build
-from experiments.configs import LevelEvaluationConfig, LPGEvolutionRun, LPGRun
-from experiments.errors import UserError
-from experiments.level_sets import level_set, level_sets
-from experiments.meta_test import Contender, LearnedBy, MetaTest, final_returns
-from experiments.runner import last_state
-from experiments.statistics import interquartile_mean
-from experiments.storage import read_config, read_document
-from experiments.tasks import task_source
+from rlsuite.envs.gridworld.levels import TABULAR_LEVELS
+from rlsuite.experiments.build import build
+from rlsuite.experiments.configs import LevelEvaluationConfig, LPGEvolutionRun, LPGRun
+from rlsuite.experiments.errors import UserError
+from rlsuite.experiments.level_sets import level_set, level_sets
+from rlsuite.experiments.meta_test import Contender, LearnedBy, MetaTest, final_returns
+from rlsuite.experiments.runner import last_state
+from rlsuite.experiments.statistics import interquartile_mean
+from rlsuite.experiments.storage import read_config, read_document
+from rlsuite.experiments.tasks import task_source
 from rlsuite.lifetime import Life
-from rlsuite.objectives.a2c import A2CConfig, a2c
-from rlsuite.objectives.lpg import LPGConfig, lpg
+from rlsuite.objectives.actor_critic import A2CConfig, a2c
+from rlsuite.objectives.learned_policy_gradient import LPGConfig, lpg
 
 # Neither training nor the meta-test draws from this key.
 _TUNING_SEED = 1_602_01783

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.ndimage import median_filter
 
-from experiments.statistics import Estimate
+from rlsuite.experiments.statistics import Estimate
 
 INK = "#30343b"
 GRID = "#e3e5e8"

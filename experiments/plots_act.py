@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.plots import COLOURS, INK, style
+from rlsuite.experiments.plots import COLOURS, INK, style
 
 
 def victim_curves(path: Path, curves: Mapping[str, Mapping[str, Sequence[float]]]) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from experiments.plots import COLOURS, INK, style
+from rlsuite.experiments.plots import COLOURS, INK, style
 
 COURSES = {
     "policy_entropy": "policy entropy (nats)",

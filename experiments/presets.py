@@ -3,7 +3,9 @@
 from dataclasses import replace
 from typing import Any
 
-from experiments.configs import (
+from rlsuite.curricula.buffer import BufferConfig
+from rlsuite.drifts import LearnedDriftConfig
+from rlsuite.experiments.configs import (
     METHODS,
     ACTRun,
     DriftEvaluationConfig,
@@ -13,16 +15,14 @@ from experiments.configs import (
     LPORun,
     RunConfig,
 )
-from experiments.errors import ConfigError, nearest
-from experiments.presets_act import ACT_TEST, ACT_TRAIN, act_preset
-from experiments.presets_ppo import ppo_preset
-from experiments.tasks import task_source
-from rlsuite.curriculum.buffer import BufferConfig
+from rlsuite.experiments.errors import ConfigError, nearest
+from rlsuite.experiments.presets_act import ACT_TEST, ACT_TRAIN, act_preset
+from rlsuite.experiments.presets_ppo import ppo_preset
+from rlsuite.experiments.tasks import task_source
 from rlsuite.meta.evolution import EvolutionConfig
-from rlsuite.meta.meta_gradient import MetaGradientConfig
+from rlsuite.meta.gradients import MetaGradientConfig
 from rlsuite.networks import NetworkConfig
-from rlsuite.objectives.drift import LearnedDriftConfig
-from rlsuite.objectives.lpg import LPGConfig
+from rlsuite.objectives.learned_policy_gradient import LPGConfig
 
 _SMOKE_EVALUATION = LevelEvaluationConfig(
     num_levels=4,

@@ -4,13 +4,13 @@ import math
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from experiments.configs import ACTRun, ACTTestRun, EvaluationConfig
-from experiments.errors import ConfigError, nearest
-from experiments.presets_ppo import PPOPreset
+from rlsuite.experiments.configs import ACTRun, ACTTestRun, EvaluationConfig
+from rlsuite.experiments.errors import ConfigError, nearest
+from rlsuite.experiments.presets_ppo import PPOPreset
 from rlsuite.meta.evolution import EvolutionConfig
 from rlsuite.methods.cheap_talk import ChannelConfig
 from rlsuite.networks import Activation, NetworkConfig
-from rlsuite.objectives.ppo import PPOConfig
+from rlsuite.objectives.proximal_policy_optimisation import PPOConfig
 
 WORLD_NAMES = {
     "cartpole": "CartPole-v1",

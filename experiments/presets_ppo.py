@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 from gymnax.environments.environment import Environment
 
+from rlsuite.drifts import Drift, ppo_clip
 from rlsuite.lifetime import Life
 from rlsuite.networks import NetworkConfig
-from rlsuite.objectives.drift import Drift, ppo_clip
-from rlsuite.objectives.ppo import PPOConfig, ppo
+from rlsuite.objectives.proximal_policy_optimisation import PPOConfig, ppo
 
 
 class PPOPreset(NamedTuple):

@@ -7,27 +7,27 @@ from typing import Any
 import jax
 import numpy as np
 
-from envs.gridworld.levels import LEVEL_DISTRIBUTIONS
-from envs.gridworld.render import render
-from experiments import plots
-from experiments.arguments import leaves
-from experiments.build import build
-from experiments.configs import (
+from rlsuite.envs.gridworld.levels import LEVEL_DISTRIBUTIONS
+from rlsuite.envs.gridworld.render import render
+from rlsuite.experiments import plots
+from rlsuite.experiments.arguments import leaves
+from rlsuite.experiments.build import build
+from rlsuite.experiments.configs import (
     EvolutionRun,
     GrooveRun,
     LevelEvaluationConfig,
     ObjectiveEvaluationConfig,
     RunConfig,
 )
-from experiments.evaluate import standings
-from experiments.level_sets import HORIZON_SUFFIX, horizon_name, level_sets, take
-from experiments.plots import Picture
-from experiments.report_act import what_talk_does
-from experiments.report_learned import what_was_learned
-from experiments.runner import last_state
-from experiments.statistics import Estimate
-from experiments.storage import read_config, read_document, read_metrics, write_text
-from experiments.tasks import task_source
+from rlsuite.experiments.evaluate import standings
+from rlsuite.experiments.level_sets import HORIZON_SUFFIX, horizon_name, level_sets, take
+from rlsuite.experiments.plots import Picture
+from rlsuite.experiments.report_act import what_talk_does
+from rlsuite.experiments.report_learned import what_was_learned
+from rlsuite.experiments.runner import last_state
+from rlsuite.experiments.statistics import Estimate
+from rlsuite.experiments.storage import read_config, read_document, read_metrics, write_text
+from rlsuite.experiments.tasks import task_source
 
 LEVELS_SHOWN = 6
 OPTIMAL_FRACTION = "fraction of the optimal return"

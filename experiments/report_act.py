@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from experiments.plots_act import goals_reached, message_slices, victim_curves
+from rlsuite.experiments.plots_act import goals_reached, message_slices, victim_curves
 
 
 def what_talk_does(directory: Path, evaluation: dict[str, Any] | None) -> str:

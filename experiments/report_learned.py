@@ -7,13 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.build import build
-from experiments.configs import LPORun, RunConfig
-from experiments.plots_learned import Surface, drift_maps, life_courses
-from experiments.runner import last_state
-from experiments.tasks import task_source
 from rlsuite.analysis import drift_surface
-from rlsuite.objectives.drift import Drift, discovered, learned, ppo_clip
+from rlsuite.drifts import Drift, discovered, learned, ppo_clip
+from rlsuite.experiments.build import build
+from rlsuite.experiments.configs import LPORun, RunConfig
+from rlsuite.experiments.plots_learned import Surface, drift_maps, life_courses
+from rlsuite.experiments.runner import last_state
+from rlsuite.experiments.tasks import task_source
 from rlsuite.objectives.objective import Clock, Parameters
 
 RATIOS = np.linspace(0.3, 2.0, 120)

@@ -21,11 +21,11 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task
 from rich.text import Text
 
-from experiments.build import Experiment
-from experiments.compiling import jit_once
-from experiments.configs import RunConfig
-from experiments.errors import UserError
-from experiments.storage import Checkpoints, MetricsLog
+from rlsuite.experiments.build import Experiment
+from rlsuite.experiments.compiling import jit_once
+from rlsuite.experiments.configs import RunConfig
+from rlsuite.experiments.errors import UserError
+from rlsuite.experiments.storage import Checkpoints, MetricsLog
 from rlsuite.method import Method, State
 
 SECONDS_BETWEEN_LINES = 5.0
@@ -45,9 +45,9 @@ def run(experiment: Experiment, config: RunConfig, directory: Path, *, console: 
     at once.
 
     Args:
-      experiment: what `experiments.build.build` made of the configuration.
+      experiment: what `rlsuite.experiments.build.build` made of the configuration.
       config: how long to run, and how often to log and to save.
-      directory: the run's folder, from `experiments.storage.create_run`.
+      directory: the run's folder, from `rlsuite.experiments.storage.create_run`.
       console: where progress is shown: a live bar on a terminal, otherwise a line now and then.
 
     Raises:

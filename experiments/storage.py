@@ -26,11 +26,11 @@ import numpy as np
 import orbax.checkpoint as ocp
 from tensorboardX import SummaryWriter
 
-from experiments import __version__
-from experiments.arguments import from_json, to_json
-from experiments.configs import METHODS, RunConfig
-from experiments.errors import ConfigError, UserError, nearest
-from experiments.validation import validate
+from rlsuite import __version__
+from rlsuite.experiments.arguments import from_json, to_json
+from rlsuite.experiments.configs import METHODS, RunConfig
+from rlsuite.experiments.errors import ConfigError, UserError, nearest
+from rlsuite.experiments.validation import validate
 
 FORMAT = "rlsuite-run"
 FORMAT_VERSION = 1

@@ -10,13 +10,16 @@ import jax.numpy as jnp
 from gymnax.environments.environment import Environment
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from envs.brax import BRAX_WORLDS, has_brax, make_brax_world
-from envs.gridworld.levels import LEVEL_DISTRIBUTIONS, level_distribution
-from envs.gridworld.solver import optimal_return
-from experiments.errors import ConfigError, closest
 from rlsuite.agents import AgentConfig
+from rlsuite.envs import register_worlds
+from rlsuite.envs.brax import BRAX_WORLDS, has_brax, make_brax_world
+from rlsuite.envs.gridworld.levels import LEVEL_DISTRIBUTIONS, level_distribution
+from rlsuite.envs.gridworld.solver import optimal_return
+from rlsuite.experiments.errors import ConfigError, closest
 from rlsuite.lifetime import Task
 from rlsuite.rollout import Level
+
+register_worlds()
 
 # Making this world fetches its images.
 WORLDS_THAT_DOWNLOAD = ("MNISTBandit-bsuite",)

@@ -6,8 +6,9 @@ from typing import Any, NamedTuple, get_args
 import jax
 from gymnax.environments import spaces
 
-from experiments.arguments import leaves
-from experiments.configs import (
+from rlsuite.agents import AgentConfig, make_actor, make_head
+from rlsuite.experiments.arguments import leaves
+from rlsuite.experiments.configs import (
     ACTRun,
     ACTTestRun,
     EvolutionRun,
@@ -17,12 +18,11 @@ from experiments.configs import (
     LPORun,
     RunConfig,
 )
-from experiments.errors import ConfigError, nearest
-from experiments.tasks import TaskSource, task_source, worlds
-from rlsuite.agents import AgentConfig, make_actor, make_head
+from rlsuite.experiments.errors import ConfigError, nearest
+from rlsuite.experiments.tasks import TaskSource, task_source, worlds
 from rlsuite.meta.evolution import EvolutionConfig
-from rlsuite.meta.meta_gradient import MetaGradientConfig
-from rlsuite.objectives.ppo import PPOConfig
+from rlsuite.meta.gradients import MetaGradientConfig
+from rlsuite.objectives.proximal_policy_optimisation import PPOConfig
 from rlsuite.precision import Precision
 
 # What backends can multiply by; those not named here can do all.

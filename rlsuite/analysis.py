@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from rlsuite.drifts import Drift
 from rlsuite.lifetime import Life, Task
 from rlsuite.method import Metrics
-from rlsuite.objectives.drift import Drift
 from rlsuite.objectives.objective import Clock, Parameters
 
 

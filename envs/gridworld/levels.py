@@ -9,15 +9,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
-from envs.gridworld.mazes import parse_layout
-from envs.gridworld.recipes import (
+from rlsuite.envs.gridworld.mazes import parse_layout
+from rlsuite.envs.gridworld.recipes import (
     RECIPES,
     RESPAWN_RANGE,
     TERMINATION_RANGE,
     FixedLevel,
     LevelRanges,
 )
-from envs.gridworld.world import GridWorld, Params, open_cells
+from rlsuite.envs.gridworld.world import GridWorld, Params, open_cells
 
 Draw = Callable[[PRNGKeyArray], tuple[Params, Int[Array, ""], Bool[Array, ""]]]
 

@@ -7,7 +7,7 @@ lifetimes are those of GROOVE (Jackson et al. 2023, arXiv 2310.02782, appendix).
 
 from dataclasses import dataclass, replace
 
-from envs.gridworld.mazes import MAZES
+from rlsuite.envs.gridworld.mazes import MAZES
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from envs.gridworld.world import GridWorld, Params, State
+from rlsuite.envs.gridworld.world import GridWorld, Params, State
 
 Colours = Float[np.ndarray, "*shape 3"]
 

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from envs.gridworld.world import GridWorld, Params, open_cells
+from rlsuite.envs.gridworld.world import GridWorld, Params, open_cells
 
 Values = Float[Array, "presences side side"]
 """A value for every presence of objects (object j exists if bit j is set) and every cell."""

@@ -15,7 +15,7 @@ from flax import struct
 from gymnax.environments import environment, spaces
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
-from envs.gridworld.chance import draw_free_cells, flip_coins
+from rlsuite.envs.gridworld.chance import draw_free_cells, flip_coins
 
 NUM_ACTIONS = 5
 """Up, down, left, right, stay, in this order."""

@@ -27,44 +27,44 @@ class Benchmark(NamedTuple):
 BENCHMARKS: dict[str, Benchmark] = {
     "gridworld": Benchmark(
         "steps per second of 1024 grid worlds, with index and with one-hot observations",
-        "experiments.bench.gridworld:grid_world",
+        "rlsuite.experiments.bench.gridworld:grid_world",
     ),
     "lpg-step": Benchmark(
         "a meta-gradient step at the paper's sizes, beside the matrix-product rate",
-        "experiments.bench.meta_step:lpg_step",
+        "rlsuite.experiments.bench.meta_step:lpg_step",
         takes_agents=True,
     ),
     "groove-step": Benchmark(
         "GROOVE's steps over LPG's, over a span in which every agent's life ends once",
-        "experiments.bench.meta_step:groove_step",
+        "rlsuite.experiments.bench.meta_step:groove_step",
         takes_agents=True,
     ),
     "scaling": Benchmark(
         "a meta-gradient step's time per agent at 16, 64 and 256 agents",
-        "experiments.bench.meta_step:scaling",
+        "rlsuite.experiments.bench.meta_step:scaling",
     ),
     "ta-lpg": Benchmark(
         "a candidate's life in a generation of TA-LPG, beside the matrix-product rate; memory",
-        "experiments.bench.evolution:ta_lpg",
+        "rlsuite.experiments.bench.evolution:ta_lpg",
     ),
     "ppo": Benchmark(
         "world steps per second of training PPO on CartPole and on Pendulum",
-        "experiments.bench.ppo:ppo",
+        "rlsuite.experiments.bench.ppo:ppo",
     ),
     "act": Benchmark(
         "victims of cheap talk per second, at the paper's sizes on CartPole",
-        "experiments.bench.cheap_talk:act",
+        "rlsuite.experiments.bench.cheap_talk:act",
     ),
     "compile": Benchmark(
         "the wait before the first step, with an empty and with a filled compilation cache",
-        "experiments.bench.processes:compilation",
+        "rlsuite.experiments.bench.processes:compilation",
     ),
     "memory": Benchmark(
         "peak and temporary memory of meta-gradient steps at 16 and 256 agents",
-        "experiments.bench.processes:memory",
+        "rlsuite.experiments.bench.processes:memory",
     ),
     "startup": Benchmark(
         "seconds until 'rlsuite --help' has answered, and of imports",
-        "experiments.bench.processes:startup",
+        "rlsuite.experiments.bench.processes:startup",
     ),
 }

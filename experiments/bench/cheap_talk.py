@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from experiments.bench import Figures
-from experiments.bench.evolution import temporary_megabytes
-from experiments.bench.meta_step import stepper
-from experiments.bench.timing import alternate_seconds, matrix_product, median
-from experiments.configs import ACTTrainRun
-from experiments.presets import preset
+from rlsuite.experiments.bench import Figures
+from rlsuite.experiments.bench.evolution import temporary_megabytes
+from rlsuite.experiments.bench.meta_step import stepper
+from rlsuite.experiments.bench.timing import alternate_seconds, matrix_product, median
+from rlsuite.experiments.configs import ACTTrainRun
+from rlsuite.experiments.presets import preset
 
 
 def sized(population_size: int, candidates_at_once: int, size: str = "paper") -> ACTTrainRun:

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import jax
 
-from experiments.bench import Figures
-from experiments.bench.meta_step import LPG_NETWORK_FLOP, lower_step, stepper
-from experiments.bench.timing import alternate_seconds, matrix_product, median
-from experiments.build import build
-from experiments.configs import EvolutionRun, LPGEvolutionRun
-from experiments.presets import preset
-from experiments.runner import abstract_state
+from rlsuite.experiments.bench import Figures
+from rlsuite.experiments.bench.meta_step import LPG_NETWORK_FLOP, lower_step, stepper
+from rlsuite.experiments.bench.timing import alternate_seconds, matrix_product, median
+from rlsuite.experiments.build import build
+from rlsuite.experiments.configs import EvolutionRun, LPGEvolutionRun
+from rlsuite.experiments.presets import preset
+from rlsuite.experiments.runner import abstract_state
 
 LIFETIME = 250
 """Updates of the lives whose time is told: the longest of the paper's training distribution."""

@@ -6,9 +6,9 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 
-from envs.gridworld.levels import level_distribution
-from experiments.bench import Figures
-from experiments.bench.timing import REPEATS, alternate_seconds, copy, median
+from rlsuite.envs.gridworld.levels import level_distribution
+from rlsuite.experiments.bench import Figures
+from rlsuite.experiments.bench.timing import REPEATS, alternate_seconds, copy, median
 
 FLOAT_BYTES = 4
 

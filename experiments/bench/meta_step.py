@@ -8,15 +8,15 @@ from typing import Any
 import jax
 import numpy as np
 
-from experiments.bench import Figures
-from experiments.bench.processes import peak_resident_bytes
-from experiments.bench.timing import REPEATS, alternate_seconds, matrix_product, median
-from experiments.build import Experiment, build
-from experiments.compiling import enable_compilation_cache
-from experiments.configs import LPGRun, RunConfig
-from experiments.presets import preset
-from experiments.runner import initial_state
-from experiments.validation import validate
+from rlsuite.experiments.bench import Figures
+from rlsuite.experiments.bench.processes import peak_resident_bytes
+from rlsuite.experiments.bench.timing import REPEATS, alternate_seconds, matrix_product, median
+from rlsuite.experiments.build import Experiment, build
+from rlsuite.experiments.compiling import enable_compilation_cache
+from rlsuite.experiments.configs import LPGRun, RunConfig
+from rlsuite.experiments.presets import preset
+from rlsuite.experiments.runner import initial_state
+from rlsuite.experiments.validation import validate
 from rlsuite.method import State
 
 LPG_NETWORK_FLOP = 7.5e9

@@ -7,10 +7,10 @@ import gymnax
 import jax
 import jax.numpy as jnp
 
-from experiments.bench import Figures
-from experiments.bench.timing import REPEATS, alternate_seconds, median
-from experiments.compiling import jit
-from experiments.presets_ppo import PPOPreset, ppo_preset
+from rlsuite.experiments.bench import Figures
+from rlsuite.experiments.bench.timing import REPEATS, alternate_seconds, median
+from rlsuite.experiments.compiling import jit
+from rlsuite.experiments.presets_ppo import PPOPreset, ppo_preset
 from rlsuite.lifetime import Task
 
 WORLDS = ("CartPole-v1", "Pendulum-v1")

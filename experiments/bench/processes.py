@@ -21,17 +21,17 @@ from typing import Any
 
 import jax
 
-from experiments.bench import Figures
-from experiments.bench.timing import alternate_seconds, median
-from experiments.errors import UserError
+from rlsuite.experiments.bench import Figures
+from rlsuite.experiments.bench.timing import alternate_seconds, median
+from rlsuite.experiments.errors import UserError
 
 _PROGRAMS = {
     "bare interpreter": "",
-    "rlsuite --help": "from experiments.cli import main; main(['--help'])",
+    "rlsuite --help": "from rlsuite.experiments.cli import main; main(['--help'])",
     "import jax": "import jax",
-    "import envs": "import envs",
+    "import rlsuite.envs": "import rlsuite.envs",
     "import rlsuite": "import rlsuite",
-    "import experiments.runner": "import experiments.runner",
+    "import rlsuite.experiments.runner": "import rlsuite.experiments.runner",
 }
 
 
@@ -81,7 +81,7 @@ def compilation(
         with TemporaryDirectory() as cache:
             for temperature in ("cold", "warm"):
                 seconds = in_fresh_process(
-                    "experiments.bench.meta_step:compile_seconds",
+                    "rlsuite.experiments.bench.meta_step:compile_seconds",
                     jax_options={
                         "jax_enable_compilation_cache": True,
                         "jax_compilation_cache_dir": cache,
@@ -105,7 +105,7 @@ def memory(numbers_of_agents: Sequence[int] = (16, 256), size: str = "paper") ->
     smallest, *others = numbers_of_agents
     use = {
         num_agents: in_fresh_process(
-            "experiments.bench.meta_step:memory_use",
+            "rlsuite.experiments.bench.meta_step:memory_use",
             # A program read from the cache would leave out what compiling it takes.
             jax_options={"jax_enable_compilation_cache": False},
             num_agents=num_agents,

@@ -11,10 +11,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from experiments import __version__
-from experiments.bench import BENCHMARKS, Figures
-from experiments.bench.processes import in_fresh_process
-from experiments.errors import UserError, nearest
+from rlsuite import __version__
+from rlsuite.experiments.bench import BENCHMARKS, Figures
+from rlsuite.experiments.bench.processes import in_fresh_process
+from rlsuite.experiments.errors import UserError, nearest
 
 LIBRARIES = ("jax", "jaxlib", "gymnax", "flax", "optax")
 
@@ -45,7 +45,7 @@ def bench(
     names = list(dict.fromkeys(names)) or list(BENCHMARKS)
     _check(names, num_agents)
     console = console or Console()
-    document = _document(in_fresh_process("experiments.bench.timing:device_kind"))
+    document = _document(in_fresh_process("rlsuite.experiments.bench.timing:device_kind"))
     results: dict[str, Figures] = document["benchmarks"]
     _write(json_path, document)
     for name in names:

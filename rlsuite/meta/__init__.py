@@ -1,1 +1,5 @@
-"""How an objective learns."""
+"""How an objective learns: by meta-gradients, and by evolution over whole lifetimes."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -12,7 +12,7 @@ import optax
 from jax.sharding import AxisType, Mesh, PartitionSpec
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
-from rlsuite.curriculum.curriculum import SampleTask
+from rlsuite.curricula.curriculum import SampleTask
 from rlsuite.lifetime import Life, Task
 from rlsuite.meta.strategies import (
     ELITISTS,
@@ -81,7 +81,7 @@ class Trial(NamedTuple):
     task: PyTree
 
 
-def evolution(
+def evolve_objective(
     life: Life, sample_task: SampleTask, config: EvolutionConfig, *, mesh: Mesh | None = None
 ) -> Method:
     """Evolves an objective's parameters over whole lifetimes (arXiv 2402.05828, section 4).

@@ -11,14 +11,14 @@ from gymnax.environments.environment import Environment
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from envs.cheap_talk import CheapTalk, CheapTalkParams
-from rlsuite.curriculum.curriculum import SampleTask
+from rlsuite.curricula.curriculum import SampleTask
+from rlsuite.drifts import ppo_clip
+from rlsuite.envs.cheap_talk import CheapTalk, CheapTalkParams
 from rlsuite.lifetime import Agent, Life, Task
 from rlsuite.meta.evolution import RETURNS, EvolutionConfig, evolve, require_known
 from rlsuite.method import Method
 from rlsuite.networks import NetworkConfig, make_network
-from rlsuite.objectives.drift import ppo_clip
-from rlsuite.objectives.ppo import PPOConfig, ppo
+from rlsuite.objectives.proximal_policy_optimisation import PPOConfig, ppo
 from rlsuite.rollout import Transition
 
 GoalName = Literal["adversary", "ally"]

@@ -12,10 +12,11 @@ from gymnax.environments.environment import Environment
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
-from envs.cheap_talk import CheapTalkParams
-from envs.goals import GoalWorld, goal_form
-from envs.messenger import MessengerParams, MessengerWorld
-from rlsuite.curriculum.curriculum import SampleTask
+from rlsuite.curricula.curriculum import SampleTask
+from rlsuite.drifts import ppo_clip
+from rlsuite.envs.cheap_talk import CheapTalkParams
+from rlsuite.envs.goals import GoalWorld, goal_form
+from rlsuite.envs.messenger import MessengerParams, MessengerWorld
 from rlsuite.lifetime import Life, Task
 from rlsuite.meta.evolution import EvolutionConfig, evolve, require_known
 from rlsuite.method import Method
@@ -27,9 +28,8 @@ from rlsuite.methods.cheap_talk import (
     victim_life,
 )
 from rlsuite.networks import Network, NetworkConfig, make_network
-from rlsuite.objectives.drift import ppo_clip
 from rlsuite.objectives.objective import Learner
-from rlsuite.objectives.ppo import PPOConfig, ppo
+from rlsuite.objectives.proximal_policy_optimisation import PPOConfig, ppo
 from rlsuite.rollout import Level, Policy, greedy
 
 MessengerName = Literal["zero_shot", "oracle"]

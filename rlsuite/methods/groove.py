@@ -8,9 +8,14 @@ from gymnax.environments.environment import Environment
 from jaxtyping import Array, Float
 
 from rlsuite.agents import make_head
-from rlsuite.curriculum.buffer import BufferConfig, prioritised_replay
-from rlsuite.curriculum.curriculum import SampleTask
-from rlsuite.curriculum.scores import (
+from rlsuite.curricula.buffer import BufferConfig, prioritised_replay
+from rlsuite.curricula.curriculum import SampleTask
+from rlsuite.meta.gradients import meta_gradient
+from rlsuite.method import Method
+from rlsuite.methods.lpg import MetaGradientLPGConfig, agent_life, whole_meta_steps
+from rlsuite.objectives.actor_critic import A2CConfig, a2c
+from rlsuite.rollout import Level
+from rlsuite.scores import (
     Score,
     algorithmic_regret,
     exact_regret,
@@ -18,11 +23,6 @@ from rlsuite.curriculum.scores import (
     max_monte_carlo,
     positive_value_loss,
 )
-from rlsuite.meta.meta_gradient import meta_gradient
-from rlsuite.method import Method
-from rlsuite.methods.lpg import LPGMethodConfig, agent_life, whole_meta_steps
-from rlsuite.objectives.a2c import A2CConfig, a2c
-from rlsuite.rollout import Level
 
 ScoreName = Literal[
     "algorithmic_regret", "positive_value_loss", "l1_value_loss", "max_monte_carlo", "exact_regret"
@@ -30,7 +30,7 @@ ScoreName = Literal[
 
 
 @dataclass(frozen=True)
-class GrooveConfig(LPGMethodConfig):
+class GrooveConfig(MetaGradientLPGConfig):
     """What GROOVE adds to LPG.
 
     Attributes:

@@ -5,17 +5,16 @@ from dataclasses import dataclass, field
 from gymnax.environments.environment import Environment
 
 from rlsuite.agents import AgentConfig, make_head
-from rlsuite.curriculum.curriculum import SampleTask, random_tasks
-from rlsuite.curriculum.scores import no_score
+from rlsuite.curricula.curriculum import SampleTask, random_tasks
 from rlsuite.lifetime import Life, Task
-from rlsuite.meta.meta_gradient import MetaGradientConfig, meta_gradient
+from rlsuite.meta.gradients import MetaGradientConfig, meta_gradient
 from rlsuite.method import Method
-from rlsuite.objectives.lpg import LPGConfig
-from rlsuite.objectives.lpg import lpg as lpg_objective
+from rlsuite.objectives.learned_policy_gradient import LPGConfig, lpg
+from rlsuite.scores import no_score
 
 
 @dataclass(frozen=True)
-class LPGMethodConfig:
+class MetaGradientLPGConfig:
     """What LPG is made of."""
 
     objective: LPGConfig = field(default_factory=LPGConfig)
@@ -23,7 +22,9 @@ class LPGMethodConfig:
     meta: MetaGradientConfig = field(default_factory=MetaGradientConfig)
 
 
-def lpg(world: Environment, sample_task: SampleTask, config: LPGMethodConfig) -> Method:
+def meta_gradient_lpg(
+    world: Environment, sample_task: SampleTask, config: MetaGradientLPGConfig
+) -> Method:
     """Learned policy gradient, meta-trained on random tasks (Oh et al., arXiv 2007.08794).
 
     Args:
@@ -40,9 +41,9 @@ def lpg(world: Environment, sample_task: SampleTask, config: LPGMethodConfig) ->
     return meta_gradient(life, critic, curriculum, no_score(), config.meta)
 
 
-def agent_life(world: Environment, config: LPGMethodConfig) -> Life:
+def agent_life(world: Environment, config: MetaGradientLPGConfig) -> Life:
     """How agents that learn by LPG live in meta-training."""
-    objective = lpg_objective(world, config.agent, config.objective)
+    objective = lpg(world, config.agent, config.objective)
     return Life(world, objective, config.meta.num_workers, config.meta.rollout_length)
 
 

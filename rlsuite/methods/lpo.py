@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from gymnax.environments.environment import Environment
 from jax.sharding import Mesh
 
-from rlsuite.curriculum.curriculum import SampleTask
+from rlsuite.curricula.curriculum import SampleTask
+from rlsuite.drifts import LearnedDriftConfig, learned
 from rlsuite.lifetime import Life
-from rlsuite.meta.evolution import EvolutionConfig, evolution
+from rlsuite.meta.evolution import EvolutionConfig, evolve_objective
 from rlsuite.method import Method
 from rlsuite.networks import NetworkConfig
-from rlsuite.objectives.drift import LearnedDriftConfig, learned
-from rlsuite.objectives.ppo import PPOConfig, ppo
+from rlsuite.objectives.proximal_policy_optimisation import PPOConfig, ppo
 
 
 @dataclass(frozen=True)
@@ -43,4 +43,4 @@ def lpo(
     drift, num_workers = learned(config.drift), config.meta.num_workers
     objective = ppo(world, config.networks, config.ppo, drift, num_workers)
     life = Life(world, objective, num_workers, config.meta.rollout_length)
-    return evolution(life, sample_task, config.meta, mesh=mesh)
+    return evolve_objective(life, sample_task, config.meta, mesh=mesh)

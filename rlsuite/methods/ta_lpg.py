@@ -6,12 +6,11 @@ from gymnax.environments.environment import Environment
 from jax.sharding import Mesh
 
 from rlsuite.agents import AgentConfig
-from rlsuite.curriculum.curriculum import SampleTask
+from rlsuite.curricula.curriculum import SampleTask
 from rlsuite.lifetime import Life
-from rlsuite.meta.evolution import EvolutionConfig, evolution
+from rlsuite.meta.evolution import EvolutionConfig, evolve_objective
 from rlsuite.method import Method
-from rlsuite.objectives.lpg import LPGConfig
-from rlsuite.objectives.lpg import lpg as lpg_objective
+from rlsuite.objectives.learned_policy_gradient import LPGConfig, lpg
 
 
 @dataclass(frozen=True)
@@ -41,6 +40,6 @@ def evolved_lpg(
     Returns:
       A method whose state holds the learned objective in `parameters`.
     """
-    objective = lpg_objective(world, config.agent, config.objective)
+    objective = lpg(world, config.agent, config.objective)
     life = Life(world, objective, config.meta.num_workers, config.meta.rollout_length)
-    return evolution(life, sample_task, config.meta, mesh=mesh)
+    return evolve_objective(life, sample_task, config.meta, mesh=mesh)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from envs.brax import make_brax_world
+from rlsuite.envs.brax import make_brax_world
 
 pytest.importorskip("brax")
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envs.cheap_talk import CheapTalk
-from envs.gridworld import GridWorld
+from rlsuite.envs.cheap_talk import CheapTalk
+from rlsuite.envs.gridworld import GridWorld
 
 STEPS, SCALE, MESSAGE_SIZE = 40, 2.5, 3
 

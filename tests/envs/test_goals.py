@@ -6,8 +6,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import envs  # noqa: F401  (registers the worlds)
-from envs.goals import GOAL_FORMS, GoalWorld, goal_form
+from rlsuite.envs import register_worlds
+from rlsuite.envs.goals import GOAL_FORMS, GoalWorld, goal_form
+
+register_worlds()
 
 
 @pytest.fixture(scope="module", autouse=True)

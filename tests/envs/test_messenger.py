@@ -6,8 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from envs.goals import GoalWorld, goal_form
-from envs.messenger import MessengerParams, MessengerWorld
+from rlsuite.envs.goals import GoalWorld, goal_form
+from rlsuite.envs.messenger import MessengerParams, MessengerWorld
 
 WITHIN, PARAMS = gymnax.make("CartPole-v1")
 GOALS = GoalWorld(WITHIN, goal_form(WITHIN))

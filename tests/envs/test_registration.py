@@ -2,12 +2,14 @@ import gymnax
 import jax
 import pytest
 
-import envs
-from envs.gridworld import level_distribution
+from rlsuite.envs import register_worlds
+from rlsuite.envs.gridworld import level_distribution
+
+register_worlds()
 
 
 def test_worlds_are_registered_once():
-    envs.register_worlds()
+    register_worlds()
     assert gymnax.registered_envs.count("GridWorld-v0") == 1
 
 

@@ -8,15 +8,15 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from experiments.build import build
-from experiments.configs import EvaluationConfig
-from experiments.errors import UserError
-from experiments.evaluate import evaluate
-from experiments.meta_test import YARDSTICKS
-from experiments.presets import preset
-from experiments.report import report
-from experiments.runner import run
-from experiments.storage import create_run
+from rlsuite.experiments.build import build
+from rlsuite.experiments.configs import EvaluationConfig
+from rlsuite.experiments.errors import UserError
+from rlsuite.experiments.evaluate import evaluate
+from rlsuite.experiments.meta_test import YARDSTICKS
+from rlsuite.experiments.presets import preset
+from rlsuite.experiments.report import report
+from rlsuite.experiments.runner import run
+from rlsuite.experiments.storage import create_run
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.arguments import (
+from rlsuite.experiments.arguments import (
     add_options,
     from_json,
     full_name,
@@ -17,7 +17,7 @@ from experiments.arguments import (
     override,
     to_json,
 )
-from experiments.errors import ConfigError, UserError, closest, nearest
+from rlsuite.experiments.errors import ConfigError, UserError, closest, nearest
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from experiments.bench import BENCHMARKS, processes
-from experiments.bench import run as module
-from experiments.bench.processes import in_fresh_process
-from experiments.bench.run import bench
-from experiments.bench.timing import alternate_seconds, copy, matrix_product, median
-from experiments.cli import main
-from experiments.errors import UserError
+from rlsuite.experiments.bench import BENCHMARKS, processes
+from rlsuite.experiments.bench import run as module
+from rlsuite.experiments.bench.processes import in_fresh_process
+from rlsuite.experiments.bench.run import bench
+from rlsuite.experiments.bench.timing import alternate_seconds, copy, matrix_product, median
+from rlsuite.experiments.cli import main
+from rlsuite.experiments.errors import UserError
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def calls(monkeypatch) -> list[tuple[str, dict]]:
     made = []
 
     def record(function, **arguments):
-        if function == "experiments.bench.timing:device_kind":
+        if function == "rlsuite.experiments.bench.timing:device_kind":
             return "abacus"
         made.append((function, arguments))
         return {"beads per second": 1234.5}
@@ -100,7 +100,7 @@ def test_bad_input_is_one_line_and_runs_nothing(
 def test_help_lists_every_benchmark_without_jax():
     code = (
         "import sys\n"
-        "from experiments.cli import main\n"
+        "from rlsuite.experiments.cli import main\n"
         "try:\n"
         "    main(['bench', '--help'])\n"
         "finally:\n"
@@ -114,7 +114,7 @@ def test_help_lists_every_benchmark_without_jax():
 
 def test_the_process_that_starts_benchmarks_leaves_the_devices_alone():
     """Importing gymnax already takes hold of them, and of an accelerator's memory."""
-    code = "import experiments.bench.run, sys; assert 'gymnax' not in sys.modules"
+    code = "import rlsuite.experiments.bench.run, sys; assert 'gymnax' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
@@ -143,7 +143,7 @@ def test_yardsticks_do_what_they_count():
 
 def test_the_peak_of_a_fresh_process_is_its_own():
     ballast = np.ones(200_000_000)
-    peak = in_fresh_process("experiments.bench.processes:peak_resident_bytes")
+    peak = in_fresh_process("rlsuite.experiments.bench.processes:peak_resident_bytes")
     assert 1e7 < peak < ballast.nbytes < processes.peak_resident_bytes()
 
 

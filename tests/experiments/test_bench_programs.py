@@ -8,16 +8,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.bench import cheap_talk, evolution, meta_step
-from experiments.bench.gridworld import grid_world
-from experiments.bench.ppo import ppo
-from experiments.bench.processes import in_fresh_process
-from experiments.bench.timing import matrix_product
-from experiments.build import Experiment
-from experiments.presets_ppo import PPOPreset
+from rlsuite.experiments.bench import cheap_talk, evolution, meta_step
+from rlsuite.experiments.bench.gridworld import grid_world
+from rlsuite.experiments.bench.ppo import ppo
+from rlsuite.experiments.bench.processes import in_fresh_process
+from rlsuite.experiments.bench.timing import matrix_product
+from rlsuite.experiments.build import Experiment
+from rlsuite.experiments.presets_ppo import PPOPreset
 from rlsuite.method import Method
 from rlsuite.networks import NetworkConfig
-from rlsuite.objectives.ppo import PPOConfig
+from rlsuite.objectives.proximal_policy_optimisation import PPOConfig
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
@@ -94,7 +94,10 @@ def test_real_steps_in_a_fresh_process_that_keeps_its_programs(tmp_path):
         "jax_disable_most_optimizations": True,
     }
     figures = in_fresh_process(
-        "experiments.bench.meta_step:memory_use", jax_options=options, num_agents=2, size="smoke"
+        "rlsuite.experiments.bench.meta_step:memory_use",
+        jax_options=options,
+        num_agents=2,
+        size="smoke",
     )
     assert figures["peak resident"] > 10 and figures["compiled temporary"] > 0
     assert any(tmp_path.iterdir())

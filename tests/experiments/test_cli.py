@@ -7,15 +7,15 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from experiments import __version__
-from experiments.arguments import leaves
-from experiments.build import Experiment
-from experiments.cli import main
-from experiments.compiling import enable_compilation_cache
-from experiments.configs import METHODS
-from experiments.presets import NAMES, preset
-from experiments.runner import Outcome
-from experiments.storage import create_run, read_metrics
+from rlsuite import __version__
+from rlsuite.experiments.arguments import leaves
+from rlsuite.experiments.build import Experiment
+from rlsuite.experiments.cli import main
+from rlsuite.experiments.compiling import enable_compilation_cache
+from rlsuite.experiments.configs import METHODS
+from rlsuite.experiments.presets import NAMES, preset
+from rlsuite.experiments.runner import Outcome
+from rlsuite.experiments.storage import create_run, read_metrics
 from rlsuite.method import Method
 
 SMALL = ["--steps", "2", "--log-every=1", "--checkpoint-every", "1"]
@@ -144,11 +144,11 @@ def quick_method(monkeypatch):
         return state + 1, {"meta_loss": 1.0 / state}
 
     experiment = Experiment(Method(lambda key: jnp.ones(()), step), 1, 1, ("meta_loss",))
-    monkeypatch.setattr("experiments.build.build", lambda config: experiment)
+    monkeypatch.setattr("rlsuite.experiments.build.build", lambda config: experiment)
     monkeypatch.setattr(
-        "experiments.report.report", lambda run: (run / "report.md").write_text("# Report")
+        "rlsuite.experiments.report.report", lambda run: (run / "report.md").write_text("# Report")
     )
-    monkeypatch.setattr("experiments.compiling.enable_compilation_cache", lambda: None)
+    monkeypatch.setattr("rlsuite.experiments.compiling.enable_compilation_cache", lambda: None)
 
 
 @pytest.mark.usefixtures("quick_method")
@@ -196,7 +196,7 @@ def test_help_of_train_lists_every_field(capsys):
 def test_help_needs_no_jax(arguments):
     code = (
         "import sys\n"
-        "from experiments.cli import main\n"
+        "from rlsuite.experiments.cli import main\n"
         "try:\n"
         "    main(sys.argv[1:])\n"
         "finally:\n"
@@ -232,6 +232,6 @@ def test_compilation_cache_is_the_users_unless_told_otherwise(
 @pytest.mark.usefixtures("quick_method")
 def test_an_interrupted_run_says_how_to_go_on(folder, capsys, monkeypatch):
     interrupted = Outcome(step=1, finished=False)
-    monkeypatch.setattr("experiments.runner.run", lambda *_, **__: interrupted)
+    monkeypatch.setattr("rlsuite.experiments.runner.run", lambda *_, **__: interrupted)
     assert main(["train", "lpg", "smoke", *SMALL, "--out", "run"]) == 130
     assert capsys.readouterr().out == "stopped at step 1 of 2; continue with: rlsuite resume run\n"

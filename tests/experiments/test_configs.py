@@ -3,14 +3,14 @@ from dataclasses import replace
 import jax
 import pytest
 
-from envs.brax import has_brax
-from experiments.build import build
-from experiments.configs import METHODS
-from experiments.errors import ConfigError
-from experiments.presets import NAMES, preset
-from experiments.presets_act import WORLD_NAMES, victim_preset, world_name
-from experiments.tasks import task_source
-from experiments.validation import validate
+from rlsuite.envs.brax import has_brax
+from rlsuite.experiments.build import build
+from rlsuite.experiments.configs import METHODS
+from rlsuite.experiments.errors import ConfigError
+from rlsuite.experiments.presets import NAMES, preset
+from rlsuite.experiments.presets_act import WORLD_NAMES, victim_preset, world_name
+from rlsuite.experiments.tasks import task_source
+from rlsuite.experiments.validation import validate
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from experiments.configs import METHODS
+from rlsuite.experiments.configs import METHODS
 
 TRAIN_AND_RESUME = """
 import json
@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 import jax
-from experiments.cli import main
+from rlsuite.experiments.cli import main
 
 method, folder = sys.argv[1], Path(sys.argv[2])
 assert jax.device_count() == 2

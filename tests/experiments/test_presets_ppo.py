@@ -5,11 +5,11 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from experiments.presets_ppo import PPOPreset, ppo_preset
+from rlsuite.drifts import LearnedDriftConfig, learned
+from rlsuite.experiments.presets_ppo import PPOPreset, ppo_preset
 from rlsuite.lifetime import Task
 from rlsuite.networks import NetworkConfig
-from rlsuite.objectives.drift import LearnedDriftConfig, learned
-from rlsuite.objectives.ppo import PPOConfig
+from rlsuite.objectives.proximal_policy_optimisation import PPOConfig
 
 WORLDS = ("CartPole-v1", "Pendulum-v1", "Breakout-MinAtar", "SpaceInvaders-MinAtar", "Acrobot-v1")
 

@@ -9,19 +9,19 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from experiments.build import build
-from experiments.cli import main
-from experiments.compare import compare
-from experiments.configs import DriftEvaluationConfig, LevelEvaluationConfig
-from experiments.errors import UserError
-from experiments.evaluate import evaluate
-from experiments.level_sets import LEAST_OPTIMAL_RETURN, level_sets
-from experiments.meta_test import YARDSTICKS
-from experiments.meta_test_lpg import _rival_names
-from experiments.presets import preset
-from experiments.report import report
-from experiments.runner import abstract_state, run
-from experiments.storage import Checkpoints, create_run, read_metrics
+from rlsuite.experiments.build import build
+from rlsuite.experiments.cli import main
+from rlsuite.experiments.compare import compare
+from rlsuite.experiments.configs import DriftEvaluationConfig, LevelEvaluationConfig
+from rlsuite.experiments.errors import UserError
+from rlsuite.experiments.evaluate import evaluate
+from rlsuite.experiments.level_sets import LEAST_OPTIMAL_RETURN, level_sets
+from rlsuite.experiments.meta_test import YARDSTICKS
+from rlsuite.experiments.meta_test_lpg import _rival_names
+from rlsuite.experiments.presets import preset
+from rlsuite.experiments.report import report
+from rlsuite.experiments.runner import abstract_state, run
+from rlsuite.experiments.storage import Checkpoints, create_run, read_metrics
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from experiments.build import Experiment
-from experiments.errors import UserError
-from experiments.runner import Outcome, abstract_state, initial_state, run
-from experiments.storage import Checkpoints, MetricsLog, create_run, read_metrics
+from rlsuite.experiments.build import Experiment
+from rlsuite.experiments.errors import UserError
+from rlsuite.experiments.runner import Outcome, abstract_state, initial_state, run
+from rlsuite.experiments.storage import Checkpoints, MetricsLog, create_run, read_metrics
 from rlsuite.method import Method
 
 

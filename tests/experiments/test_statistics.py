@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from experiments.statistics import Estimate, bootstrap, interquartile_mean
+from rlsuite.experiments.statistics import Estimate, bootstrap, interquartile_mean
 
 
 def test_interquartile_mean_is_the_mean_of_the_middle_half():

@@ -10,8 +10,8 @@ import numpy as np
 import optax
 import pytest
 
-from experiments import storage
-from experiments.errors import UserError
+from rlsuite.experiments import storage
+from rlsuite.experiments.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import pytest
 from flax import struct
 from gymnax.environments import environment, spaces
 
-from envs.gridworld import GridWorld, TabularObservation
+from rlsuite.envs.gridworld import GridWorld, TabularObservation
 from rlsuite.rollout import Transition
 
 

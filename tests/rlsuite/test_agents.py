@@ -10,11 +10,11 @@ import pytest
 from gymnax.environments import spaces
 
 import rlsuite.networks
-from envs.gridworld import GridWorld
 from rlsuite.agents import AgentConfig, HeadState, make_actor, make_head
+from rlsuite.envs.gridworld import GridWorld
 from rlsuite.networks import NetworkConfig, Perceptron, make_network
-from rlsuite.objectives.a2c import A2CConfig, a2c
-from rlsuite.objectives.lpg import LPGConfig, lpg
+from rlsuite.objectives.actor_critic import A2CConfig, a2c
+from rlsuite.objectives.learned_policy_gradient import LPGConfig, lpg
 from rlsuite.objectives.objective import Clock
 
 ARCHITECTURES = {

@@ -6,11 +6,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from rlsuite.analysis import drift_surface, life_course
+from rlsuite.drifts import discovered, ppo_clip
 from rlsuite.lifetime import Life, Task
 from rlsuite.networks import NetworkConfig
-from rlsuite.objectives.drift import discovered, ppo_clip
 from rlsuite.objectives.objective import Clock
-from rlsuite.objectives.ppo import PPOConfig, ppo
+from rlsuite.objectives.proximal_policy_optimisation import PPOConfig, ppo
 
 NOW = Clock(jnp.zeros(()), jnp.ones(()))
 

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from rlsuite.agents import AgentConfig
-from rlsuite.curriculum.buffer import BufferConfig
+from rlsuite.curricula.buffer import BufferConfig
 from rlsuite.lifetime import Task
-from rlsuite.meta.meta_gradient import MetaGradientConfig
+from rlsuite.meta.gradients import MetaGradientConfig
 from rlsuite.method import Method, train
 from rlsuite.methods.groove import GrooveConfig, groove
-from rlsuite.methods.lpg import LPGMethodConfig, lpg
-from rlsuite.objectives.lpg import LPGConfig
+from rlsuite.methods.lpg import MetaGradientLPGConfig, meta_gradient_lpg
+from rlsuite.objectives.learned_policy_gradient import LPGConfig
 
 NUM_SEEDS, NUM_STEPS = 4, 5
 SIZES = {
@@ -77,7 +77,7 @@ def lpg_on_cart_pole():
     )
     level = level.replace(max_steps_in_episode=6)
     task = Task(jax.tree.map(jnp.asarray, level), jnp.array(4))
-    return lpg(world, lambda key: task, LPGMethodConfig(**SIZES, agent=agent))
+    return meta_gradient_lpg(world, lambda key: task, MetaGradientLPGConfig(**SIZES, agent=agent))
 
 
 @pytest.mark.parametrize("name", ["groove_on_grids", "lpg_on_cart_pole"])

@@ -7,12 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from envs.gridworld.levels import level_distribution
 from rlsuite import precision
+from rlsuite.envs.gridworld.levels import level_distribution
 from rlsuite.lifetime import Task
-from rlsuite.meta.meta_gradient import MetaGradientConfig
-from rlsuite.methods.lpg import LPGMethodConfig, lpg
-from rlsuite.objectives.lpg import LPGConfig
+from rlsuite.meta.gradients import MetaGradientConfig
+from rlsuite.methods.lpg import MetaGradientLPGConfig, meta_gradient_lpg
+from rlsuite.objectives.learned_policy_gradient import LPGConfig
 
 MANTISSA_BITS = {"float32": 23, "tf32": 10, "bf16": 7}
 META = MetaGradientConfig(num_agents=4, num_workers=16, rollout_length=20, num_updates=3)
@@ -33,10 +33,10 @@ def gradients():
         for name, bits in MANTISSA_BITS.items():
             patch.setitem(precision.DOT_GENERALS, name, partial(rounded, bits))
             objective = LPGConfig(recurrent_width=64, precision=name)
-            method = lpg(
+            method = meta_gradient_lpg(
                 source.world,
                 lambda key: Task(*source.sample(key)),
-                LPGMethodConfig(objective=objective, meta=META),
+                MetaGradientLPGConfig(objective=objective, meta=META),
             )
             state, _ = jax.jit(lambda key, method=method: method.step(method.init(key)))(
                 jax.random.key(0)

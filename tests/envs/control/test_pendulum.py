@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import envs  # noqa: F401  (registers the worlds)
+from rlsuite.envs import register_worlds
+
+register_worlds()
 
 WORLD, PARAMS = gymnax.make("Pendulum-control")
 step = jax.jit(WORLD.step_env)

@@ -7,8 +7,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import envs  # noqa: F401  (registers the worlds)
-from envs.control.reacher import tip
+from rlsuite.envs import register_worlds
+from rlsuite.envs.control.reacher import tip
+
+register_worlds()
 
 WORLD, PARAMS = gymnax.make("Reacher-control")
 step = jax.jit(WORLD.step_env)

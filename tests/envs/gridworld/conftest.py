@@ -5,7 +5,7 @@ from collections.abc import Callable
 import jax.numpy as jnp
 import pytest
 
-from envs.gridworld import GridWorld, Params
+from rlsuite.envs.gridworld import GridWorld, Params
 
 
 def _draw_level(

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from envs.gridworld.chance import BELOW_ONE, draw_free_cells, flip_coins
+from rlsuite.envs.gridworld.chance import BELOW_ONE, draw_free_cells, flip_coins
 
 flip_five = jax.jit(lambda uniform, chances: jnp.stack(flip_coins(uniform, list(chances))))
 draw_cells = jax.jit(draw_free_cells)

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from envs.gridworld import (
+from rlsuite.envs.gridworld import (
     LEVEL_DISTRIBUTIONS,
     MAZES,
     TABULAR_LEVELS,
@@ -12,8 +12,8 @@ from envs.gridworld import (
     optimal_return,
     resize,
 )
-from envs.gridworld.mazes import parse_layout
-from envs.gridworld.recipes import RECIPES, FixedLevel
+from rlsuite.envs.gridworld.mazes import parse_layout
+from rlsuite.envs.gridworld.recipes import RECIPES, FixedLevel
 
 DRAWS = 300
 KEYS = jax.random.split(jax.random.key(0), DRAWS)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from envs.gridworld.mazes import MAZES, parse_layout
+from rlsuite.envs.gridworld.mazes import MAZES, parse_layout
 
 
 def free_cells_from(walls, start):

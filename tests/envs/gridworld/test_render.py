@@ -3,8 +3,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from envs.gridworld import GridWorld, render, render_text
-from envs.gridworld.render import AGENT_CORE_COLOUR, FRAME_COLOUR, WALL_COLOUR
+from rlsuite.envs.gridworld import GridWorld, render, render_text
+from rlsuite.envs.gridworld.render import AGENT_CORE_COLOUR, FRAME_COLOUR, WALL_COLOUR
 
 WORLD = GridWorld(max_side=5, max_objects=3, max_types=3)
 PIXELS, FRAME = 16, 4

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from envs.gridworld import GridWorld, Params, level_distribution, optimal_return
+from rlsuite.envs.gridworld import GridWorld, Params, level_distribution, optimal_return
 
 WORLD = GridWorld(max_side=3, max_objects=3, max_types=3)
 LEVELS = 12

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envs.gridworld import GridWorld, TabularObservation, level_distribution
+from rlsuite.envs.gridworld import GridWorld, TabularObservation, level_distribution
 
 UP, DOWN, LEFT, RIGHT, STAY = range(5)
 WORLD = GridWorld(max_side=4, max_objects=3, max_types=2)

@@ -14,9 +14,9 @@ import pytest
 
 from rlsuite.agents import AgentConfig
 from rlsuite.lifetime import Life, Task
-from rlsuite.meta.evolution import EvolutionConfig, evolution, evolve
+from rlsuite.meta.evolution import EvolutionConfig, evolve, evolve_objective
 from rlsuite.method import train
-from rlsuite.objectives.lpg import LPGConfig, lpg
+from rlsuite.objectives.learned_policy_gradient import LPGConfig, lpg
 from rlsuite.objectives.objective import Objective
 
 CONFIG = EvolutionConfig(
@@ -296,7 +296,7 @@ def sample_task(counting_world):
 def test_what_agents_become_decides(counting_life, sample_task, fitness):
     """The objective comes to favour the action that pays."""
     config = replace(CONFIG, population_size=32, num_mini_batches=2, fitness=fitness)
-    state, metrics = run(evolution(counting_life, sample_task, config), 30)
+    state, metrics = run(evolve_objective(counting_life, sample_task, config), 30)
     assert state.parameters > 0.5
     assert metrics["fitness"][-5:].mean() > metrics["fitness"][:5].mean() + 1
 
@@ -325,7 +325,7 @@ def test_final_fitness_is_the_return_after_whole_lives_of_their_own(counting_wor
     )
     life = Life(counting_world, objective, num_workers=1, rollout_length=1)
     lifetimes = []
-    _, metrics = run(evolution(life, sample_task, replace(CONFIG, num_mini_batches=2)), 1)
+    _, metrics = run(evolve_objective(life, sample_task, replace(CONFIG, num_mini_batches=2)), 1)
     jax.effects_barrier()
     ages = np.array(lifetimes)
     assert len(set(lifetimes)) > 2
@@ -359,7 +359,7 @@ def test_lpg_evolves_on_a_tiny_grid(tiny_grid):
     level = tiny_grid.default_params.replace(max_steps_in_episode=6)
     level = jax.tree.map(jnp.asarray, level)
     config = replace(CONFIG, population_size=32, learning_rate=0.1, num_episodes=16)
-    method = evolution(life, lambda key: (level, jax.random.randint(key, (), 6, 13)), config)
+    method = evolve_objective(life, lambda key: (level, jax.random.randint(key, (), 6, 13)), config)
     _, metrics = run(method, 40)
     fitness = metrics["fitness"]
     assert fitness[-5:].mean() > fitness[:5].mean() + 0.2
@@ -389,6 +389,6 @@ def test_lpg_evolves_on_a_tiny_grid(tiny_grid):
 )
 def test_nonsense_is_refused_in_one_line(counting_life, sample_task, changes, message):
     with pytest.raises(ValueError) as caught:
-        evolution(counting_life, sample_task, replace(CONFIG, **changes))
+        evolve_objective(counting_life, sample_task, replace(CONFIG, **changes))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -11,7 +11,7 @@ import pytest
 from flax import struct
 from gymnax.environments import environment, spaces
 
-from envs.cheap_talk import CheapTalkParams
+from rlsuite.envs.cheap_talk import CheapTalkParams
 from rlsuite.lifetime import Task
 from rlsuite.meta.evolution import EvolutionConfig
 from rlsuite.methods.cheap_talk import (
@@ -26,7 +26,7 @@ from rlsuite.methods.cheap_talk import (
     victim_life,
 )
 from rlsuite.networks import NetworkConfig
-from rlsuite.objectives.ppo import PPOConfig
+from rlsuite.objectives.proximal_policy_optimisation import PPOConfig
 
 UPDATES = 6
 CONFIG = TrainTimeConfig(

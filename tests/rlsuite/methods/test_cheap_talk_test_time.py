@@ -9,14 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from envs.goals import GoalWorld, goal_form
-from envs.messenger import MessengerParams, MessengerWorld
+from rlsuite.envs.goals import GoalWorld, goal_form
+from rlsuite.envs.messenger import MessengerParams, MessengerWorld
 from rlsuite.lifetime import Task
 from rlsuite.meta.evolution import EvolutionConfig
 from rlsuite.methods import cheap_talk_test_time as test_time
 from rlsuite.methods.cheap_talk import ChannelConfig
 from rlsuite.networks import NetworkConfig
-from rlsuite.objectives.ppo import PPOConfig
+from rlsuite.objectives.proximal_policy_optimisation import PPOConfig
 
 WORLD, PARAMS = gymnax.make("CartPole-v1")
 LEVEL = jax.tree.map(jnp.asarray, PARAMS.replace(max_steps_in_episode=20))

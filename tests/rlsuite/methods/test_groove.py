@@ -4,12 +4,12 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from rlsuite.curriculum.buffer import BufferConfig
+from rlsuite.curricula.buffer import BufferConfig
 from rlsuite.lifetime import Task
-from rlsuite.meta.meta_gradient import MetaGradientConfig
+from rlsuite.meta.gradients import MetaGradientConfig
 from rlsuite.methods.groove import GrooveConfig, groove
-from rlsuite.methods.lpg import LPGMethodConfig, lpg
-from rlsuite.objectives.lpg import LPGConfig
+from rlsuite.methods.lpg import MetaGradientLPGConfig, meta_gradient_lpg
+from rlsuite.objectives.learned_policy_gradient import LPGConfig
 
 OBJECTIVE = LPGConfig(recurrent_width=4, embedding_width=3)
 META = MetaGradientConfig(num_agents=2, num_workers=3, rollout_length=4, num_updates=2)
@@ -56,7 +56,7 @@ def test_exact_regret_needs_a_solver(tiny_grid, sample_task):
 
 
 @pytest.mark.parametrize(("lifetime", "rounded"), [(1, 2), (2, 2), (3, 4), (4, 4)])
-@pytest.mark.parametrize("make", [lpg, groove])
+@pytest.mark.parametrize("make", [meta_gradient_lpg, groove])
 def test_lifetimes_are_rounded_up_to_whole_meta_steps(tiny_grid, make, lifetime, rounded):
     def sample_task(key):
         return tiny_grid.default_params, jnp.array(lifetime)
@@ -64,8 +64,10 @@ def test_lifetimes_are_rounded_up_to_whole_meta_steps(tiny_grid, make, lifetime,
     meta = MetaGradientConfig(
         num_agents=2, num_workers=1, rollout_length=1, num_updates=2, stagger=False
     )
-    if make is lpg:
-        method = lpg(tiny_grid, sample_task, LPGMethodConfig(OBJECTIVE, meta=meta))
+    if make is meta_gradient_lpg:
+        method = meta_gradient_lpg(
+            tiny_grid, sample_task, MetaGradientLPGConfig(OBJECTIVE, meta=meta)
+        )
     else:
         config = GrooveConfig(OBJECTIVE, meta=meta, buffer=BufferConfig(size=4))
         method = groove(tiny_grid, sample_task, config)

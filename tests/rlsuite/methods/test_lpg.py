@@ -5,13 +5,13 @@ import jax.numpy as jnp
 
 from rlsuite.agents import AgentConfig
 from rlsuite.lifetime import Task
-from rlsuite.meta.meta_gradient import MetaGradientConfig
+from rlsuite.meta.gradients import MetaGradientConfig
 from rlsuite.method import train
-from rlsuite.methods.lpg import LPGMethodConfig, agent_life, lpg
-from rlsuite.objectives.lpg import LPGConfig
+from rlsuite.methods.lpg import MetaGradientLPGConfig, agent_life, meta_gradient_lpg
+from rlsuite.objectives.learned_policy_gradient import LPGConfig
 
 NUM_META_STEPS, NUM_TESTS = 300, 32
-CONFIG = LPGMethodConfig(
+CONFIG = MetaGradientLPGConfig(
     objective=LPGConfig(recurrent_width=16, embedding_width=8),
     # At twice these rates one training in six stayed below half of the best return.
     agent=AgentConfig(policy_learning_rate=20.0, prediction_learning_rate=2.0),
@@ -34,7 +34,7 @@ def test_agents_learn_by_a_trained_objective_and_not_by_an_untrained_one(tiny_gr
         level = tiny_grid.default_params.replace(start=start, max_steps_in_episode=jnp.int32(6))
         return Task(level, jnp.array(50))
 
-    method, life = lpg(tiny_grid, sample_task, CONFIG), agent_life(tiny_grid, CONFIG)
+    method, life = meta_gradient_lpg(tiny_grid, sample_task, CONFIG), agent_life(tiny_grid, CONFIG)
 
     def final_return(key, parameters):
         task_key, life_key, return_key = jax.random.split(key, 3)

@@ -8,12 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from rlsuite.drifts import LearnedDriftConfig
 from rlsuite.lifetime import Task
 from rlsuite.meta.evolution import EvolutionConfig
 from rlsuite.methods.lpo import LPOConfig, lpo
 from rlsuite.networks import NetworkConfig
-from rlsuite.objectives.drift import LearnedDriftConfig
-from rlsuite.objectives.ppo import PPOConfig
+from rlsuite.objectives.proximal_policy_optimisation import PPOConfig
 
 CONFIG = LPOConfig(
     drift=LearnedDriftConfig(hidden_width=4, clip_epsilon=0.2),

@@ -9,7 +9,7 @@ import pytest
 from rlsuite.lifetime import Task
 from rlsuite.meta.evolution import EvolutionConfig
 from rlsuite.methods.ta_lpg import EvolvedLPGConfig, evolved_lpg
-from rlsuite.objectives.lpg import LPGConfig
+from rlsuite.objectives.learned_policy_gradient import LPGConfig
 
 CONFIG = EvolvedLPGConfig(
     objective=LPGConfig(recurrent_width=4, embedding_width=3),

@@ -13,7 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlsuite.agents import AgentConfig, HeadState
-from rlsuite.objectives.lpg import LPGAgent, LPGConfig, LPGInputs, LPGNetwork, lpg
+from rlsuite.objectives.learned_policy_gradient import (
+    LPGAgent,
+    LPGConfig,
+    LPGInputs,
+    LPGNetwork,
+    lpg,
+)
 from rlsuite.objectives.objective import Clock
 
 CLOCK = Clock(jnp.array(0), jnp.array(10))

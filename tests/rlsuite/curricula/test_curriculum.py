@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from rlsuite.curriculum.curriculum import frozen_set, log_uniform_lifetimes, random_tasks
+from rlsuite.curricula.curriculum import frozen_set, log_uniform_lifetimes, random_tasks
 from rlsuite.lifetime import Task
 
 WANTED = jnp.ones(200, bool)

@@ -12,8 +12,8 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from rlsuite.advantages import generalised_advantage, normalise
 from rlsuite.agents import ADAM_EPS_ROOT, clip_by_global_norm, make_actor
+from rlsuite.drifts import Drift
 from rlsuite.networks import NetworkConfig, make_network
-from rlsuite.objectives.drift import Drift
 from rlsuite.objectives.mini_batches import mini_batches
 from rlsuite.objectives.normalisation import (
     ReturnStatistics,

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
-from rlsuite.curriculum.curriculum import Curriculum, Proposal, SampleTask
+from rlsuite.curricula.curriculum import Curriculum, Proposal, SampleTask
 from rlsuite.lifetime import Task
 
 

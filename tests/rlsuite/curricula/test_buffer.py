@@ -10,7 +10,7 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlsuite.curriculum.buffer import (
+from rlsuite.curricula.buffer import (
     BufferConfig,
     choose_replays,
     prioritised_replay,

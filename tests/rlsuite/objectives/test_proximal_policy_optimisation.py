@@ -10,11 +10,11 @@ import pytest
 from flax import struct
 from gymnax.environments import environment, spaces
 
+from rlsuite.drifts import LearnedDriftConfig, learned, ppo_clip
 from rlsuite.lifetime import Life, Task
 from rlsuite.networks import NetworkConfig
-from rlsuite.objectives.drift import LearnedDriftConfig, learned, ppo_clip
 from rlsuite.objectives.objective import Clock
-from rlsuite.objectives.ppo import ActorCritic, PPOConfig, ppo
+from rlsuite.objectives.proximal_policy_optimisation import ActorCritic, PPOConfig, ppo
 
 CLOCK = Clock(jnp.array(0), jnp.array(10))
 TABLE = NetworkConfig()

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from rlsuite.agents import AgentConfig
-from rlsuite.curriculum.scores import (
+from rlsuite.lifetime import Life, Task
+from rlsuite.objectives.actor_critic import A2CConfig, a2c
+from rlsuite.scores import (
     Evidence,
     algorithmic_regret,
     exact_regret,
@@ -15,8 +17,6 @@ from rlsuite.curriculum.scores import (
     no_score,
     positive_value_loss,
 )
-from rlsuite.lifetime import Life, Task
-from rlsuite.objectives.a2c import A2CConfig, a2c
 
 KEY = jax.random.key(0)
 

@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 
 from rlsuite.agents import AgentConfig, make_head
-from rlsuite.curriculum.curriculum import random_tasks
-from rlsuite.curriculum.scores import (
+from rlsuite.curricula.curriculum import random_tasks
+from rlsuite.lifetime import Life, Task
+from rlsuite.meta.gradients import MetaGradientConfig, meta_gradient
+from rlsuite.objectives.objective import Objective
+from rlsuite.scores import (
     Evidence,
     Score,
     exact_regret,
@@ -19,9 +22,6 @@ from rlsuite.curriculum.scores import (
     no_score,
     positive_value_loss,
 )
-from rlsuite.lifetime import Life, Task
-from rlsuite.meta.meta_gradient import MetaGradientConfig, meta_gradient
-from rlsuite.objectives.objective import Objective
 
 START, GROWTH = 0.3, 0.02
 CONFIG = MetaGradientConfig(

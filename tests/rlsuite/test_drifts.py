@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from rlsuite.objectives.drift import LearnedDriftConfig, discovered, learned, ppo_clip
+from rlsuite.drifts import LearnedDriftConfig, discovered, learned, ppo_clip
 from rlsuite.objectives.objective import Clock
 
 DRIFTS = {

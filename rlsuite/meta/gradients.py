@@ -10,13 +10,13 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from rlsuite.advantages import normalise
 from rlsuite.agents import Head, HeadState
-from rlsuite.curriculum.curriculum import Curriculum, CurriculumState, Proposal
-from rlsuite.curriculum.scores import Evidence, Score, ScoreState
+from rlsuite.curricula.curriculum import Curriculum, CurriculumState, Proposal
 from rlsuite.lifetime import Agent, Life
 from rlsuite.method import Method, Metrics
-from rlsuite.objectives.a2c import advantages_and_values, fit_critic
+from rlsuite.objectives.actor_critic import advantages_and_values, fit_critic
 from rlsuite.objectives.objective import Parameters
 from rlsuite.rollout import Transition
+from rlsuite.scores import Evidence, Score, ScoreState
 from rlsuite.selection import map_selected
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from rlsuite.agents import AgentConfig
 from rlsuite.lifetime import Life, Task
-from rlsuite.objectives.a2c import A2CConfig, a2c
+from rlsuite.objectives.actor_critic import A2CConfig, a2c
 from rlsuite.objectives.objective import Clock
 
 CLOCK = Clock(jnp.array(0), jnp.array(10))

@@ -1,0 +1,15 @@
+from . import curricula as curricula
+from . import drifts as drifts
+from . import envs as envs
+from . import experiments as experiments
+from . import meta as meta
+from . import methods as methods
+from . import objectives as objectives
+from . import scores as scores
+from .lifetime import Agent as Agent
+from .lifetime import Life as Life
+from .lifetime import Task as Task
+from .method import Method as Method
+from .method import train as train
+
+__version__: str

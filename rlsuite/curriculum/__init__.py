@@ -1,1 +1,0 @@
-"""Which worlds come next."""
