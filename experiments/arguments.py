@@ -148,6 +148,7 @@ def describe(field_type: Any) -> str:
 
 
 def _field_types(config_type: Any) -> dict[str, Any]:
+    # Ranges in annotations are not looked at here.
     hints = get_type_hints(config_type)
     return {field.name: hints[field.name] for field in dataclasses.fields(config_type)}
 

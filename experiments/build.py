@@ -70,7 +70,7 @@ def build(config: RunConfig) -> Experiment:
 def _meta_gradient(config: LPGRun, source: TaskSource) -> Experiment:
     meta = config.meta
     agent_updates = meta.num_agents * meta.num_updates
-    steps_per_rollout = meta.num_workers * meta.rollout_length
+    steps_per_rollout = config.life.num_workers * config.life.rollout_length
     # The meta-objective takes one rollout more than there are updates.
     world_steps = (agent_updates + meta.num_agents) * steps_per_rollout
     headline: tuple[str, ...] = ("agent_return", "policy_entropy")
@@ -101,7 +101,7 @@ def _evolution(config: EvolutionRun, source: TaskSource) -> Experiment:
     if isinstance(config, ACTTestRun) and config.messenger == "oracle":
         lifetime += config.oracle_lifetime
     agent_updates = round(meta.population_size * meta.tasks_per_candidate * lifetime)
-    world_steps = agent_updates * meta.num_workers * meta.rollout_length
+    world_steps = agent_updates * config.life.num_workers * config.life.rollout_length
     return Experiment(method, agent_updates, world_steps, ("fitness", "fitness_max", "tied_pairs"))
 
 

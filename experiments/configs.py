@@ -8,6 +8,7 @@ from rlsuite.agents import AgentConfig
 from rlsuite.curricula.buffer import BufferConfig
 from rlsuite.drifts import LearnedDriftConfig
 from rlsuite.experiments.tasks import TaskSource
+from rlsuite.lifetime import LifeConfig
 from rlsuite.meta.evolution import EvolutionConfig
 from rlsuite.meta.gradients import MetaGradientConfig
 from rlsuite.methods.cheap_talk import ChannelConfig, GoalName, TrainTimeConfig
@@ -110,13 +111,14 @@ class LPGRun(RunConfig):
 
     objective: LPGConfig = field(default_factory=LPGConfig)
     agent: AgentConfig = field(default_factory=AgentConfig)
+    life: LifeConfig = field(default_factory=LifeConfig)
     meta: MetaGradientConfig = field(default_factory=MetaGradientConfig)
     evaluation: LevelEvaluationConfig = field(default_factory=LevelEvaluationConfig)
 
     @property
     def parts(self) -> MetaGradientLPGConfig:
         """What the method itself takes."""
-        return MetaGradientLPGConfig(self.objective, self.agent, self.meta)
+        return MetaGradientLPGConfig(self.objective, self.agent, self.life, self.meta)
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,13 @@ class GrooveRun(LPGRun):
     def parts(self) -> GrooveConfig:
         """What the method itself takes."""
         return GrooveConfig(
-            self.objective, self.agent, self.meta, self.antagonist, self.buffer, self.score
+            self.objective,
+            self.agent,
+            self.life,
+            self.meta,
+            self.antagonist,
+            self.buffer,
+            self.score,
         )
 
 
@@ -146,6 +154,7 @@ class EvolutionRun(RunConfig):
 
     min_lifetime: int | None = None
     max_lifetime: int | None = None
+    life: LifeConfig = field(default_factory=LifeConfig)
     meta: EvolutionConfig = field(default_factory=EvolutionConfig)
 
     @property
@@ -173,7 +182,7 @@ class LPGEvolutionRun(EvolutionRun):
     @property
     def parts(self) -> EvolvedLPGConfig:
         """What the method itself takes."""
-        return EvolvedLPGConfig(self.objective, self.agent, self.meta)
+        return EvolvedLPGConfig(self.objective, self.agent, self.life, self.meta)
 
 
 @dataclass(frozen=True)
@@ -188,7 +197,7 @@ class LPORun(EvolutionRun):
     @property
     def parts(self) -> LPOConfig:
         """What the method itself takes."""
-        return LPOConfig(self.drift, self.networks, self.ppo, self.meta)
+        return LPOConfig(self.drift, self.networks, self.ppo, self.life, self.meta)
 
 
 @dataclass(frozen=True)
@@ -209,7 +218,9 @@ class ACTTrainRun(ACTRun):
     @property
     def parts(self) -> TrainTimeConfig:
         """What the method itself takes."""
-        return TrainTimeConfig(self.channel, self.networks, self.ppo, self.goal, self.meta)
+        return TrainTimeConfig(
+            self.channel, self.networks, self.ppo, self.goal, self.life, self.meta
+        )
 
 
 @dataclass(frozen=True)
@@ -235,6 +246,7 @@ class ACTTestRun(ACTRun):
             self.oracle_networks,
             self.oracle_ppo,
             self.oracle_lifetime,
+            self.life,
             self.meta,
         )
 

@@ -57,7 +57,7 @@ def _config(directory: Path) -> LPORun:
 def _own_settings(config: LPORun) -> PPOPreset:
     _, lifetime = config.lifetimes(task_source(config.tasks))
     return PPOPreset(
-        config.networks, config.ppo, config.meta.num_workers, config.meta.rollout_length, lifetime
+        config.networks, config.ppo, config.life.num_workers, config.life.rollout_length, lifetime
     )
 
 

@@ -19,6 +19,7 @@ from rlsuite.experiments.errors import ConfigError, nearest
 from rlsuite.experiments.presets_act import ACT_TEST, ACT_TRAIN, act_preset
 from rlsuite.experiments.presets_ppo import ppo_preset
 from rlsuite.experiments.tasks import task_source
+from rlsuite.lifetime import LifeConfig
 from rlsuite.meta.evolution import EvolutionConfig
 from rlsuite.meta.gradients import MetaGradientConfig
 from rlsuite.networks import NetworkConfig
@@ -52,7 +53,8 @@ _META_GRADIENT: dict[str, dict[str, Any]] = {
         "log_every": 5,
         "checkpoint_every": 10,
         "objective": LPGConfig(recurrent_width=16),
-        "meta": MetaGradientConfig(num_agents=8, num_workers=8, learning_rate=1e-3, num_episodes=4),
+        "life": LifeConfig(num_workers=8),
+        "meta": MetaGradientConfig(num_agents=8, learning_rate=1e-3, num_episodes=4),
         "evaluation": _SMOKE_EVALUATION,
     },
     "laptop": {
@@ -60,9 +62,8 @@ _META_GRADIENT: dict[str, dict[str, Any]] = {
         "log_every": 10,
         "checkpoint_every": 100,
         "objective": LPGConfig(recurrent_width=32),
-        "meta": MetaGradientConfig(
-            num_agents=16, num_workers=16, learning_rate=5e-4, max_gradient_norm=0.05
-        ),
+        "life": LifeConfig(num_workers=16),
+        "meta": MetaGradientConfig(num_agents=16, learning_rate=5e-4, max_gradient_norm=0.05),
         "evaluation": _LAPTOP_EVALUATION,
     },
     "paper": {},
@@ -76,7 +77,8 @@ _EVOLUTION: dict[str, dict[str, Any]] = {
         "log_every": 2,
         "checkpoint_every": 4,
         "objective": LPGConfig(recurrent_width=8),
-        "meta": EvolutionConfig(population_size=8, num_workers=8, num_episodes=8),
+        "life": LifeConfig(num_workers=8),
+        "meta": EvolutionConfig(population_size=8, num_episodes=8),
         "evaluation": replace(_SMOKE_EVALUATION, horizons=(5, 40)),
     },
     "laptop": {
@@ -86,12 +88,9 @@ _EVOLUTION: dict[str, dict[str, Any]] = {
         "log_every": 2,
         "checkpoint_every": 50,
         "objective": LPGConfig(recurrent_width=16),
+        "life": LifeConfig(num_workers=16),
         "meta": EvolutionConfig(
-            population_size=64,
-            learning_rate=3e-2,
-            num_mini_batches=2,
-            num_workers=16,
-            num_episodes=32,
+            population_size=64, learning_rate=3e-2, num_mini_batches=2, num_episodes=32
         ),
         "evaluation": replace(_LAPTOP_EVALUATION, max_lifetime=60, horizons=(5, 15, 50, 150, 500)),
     },
@@ -224,11 +223,10 @@ def _with_ppo(fields: dict[str, Any]) -> LPORun:
     """A run of LPO with the settings with which PPO is good at the world."""
     settings = ppo_preset(fields["tasks"])
     lifetime = fields.get("max_lifetime", settings.lifetime)
-    meta = replace(
-        fields["meta"],
-        num_workers=settings.num_workers,
-        rollout_length=settings.rollout_length,
-    )
-    usual: dict[str, Any] = {"networks": settings.networks, "ppo": settings.ppo}
-    lives = {"meta": meta, "min_lifetime": lifetime, "max_lifetime": lifetime}
+    usual: dict[str, Any] = {
+        "networks": settings.networks,
+        "ppo": settings.ppo,
+        "life": LifeConfig(settings.num_workers, settings.rollout_length),
+    }
+    lives = {"min_lifetime": lifetime, "max_lifetime": lifetime}
     return LPORun(**(usual | fields | lives))

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from rlsuite.experiments.configs import ACTRun, ACTTestRun, EvaluationConfig
 from rlsuite.experiments.errors import ConfigError, nearest
 from rlsuite.experiments.presets_ppo import PPOPreset
+from rlsuite.lifetime import LifeConfig
 from rlsuite.meta.evolution import EvolutionConfig
 from rlsuite.methods.cheap_talk import ChannelConfig
 from rlsuite.networks import Activation, NetworkConfig
@@ -183,12 +184,14 @@ def act_preset(config_type: type[ACTRun], fields: dict[str, Any]) -> ACTRun:
     world = fields.setdefault("tasks", WORLD_NAMES["cartpole"])
     victims, population_size = victim_preset(world)
     lifetime = fields.get("max_lifetime", victims.lifetime)
-    meta = replace(
-        fields["meta"], num_workers=victims.num_workers, rollout_length=victims.rollout_length
-    )
+    meta = fields["meta"]
     if meta.population_size == EvolutionConfig.population_size:
         meta = replace(meta, population_size=population_size)
-    usual: dict[str, Any] = {"networks": victims.networks, "ppo": victims.ppo}
+    usual: dict[str, Any] = {
+        "networks": victims.networks,
+        "ppo": victims.ppo,
+        "life": LifeConfig(victims.num_workers, victims.rollout_length),
+    }
     if config_type is ACTTestRun:
         usual |= {
             "channel": ChannelConfig(scale=math.pi),

@@ -20,7 +20,7 @@ from rlsuite.experiments.configs import (
 )
 from rlsuite.experiments.errors import ConfigError, nearest
 from rlsuite.experiments.tasks import TaskSource, task_source, worlds
-from rlsuite.meta.evolution import EvolutionConfig
+from rlsuite.lifetime import LifeConfig
 from rlsuite.meta.gradients import MetaGradientConfig
 from rlsuite.objectives.proximal_policy_optimisation import PPOConfig
 from rlsuite.precision import Precision
@@ -88,9 +88,9 @@ def validate(config: RunConfig) -> TaskSource:
     if isinstance(config, GrooveRun):
         _validate_groove(config, source)
     if isinstance(config, ACTRun):
-        _validate_ppo("ppo", config.ppo, config.meta)
+        _validate_ppo("ppo", config.ppo, config.life)
     if isinstance(config, ACTTestRun):
-        _validate_ppo("oracle_ppo", config.oracle_ppo, config.meta)
+        _validate_ppo("oracle_ppo", config.oracle_ppo, config.life)
     if isinstance(config, EvolutionRun):
         _validate_lifetimes(config, source)
     return source
@@ -127,7 +127,7 @@ def _validate_drift(config: LPORun, source: TaskSource) -> None:
     for name in config.evaluation.worlds:
         if name not in worlds():
             raise ConfigError(f"evaluation.worlds: {nearest('world', name, worlds())}")
-    _validate_ppo("ppo", config.ppo, config.meta)
+    _validate_ppo("ppo", config.ppo, config.life)
     try:
         make_actor(source.world, config.networks)
     except ValueError as error:
@@ -135,8 +135,8 @@ def _validate_drift(config: LPORun, source: TaskSource) -> None:
         raise ConfigError(f"{name}.{error}") from error
 
 
-def _validate_ppo(name: str, ppo: PPOConfig, meta: EvolutionConfig) -> None:
-    num_steps = meta.num_workers * meta.rollout_length
+def _validate_ppo(name: str, ppo: PPOConfig, life: LifeConfig) -> None:
+    num_steps = life.num_workers * life.rollout_length
     _require(
         num_steps % ppo.num_mini_batches == 0,
         f"{name}.num_mini_batches",

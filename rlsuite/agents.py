@@ -16,6 +16,7 @@ from gymnax.environments.environment import Environment
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from rlsuite.networks import NetworkConfig, make_network
+from rlsuite.ranges import Positive
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,9 @@ class AgentConfig(NetworkConfig):
     """
 
     optimiser: Literal["sgd", "adam"] = "sgd"
-    policy_learning_rate: float = 40.0
-    prediction_learning_rate: float = 4.0
-    max_gradient_norm: float = 0.5
+    policy_learning_rate: Positive = 40.0
+    prediction_learning_rate: Positive = 4.0
+    max_gradient_norm: Positive = 0.5
 
 
 class HeadState(NamedTuple):

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from rlsuite.objectives.objective import Clock, KnowledgeOfTime, Parameters, known_time
+from rlsuite.ranges import Count, Positive
 
 
 class Drift(NamedTuple):
@@ -92,15 +93,15 @@ class LearnedDriftConfig:
 
     Attributes:
       hidden_width: units of its hidden layer.
-      margin: what the network must exceed to have an effect, above 0.
+      margin: what the network must exceed to have an effect.
       clip_epsilon: adds PPO's drift with this range, which is then what learning starts from; none
         leaves it out.
       time: what it is told of an agent's clock; with anything, LPO becomes TA-LPO.
     """
 
-    hidden_width: int = 128
-    margin: float = 1e-4
-    clip_epsilon: float | None = None
+    hidden_width: Count = 128
+    margin: Positive = 1e-4
+    clip_epsilon: Positive | None = None
     time: KnowledgeOfTime = "none"
 
 

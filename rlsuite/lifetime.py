@@ -1,5 +1,6 @@
 """Agents that live on a task: a level and the number of updates they get on it."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax
@@ -9,6 +10,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from rlsuite.method import Metrics
 from rlsuite.objectives.objective import Clock, Learner, Objective, Parameters
+from rlsuite.ranges import Count
 from rlsuite.rollout import (
     Level,
     Transition,
@@ -25,6 +27,19 @@ class Task(NamedTuple):
 
     level: Level
     lifetime: Int[Array, ""]
+
+
+@dataclass(frozen=True)
+class LifeConfig:
+    """How much experience an update takes.
+
+    Attributes:
+      num_workers: parallel worlds of each agent.
+      rollout_length: steps in each world between two updates.
+    """
+
+    num_workers: Count = 64
+    rollout_length: Count = 20
 
 
 class Agent(NamedTuple):

@@ -12,6 +12,8 @@ from gymnax.environments import spaces
 from gymnax.environments.environment import Environment
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
+from rlsuite.ranges import Counts
+
 Architecture = Literal["table", "perceptron", "convolution"]
 Activation = Literal["relu", "tanh", "swish"]
 
@@ -29,8 +31,8 @@ class NetworkConfig:
     """
 
     architecture: Architecture = "table"
-    hidden_widths: tuple[int, ...] = ()
-    num_filters: tuple[int, ...] = ()
+    hidden_widths: Counts = ()
+    num_filters: Counts = ()
     activation: Activation = field(default="relu", kw_only=True)
 
 

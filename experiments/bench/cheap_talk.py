@@ -37,7 +37,7 @@ def victim_flop(config: ACTTrainRun) -> float:
     first, second = config.networks.hidden_widths
     num_inputs, num_actions = 4 + config.channel.message_size, 2
     weights = 2 * (num_inputs * first + first * second) + second * (num_actions + 1)
-    samples = config.meta.num_workers * config.meta.rollout_length
+    samples = config.life.num_workers * config.life.rollout_length
     assert config.max_lifetime is not None
     return 6.0 * weights * samples * config.ppo.num_epochs * config.max_lifetime
 

@@ -9,6 +9,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from rlsuite.curricula.curriculum import Curriculum, Proposal, SampleTask
 from rlsuite.lifetime import Task
+from rlsuite.ranges import Count, Fraction, Positive
 
 
 @dataclass(frozen=True)
@@ -17,17 +18,17 @@ class BufferConfig:
 
     Attributes:
       size: tasks kept.
-      replay_probability: that a new task is replayed from the buffer, not drawn anew, in [0, 1].
+      replay_probability: that a new task is replayed from the buffer, not drawn anew.
       prioritisation: by the `rank` of a task's score, or `proportional` to the exponential of it.
-      temperature: above 0; the lower, the more the highest scores are preferred.
-      staleness: in [0, 1], the weight of a task's age since it was last scored in its priority.
+      temperature: the lower, the more the highest scores are preferred.
+      staleness: the weight of a task's age since it was last scored in its priority.
     """
 
-    size: int = 4000
-    replay_probability: float = 0.5
+    size: Count = 4000
+    replay_probability: Fraction = 0.5
     prioritisation: Literal["rank", "proportional"] = "rank"
-    temperature: float = 1.0
-    staleness: float = 0.0
+    temperature: Positive = 1.0
+    staleness: Fraction = 0.0
 
 
 class Buffer(NamedTuple):

@@ -25,6 +25,7 @@ from rlsuite.meta.strategies import (
 )
 from rlsuite.method import Method, Metrics
 from rlsuite.objectives.objective import Parameters
+from rlsuite.ranges import Count, Positive
 
 
 @dataclass(frozen=True)
@@ -45,24 +46,20 @@ class EvolutionConfig:
       fitness: return of the agent at the end of its life (`final`), or over its life (`mean`).
       tasks_per_candidate: lives that a candidate's fitness is the mean of.
       num_mini_batches: lives are lived in this many groups, one after the other, to save memory.
-      num_workers: parallel worlds of each agent.
-      rollout_length: steps in each world between two updates of an agent.
       num_episodes: episodes behind the return of an agent at the end of its life.
     """
 
     strategy: str = "Open_ES"
-    population_size: int = 1024
-    standard_deviation: float = 0.1
-    learning_rate: float = 1e-2
-    learning_rate_decay: float = 0.999
-    min_learning_rate: float = 1e-5
+    population_size: Count = 1024
+    standard_deviation: Positive = 0.1
+    learning_rate: Positive = 1e-2
+    learning_rate_decay: Positive = 0.999
+    min_learning_rate: Positive = 1e-5
     shaping: Literal["pairwise", "z_score", "centred_rank", "raw"] = "pairwise"
     fitness: Literal["final", "mean"] = "final"
-    tasks_per_candidate: int = 1
-    num_mini_batches: int = 1
-    num_workers: int = 64
-    rollout_length: int = 20
-    num_episodes: int = 64
+    tasks_per_candidate: Count = 1
+    num_mini_batches: Count = 1
+    num_episodes: Count = 64
 
 
 class EvolutionState(NamedTuple):

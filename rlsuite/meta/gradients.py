@@ -15,6 +15,7 @@ from rlsuite.lifetime import Agent, Life
 from rlsuite.method import Method, Metrics
 from rlsuite.objectives.actor_critic import advantages_and_values, fit_critic
 from rlsuite.objectives.objective import Parameters
+from rlsuite.ranges import Count, Fraction, NotNegative, Positive
 from rlsuite.rollout import Transition
 from rlsuite.scores import Evidence, Score, ScoreState
 from rlsuite.selection import map_selected
@@ -26,15 +27,13 @@ class MetaGradientConfig:
 
     Attributes:
       num_agents: agents that learn side by side.
-      num_workers: parallel worlds of each agent.
-      rollout_length: steps in each world between two updates of an agent.
       num_updates: agent updates the meta-gradient reaches back through (K).
       learning_rate: of Adam on the objective's parameters.
       max_gradient_norm: the meta-gradient is scaled down to this norm; none leaves it. With few
         agents a single one whose policy has saturated can blow the gradient up a thousandfold,
         which Adam's second moment then remembers for as many steps.
-      discount: of the meta-objective's advantages, in [0, 1].
-      gae_lambda: likewise, in [0, 1].
+      discount: of the meta-objective's advantages.
+      gae_lambda: likewise.
       policy_entropy_coefficient: weight of the agents' policy entropy, maximised.
       prediction_entropy_coefficient: weight of the agents' prediction entropy, maximised.
       policy_target_coefficient: weight of the mean squared policy target, minimised.
@@ -46,21 +45,19 @@ class MetaGradientConfig:
       num_episodes: evaluation episodes behind the return of an agent at the end of its life.
     """
 
-    num_agents: int = 512
-    num_workers: int = 64
-    rollout_length: int = 20
-    num_updates: int = 5
-    learning_rate: float = 1e-4
-    max_gradient_norm: float | None = None
-    discount: float = 0.99
-    gae_lambda: float = 0.95
-    policy_entropy_coefficient: float = 0.05
-    prediction_entropy_coefficient: float = 0.001
-    policy_target_coefficient: float = 0.005
-    prediction_target_coefficient: float = 0.001
+    num_agents: Count = 512
+    num_updates: Count = 5
+    learning_rate: Positive = 1e-4
+    max_gradient_norm: Positive | None = None
+    discount: Fraction = 0.99
+    gae_lambda: Fraction = 0.95
+    policy_entropy_coefficient: NotNegative = 0.05
+    prediction_entropy_coefficient: NotNegative = 0.001
+    policy_target_coefficient: NotNegative = 0.005
+    prediction_target_coefficient: NotNegative = 0.001
     stagger: bool = True
-    num_mini_batches: int = 1
-    num_episodes: int = 16
+    num_mini_batches: Count = 1
+    num_episodes: Count = 16
 
 
 class Slot(NamedTuple):

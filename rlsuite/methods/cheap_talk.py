@@ -14,11 +14,12 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from rlsuite.curricula.curriculum import SampleTask
 from rlsuite.drifts import ppo_clip
 from rlsuite.envs.cheap_talk import CheapTalk, CheapTalkParams
-from rlsuite.lifetime import Agent, Life, Task
+from rlsuite.lifetime import Agent, Life, LifeConfig, Task
 from rlsuite.meta.evolution import RETURNS, EvolutionConfig, evolve, require_known
 from rlsuite.method import Method
 from rlsuite.networks import NetworkConfig, make_network
 from rlsuite.objectives.proximal_policy_optimisation import PPOConfig, ppo
+from rlsuite.ranges import Count, Counts, NotNegative
 from rlsuite.rollout import Transition
 
 GoalName = Literal["adversary", "ally"]
@@ -36,14 +37,14 @@ class ChannelConfig:
     """A channel: a perceptron with ReLU, whose outputs are bounded by tanh and scaled.
 
     Attributes:
-      message_size: numbers in a message, at least 1.
-      scale: the bound of each, at least 0.
+      message_size: numbers in a message.
+      scale: the bound of each.
       hidden_widths: units of each hidden layer.
     """
 
-    message_size: int = 2
-    scale: float = 2 * math.pi
-    hidden_widths: tuple[int, ...] = (64, 64)
+    message_size: Count = 2
+    scale: NotNegative = 2 * math.pi
+    hidden_widths: Counts = (64, 64)
 
 
 @dataclass(frozen=True)
@@ -55,13 +56,15 @@ class TrainTimeConfig:
       networks: policy and critic of victims.
       ppo: how victims learn.
       goal: what the channel is paid for.
-      meta: how the channel evolves; workers and rollouts are those of victims.
+      life: how much experience an update of a victim takes.
+      meta: how the channel evolves.
     """
 
     channel: ChannelConfig = field(default_factory=ChannelConfig)
     networks: NetworkConfig = field(default_factory=NetworkConfig)
     ppo: PPOConfig = field(default_factory=PPOConfig)
     goal: GoalName = "adversary"
+    life: LifeConfig = field(default_factory=LifeConfig)
     meta: EvolutionConfig = field(default_factory=EvolutionConfig)
 
 
@@ -93,11 +96,11 @@ def make_channel(world: Environment, config: ChannelConfig) -> Channel:
 
 
 def victim_life(
-    world: Environment, networks: NetworkConfig, config: PPOConfig, meta: EvolutionConfig
+    world: Environment, networks: NetworkConfig, config: PPOConfig, life: LifeConfig
 ) -> Life:
     """How victims live: PPO with a clip of 0.2, in worlds whose clocks are staggered."""
-    objective = ppo(world, networks, config, ppo_clip(0.2), meta.num_workers)
-    return Life(world, objective, meta.num_workers, meta.rollout_length, staggered=True)
+    objective = ppo(world, networks, config, ppo_clip(0.2), life.num_workers)
+    return Life(world, objective, life.num_workers, life.rollout_length, staggered=True)
 
 
 def act_train(
@@ -126,7 +129,7 @@ def act_train(
       ValueError: as `make_channel`, `ppo` and `evolve`, or if the goal or fitness is unknown.
     """
     channel = make_channel(world, config.channel)
-    life = victim_life(channel.world, config.networks, config.ppo, config.meta)
+    life = victim_life(channel.world, config.networks, config.ppo, config.life)
     require_known("goal", config.goal, _SIGNS)
     require_known("meta.fitness", config.meta.fitness, RETURNS)
     sign, return_of_life = _SIGNS[config.goal], RETURNS[config.meta.fitness]
@@ -192,7 +195,7 @@ def raise_victims(
     sizes = replace(config.channel, scale=0.0) if talk == "zeros" else config.channel
     channel = make_channel(world, sizes)
     heard_world = world if talk == "none" else channel.world
-    life = victim_life(heard_world, config.networks, config.ppo, config.meta)
+    life = victim_life(heard_world, config.networks, config.ppo, config.life)
 
     def heard_level(key, weights):
         if talk == "none":

@@ -17,7 +17,7 @@ from rlsuite.drifts import ppo_clip
 from rlsuite.envs.cheap_talk import CheapTalkParams
 from rlsuite.envs.goals import GoalWorld, goal_form
 from rlsuite.envs.messenger import MessengerParams, MessengerWorld
-from rlsuite.lifetime import Life, Task
+from rlsuite.lifetime import Life, LifeConfig, Task
 from rlsuite.meta.evolution import EvolutionConfig, evolve, require_known
 from rlsuite.method import Method
 from rlsuite.methods.cheap_talk import (
@@ -30,6 +30,7 @@ from rlsuite.methods.cheap_talk import (
 from rlsuite.networks import Network, NetworkConfig, make_network
 from rlsuite.objectives.objective import Learner
 from rlsuite.objectives.proximal_policy_optimisation import PPOConfig, ppo
+from rlsuite.ranges import Count
 from rlsuite.rollout import Level, Policy, greedy
 
 MessengerName = Literal["zero_shot", "oracle"]
@@ -55,8 +56,9 @@ class TestTimeConfig:
       oracle_networks: policy and critic of a messenger that learns by PPO, as an oracle or for a
         random shaper.
       oracle_ppo: how it learns.
-      oracle_lifetime: updates that it takes, at least 1.
-      meta: how the channel evolves; workers and rollouts are those of victims and messengers.
+      oracle_lifetime: updates that it takes.
+      life: how much experience an update of a victim or of a messenger takes.
+      meta: how the channel evolves.
     """
 
     channel: ChannelConfig = field(default_factory=lambda: ChannelConfig(scale=math.pi))
@@ -66,7 +68,8 @@ class TestTimeConfig:
     messenger_networks: NetworkConfig = _MESSENGER_NETWORKS
     oracle_networks: NetworkConfig = _MESSENGER_NETWORKS
     oracle_ppo: PPOConfig = field(default_factory=PPOConfig)
-    oracle_lifetime: int = 64
+    oracle_lifetime: Count = 64
+    life: LifeConfig = field(default_factory=LifeConfig)
     meta: EvolutionConfig = field(default_factory=EvolutionConfig)
 
 
@@ -208,14 +211,14 @@ def _make_attack(world: Environment, config: TestTimeConfig) -> _Attack:
         raise ValueError(f"oracle_lifetime: {lifetime} is not allowed; it must be at least 1")
     goals = GoalWorld(world, goal_form(world))
     channel = make_channel(world, config.channel)
-    life = victim_life(channel.world, config.networks, config.ppo, config.meta)
+    life = victim_life(channel.world, config.networks, config.ppo, config.life)
 
     def act(learner, observation):
         return life.objective.policy(learner, observation).mode()
 
     size, scale = config.channel.message_size, config.channel.scale
     messenger_world = MessengerWorld(goals, act, message_size=size, scale=scale)
-    num_workers = config.meta.num_workers
+    num_workers = config.life.num_workers
     objective = ppo(
         messenger_world,
         config.oracle_networks,
@@ -228,7 +231,7 @@ def _make_attack(world: Environment, config: TestTimeConfig) -> _Attack:
         life=life,
         world=messenger_world,
         messenger=make_network(messenger_world, size, config.messenger_networks),
-        messenger_life=Life(messenger_world, objective, num_workers, config.meta.rollout_length),
+        messenger_life=Life(messenger_world, objective, num_workers, config.life.rollout_length),
     )
 
 

@@ -87,7 +87,7 @@ def _score(world, config: GrooveConfig, optimal_return) -> Score:
         )
         return algorithmic_regret(antagonist, meta.num_updates, meta.num_episodes)
     if config.score == "max_monte_carlo":
-        return max_monte_carlo(meta.num_workers, meta.discount)
+        return max_monte_carlo(config.life.num_workers, meta.discount)
     return {"positive_value_loss": positive_value_loss, "l1_value_loss": l1_value_loss}[
         config.score
     ]()

@@ -6,7 +6,7 @@ from gymnax.environments.environment import Environment
 
 from rlsuite.agents import AgentConfig, make_head
 from rlsuite.curricula.curriculum import SampleTask, random_tasks
-from rlsuite.lifetime import Life, Task
+from rlsuite.lifetime import Life, LifeConfig, Task
 from rlsuite.meta.gradients import MetaGradientConfig, meta_gradient
 from rlsuite.method import Method
 from rlsuite.objectives.learned_policy_gradient import LPGConfig, lpg
@@ -19,6 +19,7 @@ class MetaGradientLPGConfig:
 
     objective: LPGConfig = field(default_factory=LPGConfig)
     agent: AgentConfig = field(default_factory=AgentConfig)
+    life: LifeConfig = field(default_factory=LifeConfig)
     meta: MetaGradientConfig = field(default_factory=MetaGradientConfig)
 
 
@@ -44,7 +45,7 @@ def meta_gradient_lpg(
 def agent_life(world: Environment, config: MetaGradientLPGConfig) -> Life:
     """How agents that learn by LPG live in meta-training."""
     objective = lpg(world, config.agent, config.objective)
-    return Life(world, objective, config.meta.num_workers, config.meta.rollout_length)
+    return Life(world, objective, config.life.num_workers, config.life.rollout_length)
 
 
 def whole_meta_steps(sample_task: SampleTask, num_updates: int) -> SampleTask:

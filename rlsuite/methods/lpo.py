@@ -7,7 +7,7 @@ from jax.sharding import Mesh
 
 from rlsuite.curricula.curriculum import SampleTask
 from rlsuite.drifts import LearnedDriftConfig, learned
-from rlsuite.lifetime import Life
+from rlsuite.lifetime import Life, LifeConfig
 from rlsuite.meta.evolution import EvolutionConfig, evolve_objective
 from rlsuite.method import Method
 from rlsuite.networks import NetworkConfig
@@ -21,6 +21,7 @@ class LPOConfig:
     drift: LearnedDriftConfig = field(default_factory=LearnedDriftConfig)
     networks: NetworkConfig = field(default_factory=NetworkConfig)
     ppo: PPOConfig = field(default_factory=PPOConfig)
+    life: LifeConfig = field(default_factory=LifeConfig)
     meta: EvolutionConfig = field(default_factory=EvolutionConfig)
 
 
@@ -40,7 +41,7 @@ def lpo(
     Returns:
       A method whose state holds the learned drift in `parameters`.
     """
-    drift, num_workers = learned(config.drift), config.meta.num_workers
+    drift, num_workers = learned(config.drift), config.life.num_workers
     objective = ppo(world, config.networks, config.ppo, drift, num_workers)
-    life = Life(world, objective, num_workers, config.meta.rollout_length)
+    life = Life(world, objective, num_workers, config.life.rollout_length)
     return evolve_objective(life, sample_task, config.meta, mesh=mesh)

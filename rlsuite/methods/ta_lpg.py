@@ -7,7 +7,7 @@ from jax.sharding import Mesh
 
 from rlsuite.agents import AgentConfig
 from rlsuite.curricula.curriculum import SampleTask
-from rlsuite.lifetime import Life
+from rlsuite.lifetime import Life, LifeConfig
 from rlsuite.meta.evolution import EvolutionConfig, evolve_objective
 from rlsuite.method import Method
 from rlsuite.objectives.learned_policy_gradient import LPGConfig, lpg
@@ -19,6 +19,7 @@ class EvolvedLPGConfig:
 
     objective: LPGConfig = field(default_factory=LPGConfig)
     agent: AgentConfig = field(default_factory=AgentConfig)
+    life: LifeConfig = field(default_factory=LifeConfig)
     meta: EvolutionConfig = field(default_factory=EvolutionConfig)
 
 
@@ -41,5 +42,5 @@ def evolved_lpg(
       A method whose state holds the learned objective in `parameters`.
     """
     objective = lpg(world, config.agent, config.objective)
-    life = Life(world, objective, config.meta.num_workers, config.meta.rollout_length)
+    life = Life(world, objective, config.life.num_workers, config.life.rollout_length)
     return evolve_objective(life, sample_task, config.meta, mesh=mesh)

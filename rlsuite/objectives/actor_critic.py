@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, PyTree
 from rlsuite.advantages import generalised_advantage, normalise
 from rlsuite.agents import AgentConfig, Head, HeadState, make_head
 from rlsuite.objectives.objective import Objective
+from rlsuite.ranges import Fraction, NotNegative
 from rlsuite.rollout import Transition
 
 
@@ -20,14 +21,14 @@ class A2CConfig:
     """Hyperparameters of advantage actor-critic.
 
     Attributes:
-      discount: of future rewards, in [0, 1].
-      gae_lambda: of generalised advantage estimation, in [0, 1].
+      discount: of future rewards.
+      gae_lambda: of generalised advantage estimation.
       entropy_coefficient: weight of the policy's entropy in what is maximised.
     """
 
-    discount: float = 0.99
-    gae_lambda: float = 0.95
-    entropy_coefficient: float = 0.01
+    discount: Fraction = 0.99
+    gae_lambda: Fraction = 0.95
+    entropy_coefficient: NotNegative = 0.01
 
 
 class ActorCritic(NamedTuple):

@@ -15,6 +15,7 @@ from rlsuite.agents import AgentConfig, HeadState, make_head
 from rlsuite.objectives.objective import Clock, KnowledgeOfTime, Objective, known_time
 from rlsuite.objectives.recurrent import BackwardGRU
 from rlsuite.precision import DOT_GENERALS, Precision
+from rlsuite.ranges import Count, NotNegative
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,10 @@ class LPGConfig:
       precision: of the network's matrix products.
     """
 
-    recurrent_width: int = 256
-    embedding_width: int = 16
-    num_predictions: int = 8
-    prediction_coefficient: float = 0.5
+    recurrent_width: Count = 256
+    embedding_width: Count = 16
+    num_predictions: Count = 8
+    prediction_coefficient: NotNegative = 0.5
     time: KnowledgeOfTime = "none"
     precision: Precision = "float32"
 

@@ -25,6 +25,7 @@ from rlsuite.objectives.normalisation import (
     standardise,
 )
 from rlsuite.objectives.objective import Objective
+from rlsuite.ranges import Count, Fraction, NotNegative, Positive
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,8 @@ class PPOConfig:
     """Hyperparameters of proximal policy optimisation.
 
     Attributes:
-      discount: of future rewards, in [0, 1].
-      gae_lambda: of generalised advantage estimation, in [0, 1].
+      discount: of future rewards.
+      gae_lambda: of generalised advantage estimation.
       entropy_coefficient: weight of the policy's entropy in what is maximised.
       value_coefficient: weight of the critic's squared error in what is minimised.
       num_epochs: passes over each rollout.
@@ -48,15 +49,15 @@ class PPOConfig:
         returns.
     """
 
-    discount: float = 0.99
-    gae_lambda: float = 0.95
-    entropy_coefficient: float = 0.01
-    value_coefficient: float = 0.5
-    num_epochs: int = 4
-    num_mini_batches: int = 4
-    learning_rate: float = 2.5e-4
+    discount: Fraction = 0.99
+    gae_lambda: Fraction = 0.95
+    entropy_coefficient: NotNegative = 0.01
+    value_coefficient: NotNegative = 0.5
+    num_epochs: Count = 4
+    num_mini_batches: Count = 4
+    learning_rate: Positive = 2.5e-4
     anneal_learning_rate: bool = False
-    max_gradient_norm: float = 0.5
+    max_gradient_norm: Positive = 0.5
     normalise_observations: bool = False
     normalise_rewards: bool = False
 

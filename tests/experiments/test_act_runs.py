@@ -17,6 +17,7 @@ from rlsuite.experiments.presets import preset
 from rlsuite.experiments.report import report
 from rlsuite.experiments.runner import run
 from rlsuite.experiments.storage import create_run
+from rlsuite.lifetime import LifeConfig
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
@@ -28,7 +29,8 @@ def finished_run(folder, method, **changes):
         steps=1,
         max_lifetime=3,
         min_lifetime=3,
-        meta=replace(config.meta, population_size=2, num_workers=2, rollout_length=32),
+        life=LifeConfig(2, 32),
+        meta=replace(config.meta, population_size=2),
         ppo=replace(config.ppo, num_epochs=1),
         evaluation=EvaluationConfig(num_seeds=3, num_episodes=2, num_agents=2),
         **changes,

@@ -48,7 +48,7 @@ def test_grid_world():
 def test_agents_are_taken_four_at_a_time_where_that_comes_out_even(num_agents, mini_batches):
     meta = meta_step.sized("groove", num_agents).meta
     assert (meta.num_agents, meta.num_mini_batches) == (num_agents, mini_batches)
-    assert (meta.num_workers, meta.rollout_length, meta.num_updates) == (64, 20, 5)
+    assert (config.life.num_workers, config.life.rollout_length, meta.num_updates) == (64, 20, 5)
 
 
 def test_lpg_step(built, monkeypatch):
@@ -114,7 +114,7 @@ def test_pairs_of_candidates_live_one_after_another_and_equally_long():
     config = evolution.sized(8, 30)
     assert (config.min_lifetime, config.max_lifetime) == (30, 30)
     assert (config.meta.population_size, config.meta.num_mini_batches) == (8, 4)
-    assert (config.meta.num_workers, config.meta.rollout_length) == (64, 20)
+    assert (config.life.num_workers, config.life.rollout_length) == (64, 20)
     assert config.objective.time == "progress_and_lifetime"
 
 

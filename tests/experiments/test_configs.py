@@ -21,8 +21,8 @@ def test_every_preset_is_valid(method, name):
 
 def test_paper_preset_has_the_papers_sizes():
     config = preset("groove", "paper")
-    meta, buffer = config.meta, config.buffer
-    assert (meta.num_agents, meta.num_workers, meta.rollout_length) == (512, 64, 20)
+    meta, buffer, life = config.meta, config.buffer, config.life
+    assert (meta.num_agents, life.num_workers, life.rollout_length) == (512, 64, 20)
     assert (meta.num_updates, meta.learning_rate, config.steps) == (5, 1e-4, 5000)
     assert (buffer.size, buffer.replay_probability, config.tasks) == (4000, 0.5, "all_shortlife")
     assert config.objective.recurrent_width == 256
@@ -39,7 +39,7 @@ def test_the_papers_victims_stand_in_the_presets_of_cheap_talk(world):
         validate(config)
         assert (config.tasks, config.meta.population_size) == (full_name, population_size)
         assert (config.min_lifetime, config.max_lifetime) == (victims.lifetime, victims.lifetime)
-        assert config.meta.num_workers == victims.num_workers
+        assert config.life.num_workers == victims.num_workers
         assert config.networks == victims.networks and config.ppo == victims.ppo
     assert train.channel.scale == pytest.approx(2 * attack.channel.scale)
     smoke = preset("act-train", "smoke", full_name)
@@ -54,7 +54,7 @@ def changed(config, part, **changes):
     ("part", "changes", "message"),
     [
         ("meta", {"num_agents": 0}, "meta.num_agents: 0 is not allowed; it must be at least 1"),
-        ("meta", {"num_workers": -3}, "meta.num_workers: -3 is not allowed"),
+        ("life", {"num_workers": -3}, "life.num_workers: -3 is not allowed"),
         ("meta", {"num_mini_batches": 3}, "meta.num_mini_batches: 3 is not allowed; it must be a"),
         ("meta", {"num_updates": 11}, "meta.num_updates: 11 is not allowed; it must be at most 10"),
         ("meta", {"discount": 1.5}, "meta.discount: 1.5 is not allowed; it must be between 0 and"),
@@ -112,9 +112,8 @@ def test_worlds_of_brax_say_what_they_need():
 
 
 def test_counts_of_updates_and_steps():
-    config = changed(
-        preset("groove", "smoke"), "meta", num_agents=4, num_workers=3, rollout_length=7
-    )
+    config = changed(preset("groove", "smoke"), "meta", num_agents=4)
+    config = changed(config, "life", num_workers=3, rollout_length=7)
     experiment = build(config)
     assert experiment.agent_updates_per_step == 4 * 5
     # Five rollouts and one for the meta-objective, and five of the antagonist.

@@ -22,6 +22,7 @@ from rlsuite.experiments.presets import preset
 from rlsuite.experiments.report import report
 from rlsuite.experiments.runner import abstract_state, run
 from rlsuite.experiments.storage import Checkpoints, create_run, read_metrics
+from rlsuite.lifetime import LifeConfig
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
@@ -47,7 +48,8 @@ def tiny_config(method):
         log_every=2,
         checkpoint_every=2,
         evaluation=TINY,
-        meta=replace(config.meta, num_agents=4, num_workers=4, num_updates=10),
+        life=replace(config.life, num_workers=4),
+        meta=replace(config.meta, num_agents=4, num_updates=10),
     )
 
 
@@ -184,7 +186,7 @@ def test_a_gymnax_world_can_be_trained_on_and_meta_tested(tmp_path):
     folder = tmp_path / "cartpole"
     line = (
         "train lpg smoke --tasks CartPole-v1 --steps 2 --log_every 1 --meta.num_agents 2 "
-        "--meta.num_workers 2 --meta.num_episodes 2"
+        "--life.num_workers 2 --meta.num_episodes 2"
     )
     assert main([*line.split(), "--out", str(folder)]) == 0
     assert len(read_metrics(folder)) == 2
@@ -200,7 +202,8 @@ def drift_run(tmp_path_factory):
         steps=1,
         min_lifetime=2,
         max_lifetime=2,
-        meta=replace(config.meta, population_size=2, num_workers=2, rollout_length=8),
+        life=LifeConfig(2, 8),
+        meta=replace(config.meta, population_size=2),
         ppo=replace(config.ppo, num_epochs=1, num_mini_batches=1),
         evaluation=DriftEvaluationConfig(
             num_seeds=2,

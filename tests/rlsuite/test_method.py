@@ -8,7 +8,7 @@ import pytest
 
 from rlsuite.agents import AgentConfig
 from rlsuite.curricula.buffer import BufferConfig
-from rlsuite.lifetime import Task
+from rlsuite.lifetime import LifeConfig, Task
 from rlsuite.meta.gradients import MetaGradientConfig
 from rlsuite.method import Method, train
 from rlsuite.methods.groove import GrooveConfig, groove
@@ -18,9 +18,8 @@ from rlsuite.objectives.learned_policy_gradient import LPGConfig
 NUM_SEEDS, NUM_STEPS = 4, 5
 SIZES = {
     "objective": LPGConfig(recurrent_width=16, embedding_width=4),
-    "meta": MetaGradientConfig(
-        num_agents=3, num_workers=2, rollout_length=3, num_updates=2, num_episodes=2
-    ),
+    "life": LifeConfig(num_workers=2, rollout_length=3),
+    "meta": MetaGradientConfig(num_agents=3, num_updates=2, num_episodes=2),
 }
 
 

@@ -9,13 +9,14 @@ import pytest
 
 from rlsuite import precision
 from rlsuite.envs.gridworld.levels import level_distribution
-from rlsuite.lifetime import Task
+from rlsuite.lifetime import LifeConfig, Task
 from rlsuite.meta.gradients import MetaGradientConfig
 from rlsuite.methods.lpg import MetaGradientLPGConfig, meta_gradient_lpg
 from rlsuite.objectives.learned_policy_gradient import LPGConfig
 
 MANTISSA_BITS = {"float32": 23, "tf32": 10, "bf16": 7}
-META = MetaGradientConfig(num_agents=4, num_workers=16, rollout_length=20, num_updates=3)
+LIFE = LifeConfig(num_workers=16, rollout_length=20)
+META = MetaGradientConfig(num_agents=4, num_updates=3)
 
 
 def rounded(bits, left, right, dimension_numbers, **_):
@@ -36,7 +37,7 @@ def gradients():
             method = meta_gradient_lpg(
                 source.world,
                 lambda key: Task(*source.sample(key)),
-                MetaGradientLPGConfig(objective=objective, meta=META),
+                MetaGradientLPGConfig(objective=objective, life=LIFE, meta=META),
             )
             state, _ = jax.jit(lambda key, method=method: method.step(method.init(key)))(
                 jax.random.key(0)

@@ -19,9 +19,7 @@ from rlsuite.method import train
 from rlsuite.objectives.learned_policy_gradient import LPGConfig, lpg
 from rlsuite.objectives.objective import Objective
 
-CONFIG = EvolutionConfig(
-    population_size=12, learning_rate=0.05, num_workers=3, rollout_length=4, num_episodes=4
-)
+CONFIG = EvolutionConfig(population_size=12, learning_rate=0.05, num_episodes=4)
 
 
 def start(key):

@@ -24,10 +24,9 @@ from rlsuite.scores import (
 )
 
 START, GROWTH = 0.3, 0.02
+NUM_WORKERS, ROLLOUT_LENGTH = 3, 5
 CONFIG = MetaGradientConfig(
     num_agents=4,
-    num_workers=3,
-    rollout_length=5,
     num_updates=2,
     learning_rate=1e-4,
     # Low, because a linear critic that sees the time can't value what lies beyond a time limit.
@@ -67,16 +66,16 @@ def growing_preference():
 
 def recorder(config):
     """Several scores at once, of which the first just keeps what it was shown last."""
-    steps = (config.num_updates + 1) * config.rollout_length
+    steps = (config.num_updates + 1) * ROLLOUT_LENGTH
     others = (
         positive_value_loss(),
         l1_value_loss(),
-        max_monte_carlo(config.num_workers, config.discount),
+        max_monte_carlo(NUM_WORKERS, config.discount),
     )
 
     def init(key, task):
-        all_steps = jnp.zeros((steps, config.num_workers))
-        last = jnp.zeros((config.rollout_length, config.num_workers))
+        all_steps = jnp.zeros((steps, NUM_WORKERS))
+        last = jnp.zeros((ROLLOUT_LENGTH, NUM_WORKERS))
         return Evidence(all_steps, all_steps > 0, last, last), *(o.init(key, task) for o in others)
 
     def observe(states, task, evidence):
@@ -89,7 +88,7 @@ def recorder(config):
 
 
 def make(world, config=CONFIG, *, score=None, curriculum=None, lifetime=1000):
-    life = Life(world, growing_preference(), config.num_workers, config.rollout_length)
+    life = Life(world, growing_preference(), NUM_WORKERS, ROLLOUT_LENGTH)
     agent = AgentConfig("perceptron", max_gradient_norm=10.0)
     critic = make_head(world, 1, 0.01, agent)
     level = world.default_params.replace(goal=3, max_steps_in_episode=4)
@@ -120,7 +119,7 @@ def test_loss_and_gradient_equal_the_derivation_by_hand(long_run):
     starts = np.asarray(before.slots.agent.learner, np.float64)
     rewards, _, advantages, _ = (np.asarray(leaf) for leaf in after.slots.score[0])
     # In this world an action pays if and only if it is 1.
-    chose_zero = rewards[:, -CONFIG.rollout_length :] == 0
+    chose_zero = rewards[:, -ROLLOUT_LENGTH:] == 0
     losses, gradients = [], []
     for start, zero, advantage in zip(starts, chose_zero, advantages, strict=True):
         preferences = start * (1 + GROWTH) ** np.arange(1, CONFIG.num_updates + 1)
@@ -175,7 +174,7 @@ def test_the_evidence_holds_the_rewards_of_all_rollouts_in_order(long_run):
     """The world runs on from rollout to rollout, so its rewards tell whether any is missing."""
     (_, after, *_), _ = long_run
     rewards, ended, _, _ = (np.asarray(leaf) for leaf in after.slots.score[0])
-    for agent, worker in np.ndindex(4, CONFIG.num_workers):
+    for agent, worker in np.ndindex(4, NUM_WORKERS):
         count = time = 0
         for reward, end in zip(rewards[agent, :, worker], ended[agent, :, worker], strict=True):
             count, time = count + (reward > 0), time + 1

@@ -12,7 +12,7 @@ from flax import struct
 from gymnax.environments import environment, spaces
 
 from rlsuite.envs.cheap_talk import CheapTalkParams
-from rlsuite.lifetime import Task
+from rlsuite.lifetime import LifeConfig, Task
 from rlsuite.meta.evolution import EvolutionConfig
 from rlsuite.methods.cheap_talk import (
     ChannelConfig,
@@ -33,13 +33,12 @@ CONFIG = TrainTimeConfig(
     channel=ChannelConfig(hidden_widths=(8,)),
     networks=NetworkConfig("perceptron", (8,), activation="tanh"),
     ppo=PPOConfig(num_epochs=4, num_mini_batches=1, learning_rate=0.02),
+    life=LifeConfig(num_workers=4, rollout_length=16),
     meta=EvolutionConfig(
         population_size=32,
         standard_deviation=0.5,
         learning_rate=0.2,
         shaping="z_score",
-        num_workers=4,
-        rollout_length=16,
         num_episodes=8,
     ),
 )
@@ -315,7 +314,8 @@ def victims():
     learner = replace(
         CONFIG,
         ppo=replace(CONFIG.ppo, learning_rate=0.03, normalise_observations=True),
-        meta=replace(CONFIG.meta, num_workers=8, rollout_length=16, num_episodes=16),
+        life=LifeConfig(8, 16),
+        meta=replace(CONFIG.meta, num_episodes=16),
     )
     weights = make_channel(SIGNALS, learner.channel).world.default_params.weights
 

@@ -11,7 +11,7 @@ import pytest
 
 from rlsuite.envs.goals import GoalWorld, goal_form
 from rlsuite.envs.messenger import MessengerParams, MessengerWorld
-from rlsuite.lifetime import Task
+from rlsuite.lifetime import LifeConfig, Task
 from rlsuite.meta.evolution import EvolutionConfig
 from rlsuite.methods import cheap_talk_test_time as test_time
 from rlsuite.methods.cheap_talk import ChannelConfig
@@ -28,9 +28,8 @@ CONFIG = test_time.TestTimeConfig(
     oracle_networks=NetworkConfig("perceptron", (5,), activation="tanh"),
     oracle_ppo=PPOConfig(num_epochs=2, num_mini_batches=1),
     oracle_lifetime=2,
-    meta=EvolutionConfig(
-        population_size=4, shaping="z_score", num_workers=2, rollout_length=8, num_episodes=3
-    ),
+    life=LifeConfig(num_workers=2, rollout_length=8),
+    meta=EvolutionConfig(population_size=4, shaping="z_score", num_episodes=3),
 )
 
 

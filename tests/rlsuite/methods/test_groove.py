@@ -5,14 +5,15 @@ import jax.numpy as jnp
 import pytest
 
 from rlsuite.curricula.buffer import BufferConfig
-from rlsuite.lifetime import Task
+from rlsuite.lifetime import LifeConfig, Task
 from rlsuite.meta.gradients import MetaGradientConfig
 from rlsuite.methods.groove import GrooveConfig, groove
 from rlsuite.methods.lpg import MetaGradientLPGConfig, meta_gradient_lpg
 from rlsuite.objectives.learned_policy_gradient import LPGConfig
 
 OBJECTIVE = LPGConfig(recurrent_width=4, embedding_width=3)
-META = MetaGradientConfig(num_agents=2, num_workers=3, rollout_length=4, num_updates=2)
+LIFE = LifeConfig(num_workers=3, rollout_length=4)
+META = MetaGradientConfig(num_agents=2, num_updates=2)
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def sample_task(tiny_grid):
     ],
 )
 def test_every_score_makes_a_method(tiny_grid, sample_task, score, memory):
-    config = GrooveConfig(OBJECTIVE, meta=META, buffer=BufferConfig(size=4), score=score)
+    config = GrooveConfig(OBJECTIVE, life=LIFE, meta=META, buffer=BufferConfig(size=4), score=score)
     method = groove(tiny_grid, sample_task, config, optimal_return=lambda level: jnp.array(1.0))
     state = jax.eval_shape(method.init, jax.random.key(0))
     assert [leaf.shape for leaf in jax.tree.leaves(state.slots.score)] == memory
@@ -43,7 +44,7 @@ def test_every_score_makes_a_method(tiny_grid, sample_task, score, memory):
 
 
 def test_algorithmic_regret_keeps_an_antagonist_per_agent(tiny_grid, sample_task):
-    config = GrooveConfig(OBJECTIVE, meta=META, buffer=BufferConfig(size=4))
+    config = GrooveConfig(OBJECTIVE, life=LIFE, meta=META, buffer=BufferConfig(size=4))
     method = groove(tiny_grid, sample_task, config)
     score = jax.eval_shape(method.init, jax.random.key(0)).slots.score
     assert score.num_updates.shape == (2,)
@@ -61,15 +62,14 @@ def test_lifetimes_are_rounded_up_to_whole_meta_steps(tiny_grid, make, lifetime,
     def sample_task(key):
         return tiny_grid.default_params, jnp.array(lifetime)
 
-    meta = MetaGradientConfig(
-        num_agents=2, num_workers=1, rollout_length=1, num_updates=2, stagger=False
-    )
+    life = LifeConfig(num_workers=1, rollout_length=1)
+    meta = MetaGradientConfig(num_agents=2, num_updates=2, stagger=False)
     if make is meta_gradient_lpg:
         method = meta_gradient_lpg(
-            tiny_grid, sample_task, MetaGradientLPGConfig(OBJECTIVE, meta=meta)
+            tiny_grid, sample_task, MetaGradientLPGConfig(OBJECTIVE, life=life, meta=meta)
         )
     else:
-        config = GrooveConfig(OBJECTIVE, meta=meta, buffer=BufferConfig(size=4))
+        config = GrooveConfig(OBJECTIVE, life=life, meta=meta, buffer=BufferConfig(size=4))
         method = groove(tiny_grid, sample_task, config)
     # Without compiling all of it: constants fold as the function is traced.
     state = jax.jit(lambda key: method.init(key).slots.proposal.task.lifetime)(jax.random.key(0))

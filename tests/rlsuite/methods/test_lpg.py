@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from rlsuite.agents import AgentConfig
-from rlsuite.lifetime import Task
+from rlsuite.lifetime import LifeConfig, Task
 from rlsuite.meta.gradients import MetaGradientConfig
 from rlsuite.method import train
 from rlsuite.methods.lpg import MetaGradientLPGConfig, agent_life, meta_gradient_lpg
@@ -15,10 +15,9 @@ CONFIG = MetaGradientLPGConfig(
     objective=LPGConfig(recurrent_width=16, embedding_width=8),
     # At twice these rates one training in six stayed below half of the best return.
     agent=AgentConfig(policy_learning_rate=20.0, prediction_learning_rate=2.0),
+    life=LifeConfig(num_workers=8, rollout_length=8),
     meta=MetaGradientConfig(
         num_agents=16,
-        num_workers=8,
-        rollout_length=8,
         learning_rate=1e-3,
         max_gradient_norm=0.5,
         num_episodes=4,

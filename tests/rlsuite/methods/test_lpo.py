@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rlsuite.drifts import LearnedDriftConfig
-from rlsuite.lifetime import Task
+from rlsuite.lifetime import LifeConfig, Task
 from rlsuite.meta.evolution import EvolutionConfig
 from rlsuite.methods.lpo import LPOConfig, lpo
 from rlsuite.networks import NetworkConfig
@@ -19,7 +19,8 @@ CONFIG = LPOConfig(
     drift=LearnedDriftConfig(hidden_width=4, clip_epsilon=0.2),
     networks=NetworkConfig("perceptron", (8,), activation="tanh"),
     ppo=PPOConfig(num_epochs=2, num_mini_batches=2),
-    meta=EvolutionConfig(population_size=4, num_workers=2, rollout_length=8, num_episodes=2),
+    life=LifeConfig(num_workers=2, rollout_length=8),
+    meta=EvolutionConfig(population_size=4, num_episodes=2),
 )
 
 

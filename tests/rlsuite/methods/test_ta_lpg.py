@@ -6,14 +6,15 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from rlsuite.lifetime import Task
+from rlsuite.lifetime import LifeConfig, Task
 from rlsuite.meta.evolution import EvolutionConfig
 from rlsuite.methods.ta_lpg import EvolvedLPGConfig, evolved_lpg
 from rlsuite.objectives.learned_policy_gradient import LPGConfig
 
 CONFIG = EvolvedLPGConfig(
     objective=LPGConfig(recurrent_width=4, embedding_width=3),
-    meta=EvolutionConfig(population_size=4, num_workers=3, rollout_length=4, num_episodes=2),
+    life=LifeConfig(num_workers=3, rollout_length=4),
+    meta=EvolutionConfig(population_size=4, num_episodes=2),
 )
 
 
