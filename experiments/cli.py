@@ -8,30 +8,38 @@ import argparse
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
 from rlsuite import __version__
-from rlsuite.experiments.arguments import add_options, full_name, join_options, leaves, override
 from rlsuite.experiments.bench import BENCHMARKS
 from rlsuite.experiments.errors import UserError, nearest
+from rlsuite.experiments.options import join_options
 
 BAD_INPUT = 2
 INTERRUPTED = 130
 _TRAIN_FLAGS = ("--help", "--overwrite")
+_PARAMETER_PREFIX = "tasks."
+# Fields that have moved, by the names that scripts still have for them.
+_MOVED = {
+    "meta.num_workers": "life.num_workers",
+    "meta.rollout_length": "life.rollout_length",
+}
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, *, specs: Iterable[Any] = ()) -> int:
     """Runs one command line.
 
     Args:
       argv: the arguments after the command's name; those of the process if None.
+      specs: methods (`MethodSpec`) that stand beside those that are found.
 
     Returns:
       The exit status: 0, 2 for bad input (one line on stderr), 130 if interrupted.
     """
     try:
-        return _dispatch(list(sys.argv[1:] if argv is None else argv))
+        return _dispatch(list(sys.argv[1:] if argv is None else argv), tuple(specs))
     except UserError as error:
         print("rlsuite:", *str(error).split("\n"), file=sys.stderr)
         return BAD_INPUT
@@ -50,13 +58,13 @@ class _Parser(argparse.ArgumentParser):
         raise UserError(message)
 
 
-def _dispatch(argv: list[str]) -> int:
+def _dispatch(argv: list[str], specs: tuple[Any, ...]) -> int:
     parser, commands = _parsers()
     if argv and not argv[0].startswith("-") and argv[0] not in commands:
         raise UserError(nearest("command", argv[0], commands))
     if argv[:1] == ["train"]:
         argv = join_options(argv, _TRAIN_FLAGS)
-    arguments, rest = parser.parse_known_args(argv)
+    arguments, rest = parser.parse_known_args(argv, argparse.Namespace(specs=specs))
     command: Callable[[argparse.Namespace, list[str]], int] = arguments.run
     if rest and command is not _train:
         raise UserError(f"unknown argument '{rest[0]}'; see 'rlsuite {argv[0]} --help'")
@@ -81,7 +89,7 @@ def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
     resume.add_argument("directory", metavar="DIR", type=Path, help="the run's folder")
     resume.set_defaults(run=_resume)
 
-    evaluate = commands.add_parser("evaluate", help="meta-test what a run has learned")
+    evaluate = commands.add_parser("evaluate", help="test what a run has learned")
     evaluate.add_argument("directory", metavar="DIR", type=Path, help="the run's folder")
     evaluate.add_argument(
         "--against", metavar="DIR", type=Path, nargs="+", default=[], help="runs to compare with"
@@ -92,7 +100,7 @@ def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
     report.add_argument("directory", metavar="DIR", type=Path, help="the run's folder")
     report.set_defaults(run=_report)
 
-    compare = commands.add_parser("compare", help="set meta-tested runs beside each other")
+    compare = commands.add_parser("compare", help="set tested runs beside each other")
     compare.add_argument("directories", metavar="DIR", type=Path, nargs="+", help="runs' folders")
     compare.add_argument(
         "--out", metavar="DIR", type=Path, required=True, help="where to write comparison.md"
@@ -121,153 +129,188 @@ def _add_train_options(parser: argparse.ArgumentParser) -> None:
         "-h",
         "--help",
         action="store_true",
-        help="show this message; after METHOD and PRESET, also every field and its default",
+        help="show this message; after METHOD and PRESET, also every field, its range and default",
     )
     parser.add_argument(
         "--out",
         metavar="DIR",
         type=Path,
-        help="the run's folder (default: runs/METHOD-PRESET-seedSEED)",
+        help="the run's folder (default: runs/METHOD-PRESET[-TASKS]-seedSEED)",
     )
     parser.add_argument(
         "--world",
         metavar="NAME",
-        help="cartpole, pendulum, reacher or breakout: short for --tasks in cheap talk's worlds",
+        help="as --tasks; also by the short names that a method has for its worlds",
+    )
+    parser.add_argument(
+        "--import",
+        dest="imports",
+        metavar="MODULE",
+        action="append",
+        default=[],
+        help="a module, or a Python file, that registers worlds with gymnax; may be repeated",
     )
     parser.add_argument(
         "--overwrite", action="store_true", help="replace the run that the folder holds"
     )
 
 
+def _methods(arguments: argparse.Namespace) -> Any:
+    from rlsuite.experiments.registry import Methods
+
+    return Methods(arguments.specs)
+
+
 def _train(arguments: argparse.Namespace, rest: list[str]) -> int:
     if arguments.help and arguments.preset is None:
         arguments.parser.print_help()
-        print("\nAny field of the configuration is an option too: --seed 1 --steps 100 …")
+        print(
+            "\nMETHOD may also be package.module:SPEC or file.py:SPEC, somebody's own.\n"
+            "Any field of the configuration is an option too, as in --seed 1 --steps 100; "
+            "parameters of a world are --tasks.NAME VALUE."
+        )
         return 0
     if arguments.preset is None:
         raise UserError("a method and a preset are needed, as in 'rlsuite train groove laptop'")
 
-    from rlsuite.experiments.presets import preset
-    from rlsuite.experiments.presets_act import world_name
-    from rlsuite.experiments.validation import validate
+    from rlsuite.experiments import finished, storage
 
-    config = preset(arguments.method, arguments.preset)
-    prog = f"rlsuite train {arguments.method} {arguments.preset}"
+    methods = _methods(arguments)
+    spec = methods.find(arguments.method)
+    defaults = finished.default_run(spec, arguments.preset)
     if arguments.help:
-        parser = _Parser(prog=prog, usage=f"{prog} [options]", add_help=False)
-        _add_train_options(parser)
-        add_options(parser, config)
-        parser.print_help()
+        _print_fields(arguments, defaults)
         return 0
-    texts = _field_texts(rest, config)
+    texts, world_parameters = _field_texts(rest, defaults)
+    tasks = texts.pop("tasks", None)
     if arguments.world is not None:
-        texts["tasks"] = world_name(arguments.world)
-    config = override(preset(arguments.method, arguments.preset, texts.get("tasks")), texts)
-    validate(config)
-
-    from rlsuite.experiments import storage
-    from rlsuite.experiments.build import build
-
-    name = f"{arguments.method}-{arguments.preset}-seed{config.seed}"
+        tasks = spec.short_names.get(arguments.world, arguments.world)
+    plan = finished.plan(
+        methods,
+        arguments.method,
+        arguments.preset,
+        texts,
+        tasks=tasks,
+        world_parameters=world_parameters,
+        imports=tuple(arguments.imports),
+    )
+    world = [] if tasks is None else [tasks]
+    world += [f"{name}-{value}" for name, value in world_parameters.items()]
+    name = "-".join([spec.name, arguments.preset, *world, f"seed{plan.run.seed}"])
     directory = arguments.out or Path("runs") / name
     storage.check_free(directory, overwrite=arguments.overwrite)
-    experiment = build(config)
     _keep_compiled_programs()
-    storage.create_run(directory, arguments.method, arguments.preset, config)
-    return _run_to_the_end(experiment, config, directory)
+    storage.create_run(directory, plan.describe())
+    return _run_to_the_end(plan, directory, methods)
 
 
-def _field_texts(rest: list[str], config: Any) -> dict[str, str]:
-    """Dotted names and texts from what is left of the command line, `--name=text` each."""
-    known = leaves(config)
-    texts = {}
+def _print_fields(arguments: argparse.Namespace, defaults: Any) -> None:
+    from rlsuite.experiments.options import add_options
+
+    prog = f"rlsuite train {arguments.method} {arguments.preset}"
+    parser = _Parser(prog=prog, usage=f"{prog} [options]", add_help=False)
+    _add_train_options(parser)
+    add_options(parser, defaults)
+    parser.print_help()
+
+
+def _field_texts(rest: list[str], defaults: Any) -> tuple[dict[str, str], dict[str, str]]:
+    """Fields by dotted name, and the world's parameters, as text: `--name=text` each."""
+    from rlsuite.experiments.fields import full_name, leaves
+
+    known = leaves(defaults)
+    texts, world_parameters = {}, {}
     for argument in rest:
         name, equals, text = argument.removeprefix("--").partition("=")
         if not argument.startswith("--"):
             raise UserError(f"unknown argument '{argument}'; see 'rlsuite train --help'")
-        name = full_name(name, known)
+        is_parameter = name.startswith(_PARAMETER_PREFIX)
+        if not is_parameter:
+            name = full_name(_MOVED.get(name, name), known)
         if not equals:
             raise UserError(f"{name}: a value is missing, as in '--{name} VALUE'")
-        texts[name] = text
-    return texts
+        if is_parameter:
+            world_parameters[name.removeprefix(_PARAMETER_PREFIX)] = text
+        else:
+            texts[name] = text
+    return texts, world_parameters
 
 
 def _resume(arguments: argparse.Namespace, rest: list[str]) -> int:
-    directory = arguments.directory
+    from rlsuite.experiments.finished import open_run
 
-    from rlsuite.experiments import storage
-    from rlsuite.experiments.build import build
-
-    config = storage.read_config(directory)
-    with storage.Checkpoints(directory) as checkpoints:
-        is_finished = (checkpoints.latest_step() or 0) >= config.steps
-    if is_finished and (directory / "report.md").exists():
-        print(f"'{directory}' is already at its last step, {config.steps}.")
-        _say_what_next(directory)
+    methods = _methods(arguments)
+    run = open_run(arguments.directory, methods)
+    is_finished = (run.latest_step or 0) >= run.run.steps
+    if is_finished and (run.directory / "report.md").exists():
+        print(f"'{run.directory}' is already at its last step, {run.run.steps}.")
+        _say_what_next(run)
         return 0
     _keep_compiled_programs()
-    return _run_to_the_end(build(config), config, directory)
+    return _run_to_the_end(run, run.directory, methods)
 
 
-def _run_to_the_end(experiment: Any, config: Any, directory: Path) -> int:
+def _run_to_the_end(plan: Any, directory: Path, methods: Any) -> int:
     from rich.console import Console
 
+    from rlsuite.experiments.finished import open_run
     from rlsuite.experiments.report import report
     from rlsuite.experiments.runner import run
 
-    outcome = run(experiment, config, directory, console=Console())
+    outcome = run(plan.experiment, plan.run, directory, console=Console())
     if not outcome.finished:
         print(
-            f"stopped at step {outcome.step} of {config.steps}; "
+            f"stopped at step {outcome.step} of {plan.run.steps}; "
             f"continue with: rlsuite resume {directory}"
         )
         return INTERRUPTED
-    report(directory)
-    print(f"finished {config.steps} steps; the run is in {directory}")
-    _say_what_next(directory)
+    finished = open_run(directory, methods)
+    report(finished)
+    print(f"finished {plan.run.steps} steps; the run is in {directory}")
+    _say_what_next(finished)
     return 0
 
 
-def _say_what_next(directory: Path) -> None:
-    print(f"  read it:      {directory / 'report.md'}")
-    print(f"  meta-test it: rlsuite evaluate {directory}")
-    print(f"  watch curves: tensorboard --logdir {directory}")
+def _say_what_next(run: Any) -> None:
+    print(f"  read it:      {run.directory / 'report.md'}")
+    if run.spec.test is not None:
+        print(f"  test it:      rlsuite evaluate {run.directory}")
+    if find_spec("tensorboard") is not None:
+        print(f"  watch curves: tensorboard --logdir {run.directory}")
 
 
 def _evaluate(arguments: argparse.Namespace, rest: list[str]) -> int:
-    for directory in (arguments.directory, *arguments.against):
-        _require_checkpoint(directory)
-    _keep_compiled_programs()
     from rlsuite.experiments.evaluate import evaluate
 
-    evaluate(arguments.directory, arguments.against)
+    run, *rivals = _open_trained(arguments, [arguments.directory, *arguments.against])
+    _keep_compiled_programs()
+    evaluate(run, rivals)
     return 0
 
 
-def _require_checkpoint(directory: Path) -> None:
-    from rlsuite.experiments.storage import Checkpoints, read_document
+def _open_trained(arguments: argparse.Namespace, directories: Iterable[Path]) -> list[Any]:
+    """The runs in folders, each of which has a checkpoint."""
+    from rlsuite.experiments.finished import open_run
 
-    read_document(directory)
-    with Checkpoints(directory) as checkpoints:
-        if checkpoints.latest_step() is None:
-            raise UserError(f"'{directory}' holds no checkpoint yet; 'rlsuite resume {directory}'")
+    methods = _methods(arguments)
+    runs = [open_run(directory, methods) for directory in directories]
+    for run in runs:
+        run.require_checkpoint()
+    return runs
 
 
 def _report(arguments: argparse.Namespace, rest: list[str]) -> int:
-    _require_checkpoint(arguments.directory)
     from rlsuite.experiments.report import report
 
-    report(arguments.directory)
-    print(arguments.directory / "report.md")
+    (run,) = _open_trained(arguments, [arguments.directory])
+    print(report(run))
     return 0
 
 
 def _compare(arguments: argparse.Namespace, rest: list[str]) -> int:
-    for directory in arguments.directories:
-        _require_checkpoint(directory)
     from rlsuite.experiments.compare import compare
 
-    print(compare(arguments.directories, arguments.out))
+    print(compare(_open_trained(arguments, arguments.directories), arguments.out))
     return 0
 
 
@@ -279,17 +322,13 @@ def _bench(arguments: argparse.Namespace, rest: list[str]) -> int:
 
 
 def _list(arguments: argparse.Namespace, rest: list[str]) -> int:
-    from rlsuite.envs.gridworld.levels import LEVEL_DISTRIBUTIONS
-    from rlsuite.experiments.configs import METHODS
-    from rlsuite.experiments.presets import NAMES
-    from rlsuite.experiments.tasks import worlds
+    from rlsuite.experiments.registry import world_families
 
-    print("methods")
-    for name, method in METHODS.items():
-        print(f"  {name:<10} {method.summary}")
-    print("\npresets\n  " + ", ".join(NAMES))
-    print(f"\nlevel distributions of the grid world\n{_wrapped(LEVEL_DISTRIBUTIONS)}")
-    print(f"\nworlds of gymnax, and of brax where it is installed\n{_wrapped(worlds())}")
+    print("methods, and the presets of each")
+    for spec in _methods(arguments):
+        print(f"  {spec.name:<10} {spec.summary} ({', '.join(spec.presets)})")
+    for family in world_families():
+        print(f"\n{family.title}\n{_wrapped(family.names())}")
     return 0
 
 

@@ -1,73 +1,150 @@
-"""Several runs beside each other: methods, each with its seeds."""
+"""Several runs beside each other: configurations, each with its seeds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from rlsuite.experiments import plots
-from rlsuite.experiments.configs import RunConfig
 from rlsuite.experiments.errors import UserError
-from rlsuite.experiments.meta_test import YARDSTICKS
-from rlsuite.experiments.report import markdown_table, meta_test_figures, read_evaluation
-from rlsuite.experiments.statistics import Estimate, bootstrap
-from rlsuite.experiments.storage import read_config, read_document, read_metrics, write_text
+from rlsuite.experiments.evaluate import tested_alike
+from rlsuite.experiments.evaluation import Evaluation, Table, estimate
+from rlsuite.experiments.fields import leaves, to_text
+from rlsuite.experiments.finished import Finished
+from rlsuite.experiments.report import caption, markdown_table, test_drawings, written
+from rlsuite.experiments.specs import Drawing, Section
+from rlsuite.experiments.statistics import Estimate
+from rlsuite.experiments.storage import write_text
+
+Groups = Mapping[str, Sequence[int]]
+"""Which runs belong together, by a label."""
+
+# What may differ between runs that are still seeds of one configuration.
+_OF_A_SEED = frozenset({"seed", "log_every", "checkpoint_every"})
 
 
-def compare(directories: Sequence[Path], out: Path) -> Path:
-    """Writes `comparison.md` with its figures: learning curves and meta-tests by method.
+def compare(runs: Sequence[Finished], out: Path) -> Path:
+    """Writes `comparison.md` with its figures: learning curves and tests by configuration.
 
-    Runs of one method are taken as its seeds. Objectives that were not trained, and those written
-    by hand, are shown once, from the first run.
+    Runs that differ in their seeds alone are taken as seeds of one configuration; configurations
+    are told apart by what differs. Baselines are shown once, from the first run.
 
     Args:
-      directories: meta-tested runs on the same tasks, tested alike.
+      runs: tested runs on the same tasks, tested alike.
       out: the folder to write to; it is made if need be.
 
     Returns:
       The path of `comparison.md`.
 
     Raises:
-      UserError: if a run has not been meta-tested, or not like the others, or `out` is no folder.
+      UserError: if a run has not been tested, or not like the others, or `out` is no folder.
     """
-    evaluations = [_evaluation(directory) for directory in directories]
-    configs = [read_config(directory) for directory in directories]
-    _check_alike(directories, configs)
-    methods = [read_document(directory)["method"].upper() for directory in directories]
-    seeds = [config.seed for config in configs]
-    groups = {
-        f"{name}, {methods.count(name)} seeds": [i for i, m in enumerate(methods) if m == name]
-        for name in dict.fromkeys(methods)
-    }
+    evaluations = [_evaluation(run) for run in runs]
+    for run in runs:
+        if run.spec.kind != runs[0].spec.kind or not tested_alike(run, runs[0]):
+            raise UserError(
+                f"'{run.directory}' was trained on other tasks or tested in another way than "
+                f"'{runs[0].directory}'"
+            )
     _make_folder(out)
+    groups = grouped(runs)
+    tables = evaluations[0].tables
+    pooled = {table.name: _pooled(table, evaluations, groups) for table in tables}
+    panels = {name: title for run in runs for name, title in run.spec.panels.items()}
     curves = {
-        name: [read_metrics(directories[index]) for index in members]
-        for name, members in groups.items()
+        label: [runs[index].metrics for index in members] for label, members in groups.items()
     }
-    plots.learning_curves(out / "learning_curves.png", curves)
-    sets = {name: _pooled(name, evaluations, groups) for name in evaluations[0]["sets"]}
-    figures = meta_test_figures(out, configs[0], evaluations[0], sets)
+    sections = [
+        Section("Settings", [], _settings(runs, groups)),
+        Section(
+            "Learning curves",
+            [
+                Drawing(
+                    "learning_curves.png",
+                    "Metrics over steps, mean and range over seeds",
+                    lambda path: plots.learning_curves(path, curves, panels),
+                )
+            ],
+        ),
+        Section(
+            "Test",
+            test_drawings(tables, pooled, runs[0].world and runs[0].world.lifetime_range),
+            "\n\n".join(
+                [
+                    markdown_table(tables, pooled),
+                    f"{caption(tables)} Those of several runs speak of training seeds as well.",
+                    "Each run alone:",
+                    markdown_table(tables, _single_runs(runs, evaluations, groups)),
+                ]
+            ),
+        ),
+    ]
     path = out / "comparison.md"
-    write_text(path, _text(figures, sets, _single_runs(evaluations, methods, seeds)))
+    write_text(path, "\n\n".join(written(section, out) for section in sections) + "\n")
     return path
 
 
-def _evaluation(directory: Path) -> dict[str, Any]:
-    evaluation = read_evaluation(directory)
-    if evaluation is None:
-        raise UserError(f"'{directory}' has not been meta-tested; 'rlsuite evaluate {directory}'")
-    return evaluation
+def grouped(runs: Sequence[Finished]) -> Groups:
+    """Runs by configuration, told apart by what differs and counted by seeds."""
+    configurations = [_configuration(run) for run in runs]
+    distinct: list[dict[str, Any]] = []
+    for configuration in configurations:
+        if configuration not in distinct:
+            distinct.append(configuration)
+    members = [
+        [index for index, found in enumerate(configurations) if found == one] for one in distinct
+    ]
+    labels = [_label(one, distinct) for one in distinct]
+    return {
+        f"{label}, {_count(len(indices), 'seed')}": indices
+        for label, indices in zip(labels, members, strict=True)
+    }
 
 
-def _check_alike(directories: Sequence[Path], configs: Sequence[RunConfig]) -> None:
-    first = configs[0]
-    for directory, config in zip(directories, configs, strict=True):
-        if (config.tasks, config.evaluation) != (first.tasks, first.evaluation):
-            raise UserError(
-                f"'{directory}' was trained on other tasks or meta-tested in another way than "
-                f"'{directories[0]}'"
-            )
+def _configuration(run: Finished) -> dict[str, Any]:
+    fields = {name: leaf.value for name, leaf in leaves(run.run).items() if name not in _OF_A_SEED}
+    return {"method": run.title, **fields}
+
+
+def _label(configuration: Mapping[str, Any], all_of_them: Sequence[Mapping[str, Any]]) -> str:
+    """The method, and the fields by which it differs from others of that method."""
+    method = configuration["method"]
+    alike = [other for other in all_of_them if other["method"] == method]
+    differing = [
+        f"{name} {to_text(value)}"
+        for name, value in configuration.items()
+        if any(other[name] != value for other in alike)
+    ]
+    return f"{method} ({', '.join(differing)})" if differing else method
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _settings(runs: Sequence[Finished], groups: Groups) -> str:
+    """What the configurations have in common by method, and which folders belong to which."""
+    lines = []
+    for label, members in groups.items():
+        folders = ", ".join(
+            f"`{runs[index].directory}` (seed {runs[index].run.seed})" for index in members
+        )
+        fields = {name: to_text(leaf.value) for name, leaf in leaves(runs[members[0]].run).items()}
+        rows = "\n".join(
+            f"| {name} | {value} |" for name, value in fields.items() if name != "seed"
+        )
+        lines.append(
+            f"**{label}**: {folders}\n\n<details><summary>Configuration</summary>\n\n"
+            f"| field | value |\n|---|---|\n{rows}\n\n</details>"
+        )
+    return "\n\n".join(lines)
+
+
+def _evaluation(run: Finished) -> Evaluation:
+    if run.evaluation is None:
+        raise UserError(
+            f"'{run.directory}' has not been tested; 'rlsuite evaluate {run.directory}'"
+        )
+    return run.evaluation
 
 
 def _make_folder(path: Path) -> None:
@@ -77,60 +154,37 @@ def _make_folder(path: Path) -> None:
         raise UserError(f"--out: cannot write to '{path}': {error.strerror}") from error
 
 
-def _normalised(result: dict[str, Any], contender: str) -> np.ndarray:
-    returns = np.array(result["returns"][contender])
-    optimal = result["optimal"]
-    return returns if optimal is None else returns / np.array(optimal)[:, None]
-
-
-def _pooled(
-    name: str, evaluations: Sequence[dict[str, Any]], groups: dict[str, list[int]]
-) -> dict[str, Estimate]:
-    """Estimates over all runs of each method, then those that need no training run."""
-    results = [evaluation["sets"][name] for evaluation in evaluations]
-    strata = np.unique(results[0]["levels"], return_inverse=True)[1]
+def _pooled(first: Table, evaluations: Sequence[Evaluation], groups: Groups) -> dict[str, Estimate]:
+    """Estimates over all runs of each configuration, then baselines."""
+    tables = [_named(evaluation, first.name) for evaluation in evaluations]
     pooled = {
-        group: bootstrap(np.stack([_own(results[index]) for index in members]), strata)
-        for group, members in groups.items()
+        label: estimate(
+            [tables[index].normalised(evaluations[index].own) for index in members], first.strata
+        )
+        for label, members in groups.items()
     }
-    for contender in YARDSTICKS:
-        if contender in results[0]["returns"]:
-            pooled[contender] = bootstrap(_normalised(results[0], contender)[None], strata)
-    return pooled
+    baselines = [name for name, role in evaluations[0].contenders if role == "baseline"]
+    return pooled | {name: first.estimates[name] for name in baselines if name in first.estimates}
 
 
-def _own(result: dict[str, Any]) -> np.ndarray:
-    """The run's own objective stands first."""
-    return _normalised(result, next(iter(result["returns"])))
+def _named(evaluation: Evaluation, name: str) -> Table:
+    return next(table for table in evaluation.tables if table.name == name)
 
 
 def _single_runs(
-    evaluations: Sequence[dict[str, Any]], methods: Sequence[str], seeds: Sequence[int]
+    runs: Sequence[Finished], evaluations: Sequence[Evaluation], groups: Groups
 ) -> dict[str, dict[str, Estimate]]:
     """The estimate of each run alone, as its own evaluation gave it."""
-    runs = list(zip(evaluations, methods, seeds, strict=True))
+    labels: dict[int, str] = {}
+    for label, members in groups.items():
+        for index in members:
+            name = f"{label.rpartition(',')[0]}, seed {runs[index].run.seed}"
+            taken = name in labels.values()
+            labels[index] = f"{name} ({runs[index].directory})" if taken else name
     return {
-        name: {
-            f"{method}, seed {seed}": Estimate(
-                **next(iter(evaluation["sets"][name]["estimates"].values()))
-            )
-            for evaluation, method, seed in runs
+        table.name: {
+            labels[index]: _named(evaluation, table.name).estimates[evaluation.own]
+            for index, evaluation in enumerate(evaluations)
         }
-        for name in evaluations[0]["sets"]
+        for table in evaluations[0].tables
     }
-
-
-def _text(
-    figures: str, sets: dict[str, dict[str, Estimate]], single_runs: dict[str, dict[str, Estimate]]
-) -> str:
-    return (
-        "## Learning curves\n\n![Metrics over meta-steps, mean and range over seeds]"
-        "(learning_curves.png)\n\n"
-        f"## Meta-test\n\n{figures}"
-        "Final returns of fresh agents, as fractions of the optimal return where it is known: "
-        "interquartile mean and 95 % bootstrap interval over training seeds, levels (stratified) "
-        "and agent seeds.\n\n"
-        f"{markdown_table(sets)}\n\n"
-        "Each run alone:\n\n"
-        f"{markdown_table(single_runs)}\n"
-    )

@@ -1,128 +1,126 @@
-"""Meta-testing a run: a table for people, and `evaluation.json` for everything else."""
+"""Testing what runs have learned: a table for people, `evaluation.json` for everything else."""
 
 import json
-from collections.abc import Callable, Sequence
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Table as RichTable
 
-from rlsuite.experiments.configs import (
-    ACTTestRun,
-    ACTTrainRun,
-    GrooveRun,
-    LPGEvolutionRun,
-    LPGRun,
-    LPORun,
-    ObjectiveEvaluationConfig,
-    RunConfig,
-)
-from rlsuite.experiments.meta_test import MetaTest, courses, tested
-from rlsuite.experiments.meta_test_act import channel_test, shaper_test
-from rlsuite.experiments.meta_test_drifts import drift_meta_test
-from rlsuite.experiments.meta_test_lpg import lpg_meta_test
-from rlsuite.experiments.statistics import Estimate
-from rlsuite.experiments.storage import read_config, write_text
-
-AGENTS_WATCHED = 16
+from rlsuite.experiments.errors import UserError
+from rlsuite.experiments.evaluation import Contender, Evaluation, standings, to_json
+from rlsuite.experiments.finished import Finished
+from rlsuite.experiments.specs import Watch
+from rlsuite.experiments.storage import write_text
 
 
 def evaluate(
-    directory: Path, against: Sequence[Path] = (), *, console: Console | None = None
-) -> dict[str, Any]:
-    """Meta-tests a run and prints the table; the figures go to `evaluation.json` in its folder.
+    run: Finished, rivals: Sequence[Finished] = (), *, console: Console | None = None
+) -> Evaluation:
+    """Tests a run and prints the table; the figures go to `evaluation.json` in its folder.
 
-    Agents start afresh on each level, learn for its whole lifetime by the frozen objective, and
-    are then evaluated. Beside it stand the objectives of other runs, an untrained one, and those
-    written by hand. Returns are divided by the optimal ones where a solver knows them. A run of
-    cheap talk is tested on fresh victims instead, beside channels that were not learned.
+    Rivals that are tested alike, and have no evaluation yet, get theirs from the same test.
 
     Args:
-      directory: the run.
-      against: runs to compare with.
+      run: what is tested.
+      rivals: runs to compare with.
       console: where to print; the terminal by default.
 
-    Returns:
-      What `evaluation.json` holds.
-
     Raises:
-      UserError: if one of the other runs has learned something of another kind.
+      UserError: if the method isn't tested, one of the rivals has learned something of another
+        kind, or the folder can't be written.
     """
     console = console or _console()
-    test = _TESTS[type(read_config(directory))]
-    with _progress(console) as progress:
-        document = {"run": str(directory), **test(directory, against, progress)}
-    write_text(directory / "evaluation.json", json.dumps(document, indent=1) + "\n")
-    console.print(_table(document))
-    for line in standings(document):
-        console.print(line)
-    return document
+    if run.spec.test is None:
+        raise UserError(f"'{run.directory}': runs of {run.spec.name} aren't tested")
+    for rival in rivals:
+        if rival.spec.kind != run.spec.kind:
+            raise UserError(
+                f"'{rival.directory}' has learned another kind of thing ({rival.spec.kind}) than "
+                f"'{run.directory}' ({run.spec.kind})"
+            )
+    if not os.access(run.directory, os.W_OK):
+        raise UserError(f"cannot write to '{run.directory}'")
+    with _watching(console) as watch:
+        evaluation = run.spec.test(run, rivals, watch)
+    _save(run.directory, evaluation)
+    console.print(_table(evaluation))
+    for line in (*standings(evaluation), *evaluation.notes):
+        console.print(line, markup=False)
+    for rival, contender in zip(rivals, _of_role(evaluation, "rival"), strict=True):
+        if tested_alike(run, rival) and not (rival.directory / "evaluation.json").exists():
+            _save(rival.directory, _seen_from(evaluation, contender, rival.title))
+            console.print(f"kept for '{rival.directory}' as well", markup=False)
+    return evaluation
 
 
-def _objective_test(
-    plan: Callable[[Path, Sequence[Path]], MetaTest],
-) -> Callable[[Path, Sequence[Path], Progress], dict[str, Any]]:
-    def test(directory, against, progress):
-        settings = read_config(directory).evaluation
-        assert isinstance(settings, ObjectiveEvaluationConfig)
-        progress.add_task("preparing …", total=None)
-        contenders, sets, notes = plan(directory, against)
-        results = {
-            level_set.name: tested(level_set, contenders, settings, progress) for level_set in sets
-        }
-        progress.add_task("watching agents live …", total=None)
-        course = courses(sets[0], contenders[0], settings.horizons or (), AGENTS_WATCHED)
-        return {**notes, "sets": results, "courses": course}
+def tested_alike(first: Finished, second: Finished) -> bool:
+    """Whether two runs were trained on the same tasks, and are tested in the same way."""
 
-    return test
+    def conditions(finished: Finished):
+        run = finished.run
+        lifetimes = (run.min_lifetime, run.max_lifetime)
+        return run.tasks, dict(finished.world_parameters), lifetimes, run.evaluation
+
+    return conditions(first) == conditions(second)
 
 
-_TESTS: dict[type[RunConfig], Callable[[Path, Sequence[Path], Progress], dict[str, Any]]] = {
-    LPGRun: _objective_test(lpg_meta_test),
-    GrooveRun: _objective_test(lpg_meta_test),
-    LPGEvolutionRun: _objective_test(lpg_meta_test),
-    LPORun: _objective_test(drift_meta_test),
-    ACTTrainRun: channel_test,
-    ACTTestRun: shaper_test,
-}
+def _save(directory: Path, evaluation: Evaluation) -> None:
+    text = json.dumps(to_json(evaluation), indent=1) + "\n"
+    try:
+        write_text(directory / "evaluation.json", text)
+    except OSError as error:
+        raise UserError(f"cannot write to '{directory}': {error.strerror}") from error
 
 
-def standings(document: dict[str, Any]) -> list[str]:
-    """One sentence per level set: where the run stands against each of the others."""
-    lines = []
-    for name, result in document["sets"].items():
-        estimates = {who: Estimate(**value) for who, value in result["estimates"].items()}
-        (own_name, own), *others = estimates.items()
-        verdicts = [f"{_compare(own, other)} {who}" for who, other in others]
-        lines.append(f"{name}: {own_name} is {', '.join(verdicts)}.")
-    return lines
+def _of_role(evaluation: Evaluation, role: str) -> list[str]:
+    return [contender.name for contender in evaluation.contenders if contender.role == role]
 
 
-def _compare(own: Estimate, other: Estimate) -> str:
-    if own.low > other.high:
-        return "above"
-    return "below" if own.high < other.low else "level with (intervals overlap)"
+def _seen_from(evaluation: Evaluation, rival: str, title: str) -> Evaluation:
+    """The tables of an evaluation as a rival's own: it comes first, by another name."""
+    others = [one for one in evaluation.contenders if one.role == "baseline"]
+    return replace(
+        evaluation,
+        contenders=[Contender(title, "own"), *others],
+        tables=[
+            replace(
+                table,
+                results={
+                    title: table.results[rival],
+                    **{other.name: table.results[other.name] for other in others},
+                },
+            )
+            for table in evaluation.tables
+        ],
+        curves=(),
+        extras={},
+    )
 
 
-def _table(document: dict[str, Any]) -> Table:
-    sets = document["sets"]
-    normalised = {result["optimal"] is not None for result in sets.values()}
-    unit = "return (fraction of the optimal, where it is known)"
-    if len(normalised) == 1:
-        unit = "fraction of the optimal return" if normalised == {True} else "return"
-    table = Table(title=f"Meta-test: {unit}, interquartile mean [95 % interval]")
-    table.add_column("learned by")
-    for name, result in sets.items():
-        count = len(result["levels"])
-        table.add_column(f"{name}\n{count} levels", justify="right")
-    for contender in next(iter(sets.values()))["estimates"]:
-        estimates = [Estimate(**result["estimates"][contender]) for result in sets.values()]
-        table.add_row(contender, *map(str, estimates))
-    if True in normalised:
-        table.add_row("optimal", *("1.00" if r["optimal"] else "not known" for r in sets.values()))
-    return table
+def _table(evaluation: Evaluation) -> RichTable:
+    tables = evaluation.tables
+    units = list(dict.fromkeys(table.shown_unit for table in tables))
+    common = f"{units[0]}, " if len(units) == 1 else ""
+    shown = RichTable(title=f"{common}interquartile mean [95 % interval]")
+    shown.add_column("")
+    for table in tables:
+        lines = [table.name, *([table.shown_unit] if len(units) > 1 else [])]
+        count = len(table.strata)
+        lines.append(f"{count} levels" if count > 1 else "")
+        shown.add_column("\n".join(filter(None, lines)), justify="right")
+    for name, _ in evaluation.contenders:
+        cells = [str(table.estimates[name]) if name in table.estimates else "" for table in tables]
+        shown.add_row(name, *cells)
+    if any(table.optimal is not None for table in tables):
+        known = [table.optimal is not None for table in tables]
+        shown.add_row("optimal", *("1.00" if is_known else "not known" for is_known in known))
+    return shown
 
 
 def _console() -> Console:
@@ -131,6 +129,27 @@ def _console() -> Console:
     return console if console.is_terminal else Console(width=120)
 
 
-def _progress(console: Console) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=console, transient=True)
+@contextmanager
+def _watching(console: Console) -> Iterator[Watch]:
+    """Bars on a terminal, lines elsewhere."""
+    if not console.is_terminal:
+        yield Watch(lambda description: _say(console, description))
+        return
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+
+        def begin(description):
+            bar = progress.add_task(description, total=None)
+            return lambda: progress.update(bar, total=1, completed=1)
+
+        yield Watch(begin)
+
+
+def _say(console: Console, description: str):
+    began = time.monotonic()
+
+    def done():
+        seconds = time.monotonic() - began
+        console.print(f"{description}: {seconds:.0f} s", markup=False, highlight=False)
+
+    return done

@@ -1,48 +1,68 @@
 """Meta-testing: fresh agents learn by a frozen objective, and what becomes of them is measured."""
 
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import jax
 import numpy as np
+from annotated_types import MinLen
 from gymnax.environments.environment import Environment
 from jaxtyping import Float
-from rich.progress import Progress
 
 from rlsuite.analysis import life_course
+from rlsuite.experiments import evaluation
 from rlsuite.experiments.compiling import jit
-from rlsuite.experiments.configs import EvaluationConfig
+from rlsuite.experiments.evaluation import Evaluation, Role, Table
 from rlsuite.experiments.level_sets import HELD_OUT_SEED, LevelSet, take
-from rlsuite.experiments.statistics import bootstrap
+from rlsuite.experiments.specs import Watch
 from rlsuite.lifetime import Life
 from rlsuite.objectives.objective import Parameters
+from rlsuite.ranges import Count, Counts
 
 LearnedBy = Callable[[Environment, Any, Parameters], tuple[Life, Parameters]]
 """From a world, how agents are built there, and a contender's parameters to how they live, and to
 the parameters of what they learn by."""
 
-YARDSTICKS = (
-    "untrained objective",
-    "A2C, tuned",
-    "no drift",
-    "untrained drift",
-    "PPO",
-    "DPO",
-    "no channel",
-    "zero messages",
-    "random channels",
-    "random shaper",
-)
-"""Contenders that are the same for all runs tested alike."""
-
 UPDATES_SHOWN = 100
+AGENTS_WATCHED = 16
+
+
+@dataclass(frozen=True)
+class EvaluationConfig:
+    """How what was learned is tested.
+
+    Attributes:
+      num_seeds: fresh agents trained on each level.
+      num_episodes: evaluation episodes behind each return.
+      num_agents: agents trained side by side.
+    """
+
+    num_seeds: Count = 4
+    num_episodes: Count = 64
+    num_agents: Count = 64
+
+
+@dataclass(frozen=True)
+class ObjectiveEvaluationConfig(EvaluationConfig):
+    """How a learned objective is meta-tested.
+
+    Attributes:
+      max_lifetime: cuts lifetimes, in agent updates, but for those of `horizons`; none leaves them.
+      horizons: what was trained on is also lived on for exactly so many updates each; none leaves
+        that out.
+    """
+
+    max_lifetime: Count | None = None
+    horizons: Annotated[Counts, MinLen(1)] | None = None
 
 
 class Contender(NamedTuple):
     """Something agents can learn by."""
 
     name: str
+    role: Role
     learned_by: LearnedBy
     parameters: Parameters
 
@@ -52,13 +72,27 @@ class MetaTest(NamedTuple):
 
     Attributes:
       contenders: the run's own objective first.
-      sets: levels.
-      notes: what a report should know besides the results.
+      sets: levels; those of training first.
+      notes: what a report should say besides the results.
     """
 
     contenders: Sequence[Contender]
     sets: Sequence[LevelSet]
-    notes: dict[str, Any]
+    notes: Sequence[str] = ()
+
+
+def meta_test(plan: MetaTest, settings: ObjectiveEvaluationConfig, watch: Watch) -> Evaluation:
+    """Tests all contenders on all sets, and watches how lives by the run's own objective go."""
+    tables = [tested(level_set, plan.contenders, settings, watch) for level_set in plan.sets]
+    done = watch.begin("watching agents live")
+    course = courses(plan.sets[0], plan.contenders[0], settings.horizons or (), AGENTS_WATCHED)
+    done()
+    return Evaluation(
+        contenders=[evaluation.Contender(one.name, one.role) for one in plan.contenders],
+        tables=tables,
+        notes=plan.notes,
+        extras={"courses": course},
+    )
 
 
 def final_returns(
@@ -69,7 +103,7 @@ def final_returns(
     total = num_levels * settings.num_seeds
     keys = jax.random.split(jax.random.key(seed), total)
     live = _final_return(
-        level_set.source.world, level_set.agent, contender.learned_by, settings.num_episodes
+        level_set.world.world, level_set.agent, contender.learned_by, settings.num_episodes
     )
     returns = []
     for start in range(0, total, settings.num_agents):
@@ -102,24 +136,22 @@ def tested(
     level_set: LevelSet,
     contenders: Sequence[Contender],
     settings: EvaluationConfig,
-    progress: Progress,
-) -> dict[str, Any]:
-    """What `evaluation.json` holds of a level set: every return, and estimates of their mean."""
-    strata = np.unique(level_set.strata, return_inverse=True)[1]
-    returns, estimates = {}, {}
+    watch: Watch,
+) -> Table:
+    """The final returns of all contenders on a set of levels."""
+    results = {}
     for contender in contenders:
-        bar = progress.add_task(f"{level_set.name}: {contender.name} …", total=None)
-        final = final_returns(level_set, contender, settings, seed=HELD_OUT_SEED)
-        progress.update(bar, total=1, completed=1)
-        returns[contender.name] = final.tolist()
-        estimates[contender.name] = bootstrap(level_set.normalised(final)[None], strata)._asdict()
-    optimal = level_set.optimal
-    return {
-        "levels": level_set.strata,
-        "optimal": None if optimal is None else optimal.tolist(),
-        "returns": returns,
-        "estimates": estimates,
-    }
+        done = watch.begin(f"{level_set.name}: {contender.name}")
+        results[contender.name] = final_returns(level_set, contender, settings, seed=HELD_OUT_SEED)
+        done()
+    return Table(
+        name=level_set.name,
+        unit="return",
+        results=results,
+        strata=level_set.strata,
+        optimal=level_set.optimal,
+        horizon=level_set.horizon,
+    )
 
 
 def courses(
@@ -140,7 +172,7 @@ def courses(
     tasks = take(level_set.tasks, agents)
     keys = jax.random.split(jax.random.key(HELD_OUT_SEED), num_agents)
     life, parameters = contender.learned_by(
-        level_set.source.world, level_set.agent, contender.parameters
+        level_set.world.world, level_set.agent, contender.parameters
     )
     found = {}
     for horizon in horizons:

@@ -5,28 +5,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, Int, UInt8
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.ndimage import median_filter
 
+from rlsuite.experiments.evaluation import Curves
 from rlsuite.experiments.statistics import Estimate
 
 INK = "#30343b"
 GRID = "#e3e5e8"
 COLOURS = ("#3b6fb6", "#d9822b", "#8a8d93", "#4a9a63", "#a0529e", "#c44e52")
-PANELS = {
-    "agent_return": "return at the end of a lifetime",
-    "fitness": "mean fitness of candidates",
-    "score": "score of finished tasks",
-    "buffer_score": "mean score in the buffer",
-    "policy_entropy": "policy entropy (nats)",
-    "critic_loss": "loss of the value critics",
-    "gradient_norm": "norm of the meta-gradient",
-    "fitness_deviation": "deviation of fitness in a generation",
-    "update_norm": "norm of the update of the mean",
-    "tied_pairs": "share of pairs without a winner",
-}
 
 
 class Picture(NamedTuple):
@@ -36,28 +25,42 @@ class Picture(NamedTuple):
     caption: str
 
 
-def learning_curves(path: Path, runs: Mapping[str, Sequence[Sequence[Mapping[str, Any]]]]) -> None:
-    """Logged metrics over meta-steps; runs of one name share a line and a band.
+def extremes(
+    scores: Float[np.ndarray, " level"], most: int
+) -> tuple[Int[np.ndarray, " highest"], Int[np.ndarray, " lowest"]]:
+    """The indices of the highest and of the lowest scores, `most` each; none is in both."""
+    order = np.argsort(scores, kind="stable")[::-1]
+    shown = min(most, -(-len(order) // 2))
+    return order[:shown], order[shown:][::-1][:most]
+
+
+def learning_curves(
+    path: Path,
+    runs: Mapping[str, Sequence[Sequence[Mapping[str, Any]]]],
+    panels: Mapping[str, str],
+) -> None:
+    """Logged metrics over steps; runs of one name share a line and a band.
 
     Args:
       path: the file to write.
       runs: by name, the logged lines of each of the runs. Of several runs, the line is their mean
         and the band their range.
+      panels: titles of the metrics to show; those that were never logged are left out.
     """
     logged = {name for lines in runs.values() for run in lines for line in run for name in line}
-    panels = [name for name in PANELS if name in logged]
-    columns = min(3, len(panels))
-    rows = -(-len(panels) // columns)
+    shown = [name for name in panels if name in logged]
+    columns = min(3, len(shown))
+    rows = -(-len(shown) // columns)
     figure = Figure(figsize=(4.2 * columns, 2.9 * rows), layout="constrained")
     axes = np.ravel(figure.subplots(rows, columns))
-    for axis, metric in zip(axes, panels, strict=False):
+    for axis, metric in zip(axes, shown, strict=False):
         for colour, (name, lines) in zip(COLOURS, runs.items(), strict=False):
             _curve(axis, metric, lines, colour, name)
-        style(axis, PANELS[metric])
-        axis.set_xlabel("meta-step", color=INK, fontsize=9)
-    if "gradient_norm" in panels:
-        axes[panels.index("gradient_norm")].set_yscale("log")
-    for axis in axes[len(panels) :]:
+        style(axis, panels[metric])
+        axis.set_xlabel("step", color=INK, fontsize=9)
+    if "gradient_norm" in shown:
+        axes[shown.index("gradient_norm")].set_yscale("log")
+    for axis in axes[len(shown) :]:
         axis.set_visible(False)
     if len(runs) > 1:
         axes[0].legend(frameon=False, fontsize=9)
@@ -179,6 +182,19 @@ def horizons(
     axis.minorticks_off()
     axis.set_xlabel("lifetime in agent updates", color=INK, fontsize=9)
     style(axis, f"{unit}, interquartile mean and 95 % interval")
+    axis.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1, 1))
+    figure.savefig(path, dpi=130)
+
+
+def curves(path: Path, shown: Curves) -> None:
+    """Lines of several contenders with their intervals as bands."""
+    figure = Figure(figsize=(6.6, 3.6), layout="constrained")
+    axis = figure.subplots()
+    for colour, (name, line) in zip(COLOURS, shown.lines.items(), strict=False):
+        axis.plot(line.x, line.value, color=colour, linewidth=1.8, label=name)
+        axis.fill_between(line.x, line.low, line.high, color=colour, alpha=0.18, linewidth=0)
+    axis.set_xlabel(shown.x_label, color=INK, fontsize=9)
+    style(axis, f"{shown.y_label}, interquartile mean and 95 % interval")
     axis.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1, 1))
     figure.savefig(path, dpi=130)
 

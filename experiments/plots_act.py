@@ -10,26 +10,6 @@ from matplotlib.figure import Figure
 from rlsuite.experiments.plots import COLOURS, INK, style
 
 
-def victim_curves(path: Path, curves: Mapping[str, Mapping[str, Sequence[float]]]) -> None:
-    """Victims' returns over their lives, with intervals as bands.
-
-    Args:
-      path: the file to write.
-      curves: by what victims hear, the `update`s shown, and `value`, `low` and `high` of each.
-    """
-    figure = Figure(figsize=(6.6, 3.6), layout="constrained")
-    axis = figure.subplots()
-    for colour, (name, curve) in zip(COLOURS, curves.items(), strict=False):
-        axis.plot(curve["update"], curve["value"], color=colour, linewidth=1.8, label=name)
-        axis.fill_between(
-            curve["update"], curve["low"], curve["high"], color=colour, alpha=0.18, linewidth=0
-        )
-    axis.set_xlabel("update of the victim", color=INK, fontsize=9)
-    style(axis, "return of victims, interquartile mean and 95 % interval")
-    axis.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1, 1))
-    figure.savefig(path, dpi=130)
-
-
 def message_slices(path: Path, slices: Sequence[Mapping[str, Any]]) -> None:
     """What a channel says as one input at a time varies: a panel for each, a line a number."""
     columns = min(4, len(slices))

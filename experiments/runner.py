@@ -21,10 +21,9 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task
 from rich.text import Text
 
-from rlsuite.experiments.build import Experiment
 from rlsuite.experiments.compiling import jit_once
-from rlsuite.experiments.configs import RunConfig
 from rlsuite.experiments.errors import UserError
+from rlsuite.experiments.specs import Experiment, Run
 from rlsuite.experiments.storage import Checkpoints, MetricsLog
 from rlsuite.method import Method, State
 
@@ -38,14 +37,14 @@ class Outcome(NamedTuple):
     finished: bool
 
 
-def run(experiment: Experiment, config: RunConfig, directory: Path, *, console: Console) -> Outcome:
+def run(experiment: Experiment, config: Run, directory: Path, *, console: Console) -> Outcome:
     """Runs an experiment from its last checkpoint, or from the start, to its last step.
 
     SIGINT and SIGTERM end the run after the current chunk, with a checkpoint; a second one ends it
     at once.
 
     Args:
-      experiment: what `rlsuite.experiments.build.build` made of the configuration.
+      experiment: what the method's spec made of the configuration.
       config: how long to run, and how often to log and to save.
       directory: the run's folder, from `rlsuite.experiments.storage.create_run`.
       console: where progress is shown: a live bar on a terminal, otherwise a line now and then.
@@ -80,16 +79,6 @@ def abstract_state(method: Method) -> State:
     return jax.eval_shape(_strongly_typed_init(method), jax.random.key(0))
 
 
-def last_state(directory: Path, method: Method) -> State:
-    """The state of a run at its newest checkpoint.
-
-    Raises:
-      UserError: as `Checkpoints.restore`.
-    """
-    with Checkpoints(directory) as checkpoints:
-        return checkpoints.restore(abstract_state(method))
-
-
 def _strongly_typed_init(method: Method) -> Callable[[jax.Array], State]:
     def strong(leaf: Any) -> jax.Array:
         leaf = jnp.asarray(leaf)
@@ -101,7 +90,7 @@ def _strongly_typed_init(method: Method) -> Callable[[jax.Array], State]:
 
 def _run(
     experiment: Experiment,
-    config: RunConfig,
+    config: Run,
     checkpoints: Checkpoints,
     log: MetricsLog,
     progress: "_Bar | _Lines",

@@ -1,6 +1,6 @@
 """The folder of a run: its configuration, metrics, TensorBoard events and checkpoints.
 
-    config.json     what is run, by which versions of which libraries
+    config.json     what is run, where, by what command, commit and libraries
     metrics.jsonl   one line per logged step, readable while the run goes on
     tensorboard/    the same metrics as events
     checkpoints/    the last two states, one folder per step
@@ -14,8 +14,11 @@ import math
 import os
 import platform
 import shutil
+import subprocess
+import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -27,13 +30,10 @@ import orbax.checkpoint as ocp
 from tensorboardX import SummaryWriter
 
 from rlsuite import __version__
-from rlsuite.experiments.arguments import from_json, to_json
-from rlsuite.experiments.configs import METHODS, RunConfig
-from rlsuite.experiments.errors import ConfigError, UserError, nearest
-from rlsuite.experiments.validation import validate
+from rlsuite.experiments.errors import UserError
 
 FORMAT = "rlsuite-run"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 CHECKPOINTS_KEPT = 2
 _LIBRARIES = ("jax", "jaxlib", "flax", "optax", "distrax", "gymnax", "numpy", "orbax-checkpoint")
 
@@ -42,7 +42,7 @@ def holds_run(directory: Path) -> bool:
     """Whether a folder holds a run: a `config.json` that this module wrote."""
     try:
         document = json.loads((directory / "config.json").read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     return isinstance(document, dict) and document.get("format") == FORMAT
 
@@ -68,14 +68,12 @@ def check_free(directory: Path, *, overwrite: bool) -> None:
         )
 
 
-def create_run(directory: Path, method: str, preset: str, config: Any) -> None:
+def create_run(directory: Path, description: Mapping[str, Any]) -> None:
     """Makes the folder of a new run, in place of the run it may hold.
 
     Args:
       directory: the folder; see `check_free` for what is refused.
-      method: the name under which the method is registered.
-      preset: the name of the preset that `config` started from.
-      config: a nested dataclass.
+      description: what is run, in terms of JSON; where and by what is added to it.
 
     Raises:
       UserError: if the folder holds anything but a run, or cannot be written.
@@ -84,10 +82,8 @@ def create_run(directory: Path, method: str, preset: str, config: Any) -> None:
     document = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
-        "versions": _versions(),
-        "method": method,
-        "preset": preset,
-        "config": to_json(config),
+        **_circumstances(),
+        **description,
     }
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -101,7 +97,7 @@ def create_run(directory: Path, method: str, preset: str, config: Any) -> None:
 
 
 def read_document(directory: Path) -> dict[str, Any]:
-    """What `create_run` wrote; among it `versions`, `method`, `preset` and `config`.
+    """What `create_run` wrote.
 
     Raises:
       UserError: if the folder holds no run, or one of another format.
@@ -109,29 +105,25 @@ def read_document(directory: Path) -> dict[str, Any]:
     if not holds_run(directory):
         raise UserError(f"'{directory}' holds no run; start one with 'rlsuite train'")
     document = json.loads((directory / "config.json").read_text())
-    if document["format_version"] != FORMAT_VERSION:
+    found = document.get("format_version")
+    if found != FORMAT_VERSION:
         raise UserError(
-            f"'{directory}' was written in format version {document['format_version']}; "
+            f"'{directory}' was written in format version {found}; "
             f"this rlsuite reads version {FORMAT_VERSION}"
         )
     return document
 
 
-def read_config(directory: Path) -> RunConfig:
-    """The configuration of the run in a folder, validated.
+def read_json(path: Path) -> Any:
+    """What a JSON file holds.
 
     Raises:
-      UserError: if the folder holds no run, or one that this version of rlsuite cannot continue.
+      UserError: if it is damaged.
     """
-    document = read_document(directory)
     try:
-        if document["method"] not in METHODS:
-            raise ConfigError(nearest("method", document["method"], METHODS))
-        config = from_json(METHODS[document["method"]].config_type, document["config"])
-        validate(config)
-    except ConfigError as error:
-        raise UserError(f"'{directory / 'config.json'}': {error}") from error
-    return config
+        return json.loads(path.read_text())
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"it is no JSON ({type(error).__name__})") from error
 
 
 def write_text(path: Path, text: str) -> None:
@@ -244,9 +236,31 @@ class Checkpoints(AbstractContextManager):
         self._manager.close()
 
 
-def _versions() -> dict[str, str]:
+def _circumstances() -> dict[str, Any]:
+    """When, where, by what command and by which code a run is made."""
     libraries = {name: version(name) for name in _LIBRARIES}
-    return {"rlsuite": __version__, "python": platform.python_version(), **libraries}
+    return {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "commit": _commit(),
+        "device": {
+            "backend": jax.default_backend(),
+            "kind": jax.devices()[0].device_kind,
+            "count": jax.device_count(),
+        },
+        "versions": {"rlsuite": __version__, "python": platform.python_version(), **libraries},
+    }
+
+
+def _commit() -> str | None:
+    """The commit of the checkout that rlsuite runs from, marked where files differ from it."""
+    here = Path(__file__).resolve().parent
+    command = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None if done.returncode == 0 else None
 
 
 def _stored(state: Any) -> dict[str, Any]:

@@ -10,20 +10,20 @@ import jax.numpy as jnp
 from rlsuite.experiments.bench import Figures
 from rlsuite.experiments.bench.timing import REPEATS, alternate_seconds, median
 from rlsuite.experiments.compiling import jit
-from rlsuite.experiments.presets_ppo import PPOPreset, ppo_preset
+from rlsuite.experiments.ppo_settings import PPOSettings, ppo_settings
 from rlsuite.lifetime import Task
 
 WORLDS = ("CartPole-v1", "Pendulum-v1")
 
 
-def ppo(presets: dict[str, PPOPreset] | None = None, repeats: int = REPEATS) -> Figures:
+def ppo(presets: dict[str, PPOSettings] | None = None, repeats: int = REPEATS) -> Figures:
     """World steps per second of PPO's whole training, from a fresh agent to the end of its life.
 
     Args:
       presets: by world; CartPole and Pendulum as tuned if there are none.
       repeats: timed trainings on each world.
     """
-    presets = presets or {world: ppo_preset(world) for world in WORLDS}
+    presets = presets or {world: ppo_settings(world) for world in WORLDS}
     seconds = alternate_seconds(
         *(_training(world, preset) for world, preset in presets.items()), repeats=repeats
     )
@@ -33,7 +33,7 @@ def ppo(presets: dict[str, PPOPreset] | None = None, repeats: int = REPEATS) -> 
     }
 
 
-def _training(world_name: str, preset: PPOPreset) -> Callable[[], Any]:
+def _training(world_name: str, preset: PPOSettings) -> Callable[[], Any]:
     world, params = gymnax.make(world_name)
     life = preset.life(world)
     task = Task(jax.tree.map(jnp.asarray, params), jnp.int32(preset.lifetime))

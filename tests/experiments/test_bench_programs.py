@@ -14,7 +14,7 @@ from rlsuite.experiments.bench.ppo import ppo
 from rlsuite.experiments.bench.processes import in_fresh_process
 from rlsuite.experiments.bench.timing import matrix_product
 from rlsuite.experiments.build import Experiment
-from rlsuite.experiments.presets_ppo import PPOPreset
+from rlsuite.experiments.ppo_settings import PPOSettings
 from rlsuite.method import Method
 from rlsuite.networks import NetworkConfig
 from rlsuite.objectives.proximal_policy_optimisation import PPOConfig
@@ -143,7 +143,7 @@ def test_the_compiler_tells_the_memory_of_a_generation():
 
 def test_ppo():
     config = PPOConfig(num_epochs=1, num_mini_batches=1)
-    tiny = PPOPreset(NetworkConfig("perceptron", (4,)), config, 2, 8, 2)
+    tiny = PPOSettings(NetworkConfig("perceptron", (4,)), config, 2, 8, 2)
     figures = ppo({"CartPole-v1": tiny}, repeats=1)
     assert list(figures) == ["thousand world steps per second, CartPole-v1"]
     assert all(value > 0 for value in figures.values())

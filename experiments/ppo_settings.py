@@ -5,12 +5,13 @@ from typing import NamedTuple
 from gymnax.environments.environment import Environment
 
 from rlsuite.drifts import Drift, ppo_clip
-from rlsuite.lifetime import Life
+from rlsuite.experiments.errors import ConfigError
+from rlsuite.lifetime import Life, LifeConfig
 from rlsuite.networks import NetworkConfig
 from rlsuite.objectives.proximal_policy_optimisation import PPOConfig, ppo
 
 
-class PPOPreset(NamedTuple):
+class PPOSettings(NamedTuple):
     """How PPO is run on a world.
 
     Attributes:
@@ -38,7 +39,7 @@ class PPOPreset(NamedTuple):
         return Life(world, objective, self.num_workers, self.rollout_length)
 
 
-_CART_POLE = PPOPreset(
+_CART_POLE = PPOSettings(
     networks=NetworkConfig("perceptron", (64, 64), activation="tanh"),
     ppo=PPOConfig(
         entropy_coefficient=0.0,
@@ -51,7 +52,7 @@ _CART_POLE = PPOPreset(
     rollout_length=64,
     lifetime=60,
 )
-_PENDULUM = PPOPreset(
+_PENDULUM = PPOSettings(
     networks=NetworkConfig("perceptron", (32, 32), activation="tanh"),
     ppo=PPOConfig(
         discount=0.97,
@@ -67,7 +68,7 @@ _PENDULUM = PPOPreset(
     rollout_length=200,
     lifetime=100,
 )
-_MINATAR = PPOPreset(
+_MINATAR = PPOSettings(
     networks=NetworkConfig("perceptron", (64, 64)),
     ppo=PPOConfig(
         num_epochs=4,
@@ -81,7 +82,7 @@ _MINATAR = PPOPreset(
 )
 
 
-def ppo_preset(world: str) -> PPOPreset:
+def ppo_settings(world: str) -> PPOSettings:
     """The settings for a world by its name: its own, or those of the world most like it.
 
     They are tuned on CartPole, on Pendulum and, for all of MinAtar's games, on Breakout.
@@ -89,3 +90,22 @@ def ppo_preset(world: str) -> PPOPreset:
     if world.endswith("-MinAtar"):
         return _MINATAR
     return _PENDULUM if world == "Pendulum-v1" or world.endswith("-brax") else _CART_POLE
+
+
+def check_mini_batches(name: str, ppo: PPOConfig, life: LifeConfig) -> None:
+    """Checks that a rollout can be cut into PPO's mini-batches.
+
+    Args:
+      name: of the field that holds PPO's configuration.
+      ppo: the configuration.
+      life: says how long a rollout is.
+
+    Raises:
+      ConfigError: if it can't.
+    """
+    num_steps = life.num_workers * life.rollout_length
+    if num_steps % ppo.num_mini_batches:
+        raise ConfigError(
+            f"{name}.num_mini_batches: {ppo.num_mini_batches} is not allowed; it must be a divisor "
+            f"of the {num_steps} steps of a rollout"
+        )

@@ -1,0 +1,214 @@
+"""What a test of what was learned has found: contenders with roles, tables with units, curves."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from rlsuite.experiments.errors import UserError
+from rlsuite.experiments.statistics import Estimate, bootstrap
+
+Role = Literal["own", "rival", "baseline"]
+"""The run's own, another run's, or what is the same for all runs that are tested alike."""
+
+FORMAT, FORMAT_VERSION = "rlsuite-evaluation", 2
+
+
+class Contender(NamedTuple):
+    """Something that was tested, and what it is in the test."""
+
+    name: str
+    role: Role
+
+
+@dataclass(frozen=True)
+class Table:
+    """Results of all contenders on some levels.
+
+    Attributes:
+      name: what the levels are called.
+      unit: what a result is, such as `return`.
+      results: by contender, `[level, seed]`.
+      strata: of each level, the distribution it was drawn from.
+      optimal: the best result there can be on each level; estimates are of fractions of it.
+      higher_is_better: whether a higher result is a better one.
+      horizon: the lifetime in agent updates, for tables that differ by it alone.
+    """
+
+    name: str
+    unit: str
+    results: Mapping[str, Float[np.ndarray, "level seed"]]
+    strata: Sequence[str]
+    optimal: Float[np.ndarray, " level"] | None = None
+    higher_is_better: bool = True
+    horizon: int | None = None
+
+    @property
+    def shown_unit(self) -> str:
+        """What estimates are of."""
+        return self.unit if self.optimal is None else f"fraction of the optimal {self.unit}"
+
+    def normalised(self, contender: str) -> Float[np.ndarray, "level seed"]:
+        """Results as fractions of the optimum; as they are, where that is not known."""
+        results = np.asarray(self.results[contender])
+        return results if self.optimal is None else results / np.asarray(self.optimal)[:, None]
+
+    @cached_property
+    def estimates(self) -> Mapping[str, Estimate]:
+        """By contender, the interquartile mean with its interval over levels and seeds."""
+        return {name: estimate([self.normalised(name)], self.strata) for name in self.results}
+
+
+def estimate(runs: Sequence[Float[np.ndarray, "level seed"]], strata: Sequence[str]) -> Estimate:
+    """The interquartile mean over runs, levels and seeds, with its stratified interval."""
+    return bootstrap(np.stack(runs), np.unique(strata, return_inverse=True)[1])
+
+
+class Curve(NamedTuple):
+    """A line with its 95 % interval."""
+
+    x: Sequence[float]
+    value: Sequence[float]
+    low: Sequence[float]
+    high: Sequence[float]
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Lines of several contenders.
+
+    Attributes:
+      name: what they show.
+      x_label: of the axis across, with its unit.
+      y_label: of the axis up, with its unit.
+      lines: by contender.
+    """
+
+    name: str
+    x_label: str
+    y_label: str
+    lines: Mapping[str, Curve]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The test of a run.
+
+    Attributes:
+      contenders: the run's own first.
+      tables: in the order they are shown in; their names differ.
+      curves: likewise.
+      notes: sentences that belong under the tables.
+      extras: what the method's own pictures need, in terms of JSON.
+    """
+
+    contenders: Sequence[Contender]
+    tables: Sequence[Table]
+    curves: Sequence[Curves] = ()
+    notes: Sequence[str] = ()
+    extras: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def own(self) -> str:
+        """The name of the run's own contender."""
+        return next(name for name, role in self.contenders if role == "own")
+
+
+def standings(evaluation: Evaluation) -> list[str]:
+    """One sentence per table: where the run stands against each of the others."""
+    lines = []
+    for table in evaluation.tables:
+        own = table.estimates[evaluation.own]
+        verdicts = [
+            f"{_verdict(own, table.estimates[name], table.higher_is_better)} {name}"
+            for name, _ in evaluation.contenders
+            if name != evaluation.own and name in table.results
+        ]
+        if verdicts:
+            lines.append(f"{table.name}: {evaluation.own} is {', '.join(verdicts)}.")
+    return lines
+
+
+def _verdict(own: Estimate, other: Estimate, higher_is_better: bool) -> str:
+    if own.low > other.high:
+        return "above" if higher_is_better else "above (worse than)"
+    if own.high < other.low:
+        return "below" if higher_is_better else "below (better than)"
+    return "level with (intervals overlap)"
+
+
+def to_json(evaluation: Evaluation) -> dict[str, Any]:
+    """An evaluation as nested dictionaries that `json` can write, with its estimates."""
+    return {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "contenders": [contender._asdict() for contender in evaluation.contenders],
+        "tables": [_table_to_json(table) for table in evaluation.tables],
+        "curves": [
+            {
+                "name": curves.name,
+                "x_label": curves.x_label,
+                "y_label": curves.y_label,
+                "lines": {name: line._asdict() for name, line in curves.lines.items()},
+            }
+            for curves in evaluation.curves
+        ],
+        "notes": list(evaluation.notes),
+        "extras": dict(evaluation.extras),
+    }
+
+
+def _table_to_json(table: Table) -> dict[str, Any]:
+    return {
+        "name": table.name,
+        "unit": table.unit,
+        "better": "higher" if table.higher_is_better else "lower",
+        "horizon": table.horizon,
+        "strata": list(table.strata),
+        "optimal": None if table.optimal is None else np.asarray(table.optimal).tolist(),
+        "results": {name: np.asarray(found).tolist() for name, found in table.results.items()},
+        "estimate_unit": table.shown_unit,
+        "estimates": {name: found._asdict() for name, found in table.estimates.items()},
+    }
+
+
+def from_json(document: Mapping[str, Any]) -> Evaluation:
+    """The inverse of `to_json`.
+
+    Raises:
+      UserError: if the document is of another format.
+    """
+    if document.get("format") != FORMAT or document.get("format_version") != FORMAT_VERSION:
+        raise UserError(
+            f"the evaluation is of format version {document.get('format_version', 1)}; this "
+            f"rlsuite reads version {FORMAT_VERSION}: run 'rlsuite evaluate' again"
+        )
+    return Evaluation(
+        contenders=[Contender(**contender) for contender in document["contenders"]],
+        tables=[
+            Table(
+                name=table["name"],
+                unit=table["unit"],
+                results={name: np.array(found) for name, found in table["results"].items()},
+                strata=table["strata"],
+                optimal=None if table["optimal"] is None else np.array(table["optimal"]),
+                higher_is_better=table["better"] == "higher",
+                horizon=table["horizon"],
+            )
+            for table in document["tables"]
+        ],
+        curves=[
+            Curves(
+                name=curves["name"],
+                x_label=curves["x_label"],
+                y_label=curves["y_label"],
+                lines={name: Curve(**line) for name, line in curves["lines"].items()},
+            )
+            for curves in document["curves"]
+        ],
+        notes=document["notes"],
+        extras=document["extras"],
+    )

@@ -1,0 +1,49 @@
+"""What runs of evolution share: devices, what a generation takes, and what is plotted of it."""
+
+import math
+
+import jax
+from jax.sharding import Mesh
+
+from rlsuite.experiments.specs import Experiment, WorldSpec
+from rlsuite.lifetime import LifeConfig
+from rlsuite.meta.evolution import EvolutionConfig
+from rlsuite.method import Method
+
+PANELS = {
+    "fitness": "mean fitness of candidates",
+    "fitness_deviation": "deviation of fitness in a generation",
+    "update_norm": "norm of the update of the mean",
+    "tied_pairs": "share of pairs without a winner",
+}
+
+
+def population_mesh(meta: EvolutionConfig) -> Mesh | None:
+    """All devices, if there are several and they can share each mini-batch equally."""
+    trials = meta.population_size // 2 * meta.tasks_per_candidate // meta.num_mini_batches
+    num_devices = math.gcd(jax.device_count(), trials)
+    if num_devices < 2:
+        return None
+    return jax.make_mesh((num_devices,), ("population",), devices=jax.devices()[:num_devices])
+
+
+def evolution_experiment(
+    method: Method, meta: EvolutionConfig, life: LifeConfig, world: WorldSpec, more_updates: int = 0
+) -> Experiment:
+    """An experiment whose step is a generation.
+
+    Args:
+      method: the evolution.
+      meta: its hyperparameters.
+      life: how much experience an update takes.
+      world: its lifetimes are those of the agents.
+      more_updates: that a candidate takes beside those of its agent's life.
+    """
+    shortest, longest = world.lifetime_range
+    # The mean of a log-uniform number.
+    lifetime = (
+        (longest - shortest) / math.log(longest / shortest) if longest > shortest else longest
+    )
+    updates = round(meta.population_size * meta.tasks_per_candidate * (lifetime + more_updates))
+    steps = updates * life.num_workers * life.rollout_length
+    return Experiment(method, updates, steps, ("fitness", "fitness_max", "tied_pairs"))

@@ -1,0 +1,362 @@
+"""Fields of nested frozen dataclasses by dotted name: read from text or JSON, checked, described.
+
+A field is named by its dotted path: `meta.learning_rate` is the field `learning_rate` of the
+dataclass in the field `meta`. Fields of a dataclass in a field marked `inlined` go by their own
+names. Leaves are `int`, `float`, `bool`, `str`, `Literal[...]`, `tuple[T, ...]` and `T | None` of
+these, each perhaps annotated with a range (`rlsuite.ranges`); their sentences are those of the
+dataclass's docstring.
+"""
+
+import dataclasses
+import math
+import operator
+import types
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NamedTuple,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
+
+import docstring_parser
+from annotated_types import Ge, GroupedMetadata, Gt, Le, Lt, MinLen
+
+from rlsuite.experiments.errors import ConfigError, closest
+
+Config = TypeVar("Config")
+
+INLINED = types.MappingProxyType({"rlsuite_inlined": True})
+"""Metadata of a field whose own fields stand beside it, without its name before theirs."""
+
+
+class Leaf(NamedTuple):
+    """A field that holds a value rather than another dataclass.
+
+    Attributes:
+      type: with the ranges it is annotated with.
+      value: what it holds.
+      sentence: what it means.
+      path: the names of the attributes that lead to it.
+    """
+
+    type: Any
+    value: Any
+    sentence: str
+    path: tuple[str, ...]
+
+
+def leaves(config: Any) -> dict[str, Leaf]:
+    """Every leaf of a nested dataclass, by dotted name and in order of definition."""
+    return dict(_leaves(config))
+
+
+def override(config: Config, texts: Mapping[str, str]) -> Config:
+    """A copy of `config` with the named leaves read from text.
+
+    Args:
+      config: a nested frozen dataclass.
+      texts: dotted name to text, such as `{"meta.learning_rate": "1e-4", "widths": "32,32"}`.
+
+    Raises:
+      ConfigError: if a name is unknown, or a text does not fit the type and range of its field.
+    """
+    known = leaves(config)
+    for name, text in texts.items():
+        if name not in known:
+            raise unknown_field(name, known)
+        value = from_text(name, known[name].type, text)
+        config = replace_at(config, known[name].path, value)
+    return config
+
+
+def unknown_field(name: str, known: Mapping[str, Leaf]) -> ConfigError:
+    """The error for a field that does not exist, with the nearest one that does."""
+    suggestion = closest(name, known)
+    hint = f"did you mean '{suggestion}'?" if suggestion else f"known: {', '.join(known)}"
+    return ConfigError(f"unknown field '{name}' ({hint})")
+
+
+def full_name(name: str, known: Mapping[str, Leaf]) -> str:
+    """The dotted name of a field from that name or, where only one field has it, its last part.
+
+    Raises:
+      ConfigError: if there is no such field, or more than one.
+    """
+    if name in known:
+        return name
+    candidates = [dotted for dotted in known if dotted.rpartition(".")[2] == name]
+    if len(candidates) > 1:
+        raise ConfigError(f"field '{name}' is one of {', '.join(candidates)}: say which")
+    if not candidates:
+        raise unknown_field(name, known)
+    return candidates[0]
+
+
+def check(config: Any) -> None:
+    """Checks every leaf of a nested dataclass against the range it is annotated with.
+
+    Raises:
+      ConfigError: one line that names the field, its value and what is allowed.
+    """
+    for name, leaf in leaves(config).items():
+        check_range(name, leaf.type, leaf.value)
+
+
+def to_json(config: Any) -> dict[str, Any]:
+    """A nested dataclass as nested dictionaries that `json` can write."""
+    return dataclasses.asdict(config)
+
+
+def from_json(template: Config, document: Any) -> Config:
+    """The inverse of `to_json`, also after a trip through a file.
+
+    Args:
+      template: says the types; a field that the document lacks keeps its value here, so that what
+        was written before there was such a field is still understood.
+      document: nested dictionaries.
+
+    Raises:
+      ConfigError: if a key is unknown, or a value does not fit the type and range of its field.
+    """
+    return _from_json(template, document, prefix="")
+
+
+def describe(field_type: Any) -> str:
+    """What a leaf of this type may hold, in words."""
+    plain, ranges = _split(field_type)
+    if _is_optional(plain):
+        return f"{describe(_without_none(plain))}, or none"
+    if get_origin(plain) is Literal:
+        return f"one of {', '.join(map(str, get_args(plain)))}"
+    if get_origin(plain) is tuple:
+        words = f"values joined by commas, each {describe(get_args(plain)[0])}"
+    else:
+        words = _WORDS[plain]
+    return " ".join([words, *([_allowed(ranges)] if ranges else [])])
+
+
+_WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+
+
+def to_text(value: Any) -> str:
+    """A leaf's value as `from_text` reads it."""
+    if isinstance(value, tuple):
+        return ",".join(map(to_text, value))
+    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
+
+
+def from_text(name: str, field_type: Any, text: str) -> Any:
+    """A leaf's value from text.
+
+    Raises:
+      ConfigError: if the text does not fit the type or its range.
+    """
+    value = _from_text(name, field_type, text)
+    check_range(name, field_type, value)
+    return value
+
+
+def replace_at(config: Any, path: tuple[str, ...], value: Any) -> Any:
+    """A copy of a nested dataclass with another value at the end of a path of attributes."""
+    name, *inner = path
+    if inner:
+        value = replace_at(getattr(config, name), tuple(inner), value)
+    return dataclasses.replace(config, **{name: value})
+
+
+def check_range(name: str, field_type: Any, value: Any) -> None:
+    """Checks a leaf's value, and the items of a tuple, against the ranges of its type.
+
+    Raises:
+      ConfigError: one line that names the field, its value and what is allowed.
+    """
+    plain, ranges = _split(field_type)
+    if value is None:
+        return None
+    if _is_optional(plain):
+        return check_range(name, _without_none(plain), value)
+    if not all(_holds(one, value) for one in ranges):
+        raise ConfigError(f"{name}: {value!r} is not allowed; it must be {_allowed(ranges)}")
+    if get_origin(plain) is tuple:
+        _, of_items = _split(get_args(plain)[0])
+        if not all(_holds(one, item) for one in of_items for item in value):
+            raise ConfigError(
+                f"{name}: {value!r} is not allowed; it must be all {_allowed(of_items)}"
+            )
+    return None
+
+
+def _leaves(
+    config: Any, prefix: str = "", path: tuple[str, ...] = ()
+) -> Iterator[tuple[str, Leaf]]:
+    for field, field_type in _fields(type(config)):
+        value, here = getattr(config, field.name), (*path, field.name)
+        if dataclasses.is_dataclass(value):
+            inner = prefix if field.metadata == INLINED else f"{prefix}{field.name}."
+            yield from _leaves(value, inner, here)
+        else:
+            sentence = _sentences(type(config)).get(field.name, "")
+            yield prefix + field.name, Leaf(field_type, value, sentence, here)
+
+
+@cache
+def _fields(config_type: type) -> list[tuple[dataclasses.Field, Any]]:
+    hints = get_type_hints(config_type, include_extras=True)
+    return [(field, hints[field.name]) for field in dataclasses.fields(config_type)]
+
+
+@cache
+def _sentences(config_type: type) -> dict[str, str]:
+    """The sentence of each field, from the docstring of the class or of the one it is from."""
+    found: dict[str, str] = {}
+    for owner in reversed(config_type.__mro__):
+        parsed = docstring_parser.parse(owner.__doc__ or "")
+        for parameter in parsed.params:
+            if parameter.description:
+                found[parameter.arg_name] = " ".join(parameter.description.split())
+    return found
+
+
+def _split(field_type: Any) -> tuple[Any, list[Any]]:
+    """A type without its annotation, and the single constraints of that."""
+    if get_origin(field_type) is not Annotated:
+        return field_type, []
+    plain, *annotations = get_args(field_type)
+    ranges: list[Any] = []
+    for annotation in annotations:
+        ranges.extend(annotation if isinstance(annotation, GroupedMetadata) else [annotation])
+    return plain, ranges
+
+
+def _holds(constraint: Any, value: Any) -> bool:
+    if isinstance(constraint, MinLen):
+        return len(value) >= constraint.min_length
+    name, compare = _COMPARISONS.get(type(constraint), ("", None))
+    return compare is None or compare(value, getattr(constraint, name))
+
+
+_COMPARISONS: dict[type, tuple[str, Any]] = {
+    Ge: ("ge", operator.ge),
+    Gt: ("gt", operator.gt),
+    Le: ("le", operator.le),
+    Lt: ("lt", operator.lt),
+}
+
+
+def _allowed(constraints: list[Any]) -> str:
+    """What constraints allow, in words: `between 0 and 1`, `above 0`, `0 or more`, …."""
+    low = next((one for one in constraints if isinstance(one, Ge | Gt)), None)
+    high = next((one for one in constraints if isinstance(one, Le | Lt)), None)
+    if isinstance(low, Ge) and isinstance(high, Le):
+        return f"between {low.ge} and {high.le}"
+    words = []
+    if isinstance(low, Ge):
+        words.append("0 or more" if low.ge == 0 else f"at least {low.ge}")
+    if isinstance(low, Gt):
+        words.append(f"above {low.gt}")
+    if isinstance(high, Le):
+        words.append(f"at most {high.le}")
+    if isinstance(high, Lt):
+        words.append(f"below {high.lt}")
+    words += [
+        "at least one value" if one.min_length == 1 else f"at least {one.min_length} values"
+        for one in constraints
+        if isinstance(one, MinLen)
+    ]
+    return " and ".join(words)
+
+
+def _is_optional(field_type: Any) -> bool:
+    return get_origin(field_type) in (Union, types.UnionType)
+
+
+def _without_none(field_type: Any) -> Any:
+    return next(option for option in get_args(field_type) if option is not type(None))
+
+
+def _not_allowed(name: str, value: Any, field_type: Any) -> ConfigError:
+    plain, _ = _split(field_type)
+    choices = get_args(plain) if get_origin(plain) is Literal else ()
+    suggestion = closest(str(value), map(str, choices))
+    hint = f" (did you mean '{suggestion}'?)" if suggestion else ""
+    return ConfigError(f"{name}: {value!r} is not allowed; it must be {describe(field_type)}{hint}")
+
+
+def _from_text(name: str, field_type: Any, text: str) -> Any:
+    plain, _ = _split(field_type)
+    if _is_optional(plain):
+        is_none = text.lower() == "none"
+        return None if is_none else _from_text(name, _without_none(plain), text)
+    if get_origin(plain) is tuple:
+        items = [item.strip() for item in text.split(",") if item.strip()]
+        return tuple(_from_text(name, get_args(plain)[0], item) for item in items)
+    try:
+        return _scalar_from_text(plain, text)
+    except (ValueError, KeyError):
+        raise _not_allowed(name, text, field_type) from None
+
+
+def _scalar_from_text(plain: Any, text: str) -> Any:
+    if get_origin(plain) is Literal:
+        return {str(choice): choice for choice in get_args(plain)}[text]
+    if plain is bool:
+        return {"true": True, "false": False}[text.lower()]
+    value = plain(text)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(text)
+    return value
+
+
+def _from_json(template: Any, document: Any, prefix: str) -> Any:
+    if not isinstance(document, dict):
+        raise ConfigError(f"{prefix.rstrip('.') or 'config'}: {document!r} is not an object")
+    fields = {field.name: field_type for field, field_type in _fields(type(template))}
+    values = {}
+    for name, value in document.items():
+        if name not in fields:
+            raise ConfigError(f"unknown field '{prefix}{name}'")
+        inner = getattr(template, name)
+        values[name] = (
+            _from_json(inner, value, f"{prefix}{name}.")
+            if dataclasses.is_dataclass(inner)
+            else _leaf_from_json(f"{prefix}{name}", fields[name], value)
+        )
+    return dataclasses.replace(template, **values)
+
+
+def _leaf_from_json(name: str, field_type: Any, value: Any) -> Any:
+    found = _typed(name, field_type, value)
+    check_range(name, field_type, found)
+    return found
+
+
+def _typed(name: str, field_type: Any, value: Any) -> Any:
+    plain, _ = _split(field_type)
+    if _is_optional(plain):
+        return None if value is None else _typed(name, _without_none(plain), value)
+    if get_origin(plain) is tuple and isinstance(value, list | tuple):
+        return tuple(_typed(name, get_args(plain)[0], item) for item in value)
+    if get_origin(plain) is Literal:
+        choices = get_args(plain)
+        fits = any(type(value) is type(choice) and value == choice for choice in choices)
+    elif plain is float:
+        fits = type(value) in (int, float) and _is_finite(value)
+    else:
+        fits = type(value) is plain
+    if not fits:
+        raise _not_allowed(name, value, field_type)
+    return float(value) if plain is float else value
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(float(value))
+    except OverflowError:  # A whole number that no float can hold.
+        return False

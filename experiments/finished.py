@@ -1,0 +1,262 @@
+"""From a command line, or from a run's folder, to what is run: read once, checked once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from rlsuite.experiments.errors import ConfigError, UserError, nearest
+from rlsuite.experiments.evaluation import Evaluation
+from rlsuite.experiments.evaluation import from_json as evaluation_from_json
+from rlsuite.experiments.fields import from_json, override, to_json
+from rlsuite.experiments.registry import Methods, find_world, import_module
+from rlsuite.experiments.runner import abstract_state
+from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec
+from rlsuite.experiments.storage import (
+    Checkpoints,
+    read_document,
+    read_json,
+    read_metrics,
+)
+from rlsuite.method import State
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is run, and everything needed to say so again elsewhere.
+
+    Attributes:
+      spec: of the method.
+      reference: what finds the method again.
+      preset: the name of the preset that the run started from.
+      run: the configuration.
+      world_parameters: those of the world that were set.
+      imports: modules that register worlds.
+    """
+
+    spec: MethodSpec
+    reference: str
+    preset: str
+    run: Run
+    world_parameters: Mapping[str, Any] = field(default_factory=dict)
+    imports: tuple[str, ...] = ()
+
+    @cached_property
+    def named_world(self) -> WorldSpec:
+        """The world and its tasks, with their own lifetimes.
+
+        Raises:
+          ConfigError: if the run has none.
+        """
+        if self.run.tasks is None:
+            raise ConfigError("tasks: none is not allowed; this needs a world")
+        return find_world(self.run.tasks, self.world_parameters)
+
+    @cached_property
+    def world(self) -> WorldSpec | None:
+        """The world, with the lifetimes that the run asks for; none if the method needs none."""
+        if self.run.tasks is None:
+            return None
+        return self.named_world.living(self.run.min_lifetime, self.run.max_lifetime)
+
+    @cached_property
+    def experiment(self) -> Experiment:
+        """What the configuration describes; nothing is compiled yet.
+
+        Raises:
+          ConfigError: if the configuration can't be run.
+        """
+        try:
+            experiment = self.spec.build(self.run, self.world)
+            jax.eval_shape(experiment.method.init, jax.random.key(0))
+        except ValueError as error:
+            raise ConfigError(str(error).split("\n")[0]) from error
+        return experiment
+
+    def describe(self) -> dict[str, Any]:
+        """In terms of JSON, as a run's folder holds it."""
+        return {
+            "method": self.reference,
+            "preset": self.preset,
+            "imports": list(self.imports),
+            "world_parameters": dict(self.world_parameters),
+            "config": to_json(self.run),
+        }
+
+
+@dataclass(frozen=True)
+class Finished(Plan):
+    """A run read from its folder.
+
+    Attributes:
+      directory: the folder.
+      document: what its `config.json` holds.
+    """
+
+    directory: Path = Path()
+    document: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """What the method is called in texts."""
+        return self.spec.name.upper()
+
+    @cached_property
+    def state(self) -> State:
+        """The state at the newest checkpoint.
+
+        Raises:
+          UserError: if there is none, or it is of another state.
+        """
+        with Checkpoints(self.directory) as checkpoints:
+            return checkpoints.restore(abstract_state(self.experiment.method))
+
+    @property
+    def learned(self) -> Any:
+        """What the run has learned."""
+        return self.spec.learned(self.state)
+
+    @property
+    def latest_step(self) -> int | None:
+        """That of the newest checkpoint, or none if there is none."""
+        with Checkpoints(self.directory) as checkpoints:
+            return checkpoints.latest_step()
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        """The logged steps, oldest first."""
+        return read_metrics(self.directory)
+
+    @property
+    def evaluation(self) -> Evaluation | None:
+        """What `rlsuite evaluate` found, or none if it has not been asked.
+
+        Raises:
+          UserError: if it can't be read.
+        """
+        path = self.directory / "evaluation.json"
+        if not path.exists():
+            return None
+        try:
+            return evaluation_from_json(read_json(path))
+        except UserError as error:
+            raise UserError(f"'{path}': {error}") from error
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(
+                f"'{path}' is damaged ({type(error).__name__}: {error}); run 'rlsuite evaluate "
+                f"{self.directory}' again"
+            ) from error
+
+    def require_checkpoint(self) -> None:
+        """Raises a UserError if there is no checkpoint yet."""
+        if self.latest_step is None:
+            raise UserError(
+                f"'{self.directory}' holds no checkpoint yet; 'rlsuite resume {self.directory}'"
+            )
+
+
+def plan(
+    methods: Methods,
+    name: str,
+    preset: str,
+    texts: Mapping[str, str],
+    *,
+    tasks: str | None = None,
+    world_parameters: Mapping[str, Any] = {},
+    imports: tuple[str, ...] = (),
+) -> Plan:
+    """A plan from a command line.
+
+    Args:
+      methods: those that are known.
+      name: of the method.
+      preset: the name of one of its presets.
+      texts: fields by dotted name, as text.
+      tasks: what to train on in place of the preset's.
+      world_parameters: values for parameters of the world.
+      imports: modules that register worlds.
+
+    Raises:
+      ConfigError: if any of it is unknown or not allowed.
+    """
+    for module in imports:
+        import_module(module)
+    spec = methods.find(name)
+    if world_parameters and tasks is None:
+        tasks = default_run(spec, preset).tasks
+    run = override(default_run(spec, preset, tasks, world_parameters), texts)
+    reference = methods.reference(name)
+    planned = Plan(spec, reference, preset, run, world_parameters, imports)
+    _ = planned.experiment
+    return planned
+
+
+def default_run(
+    spec: MethodSpec,
+    preset: str,
+    tasks: str | None = None,
+    world_parameters: Mapping[str, Any] = {},
+) -> Run:
+    """The configuration that a preset stands for.
+
+    Raises:
+      ConfigError: if the preset or the world is unknown.
+    """
+    if preset not in spec.presets:
+        raise ConfigError(nearest("preset", preset, spec.presets))
+    world = None if tasks is None else find_world(tasks, world_parameters)
+    return spec.presets[preset](world)
+
+
+def open_run(directory: Path, methods: Methods | None = None) -> Finished:
+    """Reads the run in a folder.
+
+    Args:
+      directory: the folder.
+      methods: those that are known; by default all that can be found.
+
+    Raises:
+      UserError: if the folder holds no run, or one that can't be continued here.
+    """
+    document = read_document(directory)
+    methods = methods or Methods()
+    try:
+        imports = tuple(document["imports"])
+        for module in imports:
+            import_module(module)
+        spec = methods.find(document["method"])
+        config, parameters = document["config"], document["world_parameters"]
+        template = default_run(spec, document["preset"], config.get("tasks"), parameters)
+        finished = Finished(
+            spec,
+            document["method"],
+            document["preset"],
+            from_json(template, config),
+            parameters,
+            imports,
+            directory,
+            document,
+        )
+        _ = finished.world
+        return finished
+    except ConfigError as error:
+        raise UserError(f"'{directory / 'config.json'}': {error}") from error
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"'{directory / 'config.json'}' is damaged ({type(error).__name__}: {error})"
+        ) from error
+
+
+def load(directory: Path | str) -> Any:
+    """What the run in a folder has learned: `rlsuite.experiments.load("runs/groove")`.
+
+    Returns:
+      A pytree, such as the parameters of an objective or the weights of a channel.
+
+    Raises:
+      UserError: if the folder holds no run, or the run has no checkpoint yet.
+    """
+    return open_run(Path(directory)).learned

@@ -1,0 +1,1 @@
+"""Methods, a module or a small folder each, with its `SPECS`."""

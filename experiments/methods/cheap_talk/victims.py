@@ -1,0 +1,107 @@
+"""Adversarial cheap talk: the paper's victims, world by world."""
+
+from typing import NamedTuple
+
+from rlsuite.experiments.ppo_settings import PPOSettings
+from rlsuite.networks import Activation, NetworkConfig
+from rlsuite.objectives.proximal_policy_optimisation import PPOConfig
+
+WORLD_NAMES = {
+    "cartpole": "CartPole-v1",
+    "pendulum": "Pendulum-control",
+    "reacher": "Reacher-control",
+    "breakout": "Breakout-MinAtar",
+}
+"""The paper's worlds by their short names."""
+
+
+class VictimSettings(NamedTuple):
+    """How the paper's victims live in a world, and how many of them a generation has."""
+
+    life: PPOSettings
+    population_size: int
+
+
+def _victims(
+    num_workers: int,
+    rollout_length: int,
+    lifetime: int,
+    *,
+    num_epochs: int,
+    discount: float,
+    entropy_coefficient: float,
+    learning_rate: float,
+    hidden_width: int,
+    activation: Activation,
+    population_size: int,
+) -> VictimSettings:
+    ppo = PPOConfig(
+        discount=discount,
+        entropy_coefficient=entropy_coefficient,
+        num_epochs=num_epochs,
+        num_mini_batches=1,
+        learning_rate=learning_rate,
+        normalise_observations=True,
+    )
+    networks = NetworkConfig("perceptron", (hidden_width, hidden_width), activation=activation)
+    return VictimSettings(
+        PPOSettings(networks, ppo, num_workers, rollout_length, lifetime), population_size
+    )
+
+
+_CART_POLE = _victims(
+    4,
+    256,
+    32,
+    num_epochs=16,
+    discount=0.99,
+    entropy_coefficient=0.01,
+    learning_rate=0.005,
+    hidden_width=32,
+    activation="tanh",
+    population_size=1024,
+)
+_VICTIMS = {
+    "CartPole-v1": _CART_POLE,
+    "Pendulum-control": _victims(
+        16,
+        256,
+        128,
+        num_epochs=16,
+        discount=0.95,
+        entropy_coefficient=0.005,
+        learning_rate=0.02,
+        hidden_width=32,
+        activation="tanh",
+        population_size=768,
+    ),
+    "Reacher-control": _victims(
+        32,
+        128,
+        256,
+        num_epochs=10,
+        discount=0.99,
+        entropy_coefficient=0.0005,
+        learning_rate=0.004,
+        hidden_width=128,
+        activation="relu",
+        population_size=128,
+    ),
+    "Breakout-MinAtar": _victims(
+        64,
+        128,
+        1024,
+        num_epochs=32,
+        discount=0.99,
+        entropy_coefficient=0.01,
+        learning_rate=3e-4,
+        hidden_width=256,
+        activation="relu",
+        population_size=128,
+    ),
+}
+
+
+def victim_settings(world: str) -> VictimSettings:
+    """The paper's victims in a world by its name; in any other world they are those of CartPole."""
+    return _VICTIMS.get(world, _CART_POLE)

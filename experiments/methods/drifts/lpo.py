@@ -1,0 +1,147 @@
+"""LPO and TA-LPO as methods of the command.
+
+Networks, PPO, workers, rollouts and lifetimes are those with which PPO is good at the world.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from rlsuite.agents import make_actor
+from rlsuite.drifts import LearnedDriftConfig
+from rlsuite.experiments.errors import ConfigError, nearest
+from rlsuite.experiments.evolution import PANELS, evolution_experiment, population_mesh
+from rlsuite.experiments.methods.drifts.meta_test import DriftEvaluationConfig, test
+from rlsuite.experiments.methods.drifts.pictures import pictures
+from rlsuite.experiments.ppo_settings import check_mini_batches
+from rlsuite.experiments.registry import find_world, world_names
+from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec, required
+from rlsuite.lifetime import LifeConfig
+from rlsuite.meta.evolution import EvolutionConfig
+from rlsuite.methods.lpo import LPOConfig, lpo
+from rlsuite.networks import NetworkConfig
+from rlsuite.objectives.objective import KnowledgeOfTime
+
+# In place of those of the world.
+_NETWORKS = {"laptop": NetworkConfig("perceptron", (32, 32), activation="tanh")}
+_WORLDS = {"smoke": "CartPole-v1", "laptop": "CartPole-v1", "paper": "SpaceInvaders-MinAtar"}
+_SIZES: dict[str, Run] = {
+    "smoke": Run(
+        steps=4,
+        max_lifetime=4,
+        log_every=2,
+        checkpoint_every=2,
+        method=LPOConfig(
+            drift=LearnedDriftConfig(hidden_width=16),
+            meta=EvolutionConfig(population_size=4, num_episodes=4),
+        ),
+        evaluation=DriftEvaluationConfig(
+            num_seeds=2,
+            max_lifetime=4,
+            horizons=(2, 8),
+            num_episodes=4,
+            num_agents=2,
+            worlds=("Catch-bsuite",),
+        ),
+    ),
+    "laptop": Run(
+        steps=250,
+        max_lifetime=30,
+        log_every=2,
+        checkpoint_every=50,
+        method=LPOConfig(
+            meta=EvolutionConfig(
+                population_size=32, learning_rate=3e-2, shaping="centred_rank", num_episodes=16
+            ),
+        ),
+        evaluation=DriftEvaluationConfig(
+            num_seeds=32,
+            horizons=(10, 20, 30, 60),
+            num_episodes=64,
+            num_agents=32,
+            worlds=("Acrobot-v1", "Catch-bsuite", "Pendulum-v1"),
+        ),
+    ),
+    "paper": Run(
+        steps=512,
+        log_every=1,
+        checkpoint_every=16,
+        method=LPOConfig(meta=EvolutionConfig(population_size=64, shaping="centred_rank")),
+        evaluation=DriftEvaluationConfig(
+            num_seeds=16,
+            horizons=(125, 250, 500, 1000),
+            num_agents=16,
+            worlds=(
+                "Asterix-MinAtar",
+                "Breakout-MinAtar",
+                "Freeway-MinAtar",
+                "CartPole-v1",
+                "Acrobot-v1",
+                "Pendulum-v1",
+            ),
+        ),
+    ),
+}
+
+
+def _preset(size: str, time: KnowledgeOfTime) -> Callable[[WorldSpec | None], Run]:
+    def preset(world):
+        run = _SIZES[size]
+        world = world or find_world(_WORLDS[size])
+        settings = world.ppo
+        lifetime = run.max_lifetime or settings.lifetime
+        method = replace(
+            run.method,
+            drift=replace(run.method.drift, time=time),
+            networks=_NETWORKS.get(size, settings.networks),
+            ppo=settings.ppo,
+            life=LifeConfig(settings.num_workers, settings.rollout_length),
+        )
+        return replace(
+            run,
+            tasks=world.name,
+            min_lifetime=lifetime,
+            max_lifetime=lifetime,
+            method=method,
+        )
+
+    return preset
+
+
+def _build(run: Run, world: WorldSpec | None) -> Experiment:
+    config, world = run.method, required(world)
+    check_mini_batches("ppo", config.ppo, config.life)
+    _check_actor(world, config.networks)
+    for name in run.evaluation.worlds:
+        if name not in world_names():
+            raise ConfigError(f"evaluation.worlds: {nearest('world', name, world_names())}")
+        other = find_world(name)
+        _check_actor(other, other.ppo.networks)
+    method = lpo(world.world, world.sample_task, config, mesh=population_mesh(config.meta))
+    return evolution_experiment(method, config.meta, config.life, world)
+
+
+def _check_actor(world: WorldSpec, networks: NetworkConfig) -> None:
+    try:
+        make_actor(world.world, networks)
+    except ValueError as error:
+        name = "tasks" if str(error).startswith("actions") else "networks"
+        raise ConfigError(f"{name}.{error}") from error
+
+
+LPO = MethodSpec(
+    name="lpo",
+    kind="drift",
+    summary="what keeps PPO proximal, evolved over whole trainings",
+    paper="2210.05639",
+    presets={size: _preset(size, "none") for size in _SIZES},
+    build=_build,
+    test=test,
+    pictures=pictures,
+    panels=PANELS,
+)
+TA_LPO = LPO._replace(
+    name="ta-lpo",
+    summary="LPO that knows how far training has come",
+    paper="2402.05828",
+    presets={size: _preset(size, "progress") for size in _SIZES},
+)

@@ -1,0 +1,105 @@
+"""LPG-ES and TA-LPG: an objective evolved over whole lifetimes, without and with time."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from rlsuite.experiments.evolution import PANELS, evolution_experiment, population_mesh
+from rlsuite.experiments.methods.learned_policy_gradient.levels import LevelEvaluationConfig
+from rlsuite.experiments.methods.learned_policy_gradient.meta_test import test
+from rlsuite.experiments.methods.learned_policy_gradient.pictures import pictures
+from rlsuite.experiments.methods.learned_policy_gradient.settings import (
+    KIND,
+    LAPTOP_EVALUATION,
+    SMOKE_EVALUATION,
+    check,
+    on,
+)
+from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec, required
+from rlsuite.lifetime import LifeConfig
+from rlsuite.meta.evolution import EvolutionConfig
+from rlsuite.methods.ta_lpg import EvolvedLPGConfig, evolved_lpg
+from rlsuite.objectives.learned_policy_gradient import LPGConfig
+
+_SIZES: dict[str, Run] = {
+    "smoke": Run(
+        steps=6,
+        tasks="all_vrandlife",
+        max_lifetime=20,
+        log_every=2,
+        checkpoint_every=4,
+        method=EvolvedLPGConfig(
+            objective=LPGConfig(recurrent_width=8),
+            life=LifeConfig(num_workers=8),
+            meta=EvolutionConfig(population_size=8, num_episodes=8),
+        ),
+        evaluation=replace(SMOKE_EVALUATION, horizons=(5, 40)),
+    ),
+    "laptop": Run(
+        steps=200,
+        tasks="all_vrandlife",
+        max_lifetime=60,
+        log_every=2,
+        checkpoint_every=50,
+        method=EvolvedLPGConfig(
+            objective=LPGConfig(recurrent_width=16),
+            life=LifeConfig(num_workers=16),
+            meta=EvolutionConfig(
+                population_size=64, learning_rate=3e-2, num_mini_batches=2, num_episodes=32
+            ),
+        ),
+        evaluation=replace(LAPTOP_EVALUATION, max_lifetime=60, horizons=(5, 15, 50, 150, 500)),
+    ),
+    "paper": Run(
+        steps=2500,
+        tasks="all_vrandlife",
+        log_every=1,
+        checkpoint_every=50,
+        method=EvolvedLPGConfig(),
+        evaluation=LevelEvaluationConfig(horizons=(5, 25, 100, 250, 1000, 2500)),
+    ),
+}
+
+
+def _lpg_es_preset(size: str) -> Callable[[WorldSpec | None], Run]:
+    return lambda world: on(world, _SIZES[size])
+
+
+def _ta_lpg_preset(size: str) -> Callable[[WorldSpec | None], Run]:
+    def preset(world):
+        run = on(world, _SIZES[size])
+        objective = replace(run.method.objective, time="progress_and_lifetime")
+        return replace(run, method=replace(run.method, objective=objective))
+
+    return preset
+
+
+def _build(run: Run, world: WorldSpec | None) -> Experiment:
+    world = required(world)
+    check(run.method, world)
+    mesh = population_mesh(run.method.meta)
+    method = evolved_lpg(world.world, world.sample_task, run.method, mesh=mesh)
+    return evolution_experiment(method, run.method.meta, run.method.life, world)
+
+
+LPG_ES = MethodSpec(
+    name="lpg-es",
+    kind=KIND,
+    summary="LPG evolved over whole lifetimes",
+    paper="2402.05828",
+    presets={size: _lpg_es_preset(size) for size in _SIZES},
+    build=_build,
+    test=test,
+    pictures=pictures,
+    panels=PANELS,
+)
+TA_LPG = MethodSpec(
+    name="ta-lpg",
+    kind=KIND,
+    summary="LPG that knows time, evolved over whole lifetimes",
+    paper="2402.05828",
+    presets={size: _ta_lpg_preset(size) for size in _SIZES},
+    build=_build,
+    test=test,
+    pictures=pictures,
+    panels=PANELS,
+)

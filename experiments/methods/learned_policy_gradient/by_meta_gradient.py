@@ -1,0 +1,145 @@
+"""LPG and GROOVE: an objective learned by meta-gradients, on random tasks or those it regrets."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from rlsuite.curricula.buffer import BufferConfig
+from rlsuite.experiments.compiling import jit_large
+from rlsuite.experiments.errors import ConfigError
+from rlsuite.experiments.methods.learned_policy_gradient.levels import LevelEvaluationConfig
+from rlsuite.experiments.methods.learned_policy_gradient.meta_test import test
+from rlsuite.experiments.methods.learned_policy_gradient.pictures import pictures
+from rlsuite.experiments.methods.learned_policy_gradient.settings import (
+    KIND,
+    LAPTOP_EVALUATION,
+    SMOKE_EVALUATION,
+    check,
+    on,
+)
+from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec, required
+from rlsuite.lifetime import LifeConfig
+from rlsuite.meta.gradients import MetaGradientConfig
+from rlsuite.methods.groove import GrooveConfig, groove
+from rlsuite.methods.lpg import MetaGradientLPGConfig, meta_gradient_lpg
+from rlsuite.objectives.learned_policy_gradient import LPGConfig
+
+_SIZES: dict[str, Run] = {
+    "smoke": Run(
+        steps=20,
+        tasks="all_vrandlife",
+        log_every=5,
+        checkpoint_every=10,
+        method=MetaGradientLPGConfig(
+            objective=LPGConfig(recurrent_width=16),
+            life=LifeConfig(num_workers=8),
+            meta=MetaGradientConfig(num_agents=8, learning_rate=1e-3, num_episodes=4),
+        ),
+        evaluation=SMOKE_EVALUATION,
+    ),
+    "laptop": Run(
+        steps=600,
+        log_every=10,
+        checkpoint_every=100,
+        method=MetaGradientLPGConfig(
+            objective=LPGConfig(recurrent_width=32),
+            life=LifeConfig(num_workers=16),
+            meta=MetaGradientConfig(num_agents=16, learning_rate=5e-4, max_gradient_norm=0.05),
+        ),
+        evaluation=LAPTOP_EVALUATION,
+    ),
+    "paper": Run(method=MetaGradientLPGConfig(), evaluation=LevelEvaluationConfig()),
+}
+_BUFFERS = {"smoke": BufferConfig(size=64), "laptop": BufferConfig(size=256)}
+
+_PANELS = {
+    "agent_return": "return at the end of a lifetime",
+    "score": "score of finished tasks",
+    "buffer_score": "mean score in the buffer",
+    "policy_entropy": "policy entropy (nats)",
+    "critic_loss": "loss of the value critics",
+    "gradient_norm": "norm of the meta-gradient",
+}
+
+
+def _lpg_preset(size: str) -> Callable[[WorldSpec | None], Run]:
+    return lambda world: on(world, _SIZES[size])
+
+
+def _groove_preset(size: str) -> Callable[[WorldSpec | None], Run]:
+    def preset(world):
+        run = on(world, _SIZES[size])
+        buffer = _BUFFERS.get(size, BufferConfig())
+        return replace(run, method=GrooveConfig(**vars(run.method), buffer=buffer))
+
+    return preset
+
+
+def _build_lpg(run: Run, world: WorldSpec | None) -> Experiment:
+    world = _checked(run.method, required(world))
+    method = meta_gradient_lpg(world.world, world.sample_task, run.method)
+    updates, steps = _work(run.method)
+    return Experiment(method, updates, steps, ("agent_return", "policy_entropy"), jit_large)
+
+
+def _build_groove(run: Run, world: WorldSpec | None) -> Experiment:
+    config, world = run.method, _checked(run.method, required(world))
+    smallest = 2 * config.meta.num_agents
+    if config.buffer.size < smallest:
+        raise ConfigError(
+            f"buffer.size: {config.buffer.size} is not allowed; it must be at least {smallest}, "
+            "twice the number of agents"
+        )
+    if config.score == "exact_regret" and world.optimal_return is None:
+        raise ConfigError(
+            f"score: {config.score!r} is not allowed; it must be another one for {world.name}, "
+            "whose optimal return is not known"
+        )
+    method = groove(world.world, world.sample_task, config, optimal_return=world.optimal_return)
+    updates, steps = _work(config)
+    if config.score == "algorithmic_regret":
+        steps += updates * config.life.num_workers * config.life.rollout_length
+    headline = ("agent_return", "policy_entropy", "score", "buffer_score")
+    return Experiment(method, updates, steps, headline, jit_large)
+
+
+def _checked(config: MetaGradientLPGConfig, world: WorldSpec) -> WorldSpec:
+    check(config, world)
+    shortest = world.lifetime_range[0]
+    if config.meta.num_updates > shortest:
+        raise ConfigError(
+            f"meta.num_updates: {config.meta.num_updates} is not allowed; it must be at most "
+            f"{shortest}, the shortest lifetime of {world.name}"
+        )
+    return world
+
+
+def _work(config: MetaGradientLPGConfig) -> tuple[int, int]:
+    """Agent updates and world steps of a meta-step, antagonists' left out."""
+    updates = config.meta.num_agents * config.meta.num_updates
+    # The meta-objective takes one rollout more than there are updates.
+    rollouts = updates + config.meta.num_agents
+    return updates, rollouts * config.life.num_workers * config.life.rollout_length
+
+
+LPG = MethodSpec(
+    name="lpg",
+    kind=KIND,
+    summary="learned policy gradient, by meta-gradients on random tasks",
+    paper="2007.08794",
+    presets={size: _lpg_preset(size) for size in _SIZES},
+    build=_build_lpg,
+    test=test,
+    pictures=pictures,
+    panels=_PANELS,
+)
+GROOVE = MethodSpec(
+    name="groove",
+    kind=KIND,
+    summary="LPG on the tasks it regrets most, by meta-gradients",
+    paper="2310.02782",
+    presets={size: _groove_preset(size) for size in _SIZES},
+    build=_build_groove,
+    test=test,
+    pictures=pictures,
+    panels=_PANELS,
+)

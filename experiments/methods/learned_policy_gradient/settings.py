@@ -1,0 +1,69 @@
+"""What runs of LPG and its kin share: evaluations, agents for a world, and what is checked."""
+
+from dataclasses import replace
+from typing import Any, get_args
+
+import jax
+from gymnax.environments import spaces
+
+from rlsuite.agents import make_head
+from rlsuite.experiments.errors import ConfigError
+from rlsuite.experiments.methods.learned_policy_gradient.levels import LevelEvaluationConfig
+from rlsuite.experiments.specs import Run, WorldSpec
+from rlsuite.precision import Precision
+
+KIND = "objective of learned policy gradient"
+
+SMOKE_EVALUATION = LevelEvaluationConfig(
+    num_levels=4,
+    num_draws=1,
+    num_seeds=2,
+    num_workers=8,
+    max_lifetime=25,
+    num_episodes=8,
+    num_agents=16,
+    a2c_rates=(1.0,),
+    a2c_entropies=(0.0, 0.01),
+)
+LAPTOP_EVALUATION = LevelEvaluationConfig(
+    num_levels=32,
+    num_draws=4,
+    num_seeds=2,
+    num_workers=16,
+    max_lifetime=250,
+    num_episodes=32,
+    num_agents=32,
+)
+
+# What backends can multiply by; those not named here can do all.
+_PRECISIONS = {"cpu": ("float32",), "tpu": ("float32", "bf16")}
+
+
+def on(world: WorldSpec | None, run: Run) -> Run:
+    """The run on another world, with the field's usual agent for it; none leaves it."""
+    if world is None:
+        return run
+    return replace(run, tasks=world.name, method=replace(run.method, agent=world.agent))
+
+
+def check(method: Any, world: WorldSpec) -> None:
+    """Checks what only the machine and the world together can tell of a configuration.
+
+    Raises:
+      ConfigError: if the precision is not this machine's, or agents can't act in the world.
+    """
+    backend, precision = jax.default_backend(), method.objective.precision
+    allowed = _PRECISIONS.get(backend, get_args(Precision))
+    if precision not in allowed:
+        raise ConfigError(
+            f"objective.precision: {precision!r} is not allowed; it must be one this machine's "
+            f"{backend} has: {', '.join(allowed)}"
+        )
+    if not isinstance(world.world.action_space(world.world.default_params), spaces.Discrete):
+        raise ConfigError(
+            f"tasks: {world.name!r} is not allowed; it must be a world with discrete actions"
+        )
+    try:
+        make_head(world.world, 1, 1.0, method.agent)
+    except ValueError as error:
+        raise ConfigError(f"agent.{error}") from error

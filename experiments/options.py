@@ -1,0 +1,51 @@
+"""Fields of a configuration as options of the command line."""
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+from rlsuite.experiments.fields import describe, leaves, to_text
+
+
+def add_options(parser: argparse.ArgumentParser, config: Any) -> None:
+    """Adds one option per leaf of `config`, in one group per nested dataclass.
+
+    Values are left as text, for `override`; options that are not given leave no trace. The help of
+    each is its field's sentence, what it may be, and its value here.
+    """
+    groups: dict[str, Any] = {}
+    for name, leaf in leaves(config).items():
+        owner = name.rpartition(".")[0]
+        if owner not in groups:
+            groups[owner] = parser.add_argument_group(f"{owner} fields" if owner else "fields")
+        text = f"[{describe(leaf.type)}; default: {to_text(leaf.value)}]"
+        groups[owner].add_argument(
+            f"--{name}",
+            dest=name,
+            metavar="VALUE",
+            default=argparse.SUPPRESS,
+            help=" ".join(filter(None, [leaf.sentence, text])).replace("%", "%%"),
+        )
+
+
+def join_options(arguments: Sequence[str], flags: Sequence[str]) -> list[str]:
+    """Rewrites `--some-name VALUE` as `--some_name=VALUE`.
+
+    Written so, an option can be told from a positional argument before its name is known, and its
+    value may start with a minus sign.
+
+    Args:
+      arguments: the command line.
+      flags: options that take no value.
+    """
+    joined: list[str] = []
+    rest = list(arguments)
+    while rest:
+        argument = rest.pop(0)
+        if argument.startswith("--"):
+            name, equals, value = argument.partition("=")
+            argument = f"--{name[2:].replace('-', '_')}{equals}{value}"
+            if not equals and argument not in flags and rest and not rest[0].startswith("--"):
+                argument = f"{argument}={rest.pop(0)}"
+        joined.append(argument)
+    return joined

@@ -1,0 +1,189 @@
+"""Finding methods and worlds: ours, those of installed packages, and those that are named.
+
+Ours are found by looking into `rlsuite.experiments.methods` (modules or packages with `SPECS`) and
+`rlsuite.experiments.worlds` (with a `FAMILY`). Other packages bring theirs through the entry points
+`rlsuite.methods` (a `MethodSpec`) and `rlsuite.worlds` (a `WorldFamily`). Anybody's is named as
+`package.module:SPEC`, or `path/to/file.py:SPEC`.
+"""
+
+import importlib
+import importlib.util
+import pkgutil
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from rlsuite.experiments import methods as our_methods
+from rlsuite.experiments import worlds as our_worlds
+from rlsuite.experiments.errors import ConfigError, UserError, closest, nearest
+from rlsuite.experiments.specs import MethodSpec, WorldFamily, WorldSpec
+
+METHODS_GROUP, WORLDS_GROUP = "rlsuite.methods", "rlsuite.worlds"
+
+
+class Methods:
+    """The methods that a command knows.
+
+    Args:
+      extra: specs that stand beside those found, from `main(specs=[…])`.
+
+    Raises:
+      UserError: if two have one name.
+    """
+
+    def __init__(self, extra: Iterable[MethodSpec] = ()):
+        self._specs: dict[str, MethodSpec] = {}
+        self._points: dict[str, EntryPoint] = {}
+        for spec in [*_our_specs(), *extra]:
+            self._require_new(spec.name)
+            self._specs[spec.name] = spec
+        # Loaded when they are asked for: what another package breaks is its own methods.
+        for point in entry_points(group=METHODS_GROUP):
+            self._require_new(point.name)
+            self._points[point.name] = point
+
+    def __iter__(self) -> Iterator[MethodSpec]:
+        """All of them, those of other packages last."""
+        return map(self.find, self.names)
+
+    @property
+    def names(self) -> list[str]:
+        """Of all methods."""
+        return [*self._specs, *self._points]
+
+    def find(self, name: str) -> MethodSpec:
+        """A method by its name, or by where it is: `package.module:SPEC`, `file.py:SPEC`.
+
+        Raises:
+          ConfigError: if there is none, or it can't be imported.
+        """
+        if name in self._specs:
+            return self._specs[name]
+        if name in self._points:
+            return named(self._points[name].value, MethodSpec)
+        if ":" not in name:
+            raise ConfigError(nearest("method", name, self.names))
+        spec = named(name, MethodSpec)
+        if spec.name in self._specs and self._specs[spec.name] != spec:
+            raise ConfigError(
+                f"'{name}' calls itself '{spec.name}', as another method does; rename it"
+            )
+        return spec
+
+    def reference(self, name: str) -> str:
+        """What finds a method again elsewhere: its name or, for other packages' ones, its place."""
+        return self._points[name].value if name in self._points else _absolute(name)
+
+    def _require_new(self, name: str) -> None:
+        if name in self.names:
+            raise UserError(f"two methods are called '{name}'; rename one of them")
+
+
+def find_world(name: str, parameters: Mapping[str, Any] | None = None) -> WorldSpec:
+    """A world by its name.
+
+    Args:
+      name: a level distribution or a world, as `rlsuite list` shows them.
+      parameters: values for some of its parameters.
+
+    Raises:
+      ConfigError: if the name or a parameter is unknown, or the world can't be made here.
+    """
+    for family in world_families():
+        if name in family.names():
+            return family.make(name, parameters or {})
+    suggestion = closest(name, world_names())
+    hint = f"did you mean '{suggestion}'?" if suggestion else "see 'rlsuite list'"
+    raise ConfigError(f"tasks: unknown name '{name}' ({hint})")
+
+
+def world_names() -> list[str]:
+    """Of all worlds."""
+    return [name for family in world_families() for name in family.names()]
+
+
+@cache
+def world_families() -> tuple[WorldFamily, ...]:
+    """All families of worlds: ours and those of installed packages."""
+    ours = [module.FAMILY for module in _modules(our_worlds)]
+    points = entry_points(group=WORLDS_GROUP)
+    return (*ours, *(named(point.value, WorldFamily) for point in points))
+
+
+def import_module(name: str) -> None:
+    """Imports a module that registers worlds with gymnax.
+
+    Raises:
+      ConfigError: if it can't be imported, or registers nothing.
+    """
+    import gymnax
+
+    before = set(gymnax.registered_envs)
+    was_there = name in sys.modules or _absolute(name) in _FILES
+    _module(name)
+    if not was_there and set(gymnax.registered_envs) == before:
+        raise ConfigError(f"import: '{name}' registers no world with gymnax")
+
+
+def named(reference: str, kind: type) -> Any:
+    """What `package.module:NAME` or `path/to/file.py:NAME` names.
+
+    Raises:
+      ConfigError: if it can't be imported, or is not of that kind.
+    """
+    module_name, _, attribute = reference.rpartition(":")
+    found = getattr(_module(module_name), attribute, None)
+    if not isinstance(found, kind):
+        what = "nothing" if found is None else f"a {type(found).__name__}"
+        raise ConfigError(f"'{reference}' names {what}; it must name a {kind.__name__}")
+    return found
+
+
+_FILES: dict[str, ModuleType] = {}
+
+
+def _module(name: str) -> ModuleType:
+    """A module by its name, also one in the current folder, or by its file."""
+    try:
+        if name.endswith(".py"):
+            return _from_file(name)
+        if "" not in sys.path:
+            sys.path.insert(0, "")  # As `python -m` does it.
+        return importlib.import_module(name)
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}".split("\n")[0]
+        raise ConfigError(f"'{name}' can't be imported ({reason})") from error
+
+
+def _absolute(name: str) -> str:
+    """The name, with the whole path where it is a file's."""
+    file, colon, attribute = name.rpartition(":") if ":" in name else (name, "", "")
+    return f"{Path(file).resolve()}{colon}{attribute}" if file.endswith(".py") else name
+
+
+def _from_file(name: str) -> ModuleType:
+    path = Path(name).resolve()
+    if str(path) not in _FILES:
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        if spec is None or spec.loader is None:
+            raise ImportError(f"no Python file: {name}")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[path.stem] = module
+        spec.loader.exec_module(module)
+        _FILES[str(path)] = module
+    return _FILES[str(path)]
+
+
+def _our_specs() -> list[MethodSpec]:
+    return [spec for module in _modules(our_methods) for spec in module.SPECS]
+
+
+def _modules(package: ModuleType) -> list[ModuleType]:
+    return [
+        importlib.import_module(f"{package.__name__}.{module.name}")
+        for module in pkgutil.iter_modules(package.__path__)
+    ]

@@ -1,0 +1,235 @@
+"""What the shell knows of a method and of a world: one record each, and nothing elsewhere."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import jax
+import numpy as np
+from annotated_types import Interval
+from gymnax.environments.environment import Environment
+from jaxtyping import Array, Float, PRNGKeyArray, UInt8
+
+from rlsuite.agents import AgentConfig
+from rlsuite.curricula.curriculum import log_uniform_lifetimes
+from rlsuite.experiments.compiling import jit
+from rlsuite.experiments.errors import ConfigError
+from rlsuite.experiments.evaluation import Evaluation
+from rlsuite.experiments.fields import INLINED
+from rlsuite.experiments.ppo_settings import PPOSettings
+from rlsuite.lifetime import Task
+from rlsuite.method import Method, State
+from rlsuite.ranges import Count
+from rlsuite.rollout import Level
+
+if TYPE_CHECKING:
+    from rlsuite.experiments.finished import Finished
+
+Seed = Annotated[int, Interval(ge=0, le=2**32 - 1)]
+
+
+@dataclass(frozen=True)
+class NoEvaluation:
+    """For methods that aren't tested."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is run: a method's own configuration, on what, for how long, and how it is tested.
+
+    Attributes:
+      seed: from which all randomness of the run follows.
+      steps: steps of the method.
+      tasks: a level distribution or a world, as `rlsuite list` shows them; none for a method that
+        has no world.
+      min_lifetime: lifetimes are drawn log-uniformly from this …
+      max_lifetime: … to this number of agent updates; none takes the tasks' own.
+      log_every: steps per compiled chunk, after which a line is logged.
+      checkpoint_every: steps between checkpoints.
+      method: the method's own configuration.
+      evaluation: how the result is tested.
+    """
+
+    seed: Seed = 0
+    steps: Count = 5000
+    tasks: str | None = "all_shortlife"
+    min_lifetime: Count | None = None
+    max_lifetime: Count | None = None
+    log_every: Count = 10
+    checkpoint_every: Count = 250
+    method: Any = field(default=None, metadata=INLINED)
+    evaluation: Any = field(default_factory=NoEvaluation)
+
+
+class WorldSpec(NamedTuple):
+    """A world, and a distribution over tasks in it.
+
+    Attributes:
+      name: what `--tasks` calls it.
+      world: sized for its levels.
+      sample_task: `key -> Task`.
+      lifetime_range: the shortest and the longest lifetime, in agent updates.
+      agent: the field's usual agent for such a world.
+      ppo: settings with which PPO learns it, or a world like it.
+      optimal_return: `level -> return`, where a solver knows it.
+      draw: `level -> image`, where levels can be shown.
+    """
+
+    name: str
+    world: Environment
+    sample_task: Callable[[PRNGKeyArray], Task]
+    lifetime_range: tuple[int, int]
+    agent: AgentConfig
+    ppo: PPOSettings
+    optimal_return: Callable[[Level], Float[Array, ""]] | None = None
+    draw: Callable[[Level], UInt8[np.ndarray, "height width 3"]] | None = None
+
+    def living(self, min_lifetime: int | None, max_lifetime: int | None) -> "WorldSpec":
+        """The same tasks with lifetimes drawn log-uniformly between two bounds.
+
+        Args:
+          min_lifetime: the shortest, in agent updates; none is that of the tasks.
+          max_lifetime: the longest; likewise.
+
+        Raises:
+          ConfigError: if the shortest is above the longest.
+        """
+        shortest, longest = self.lifetime_range
+        bounds = (
+            shortest if min_lifetime is None else min_lifetime,
+            longest if max_lifetime is None else max_lifetime,
+        )
+        if bounds[0] > bounds[1]:
+            name, value, allowed = (
+                ("max_lifetime", max_lifetime, f"at least {bounds[0]}")
+                if min_lifetime is None
+                else ("min_lifetime", min_lifetime, f"at most {bounds[1]}")
+            )
+            raise ConfigError(
+                f"{name}: {value} is not allowed; it must be {allowed}, the other bound"
+            )
+        if bounds == self.lifetime_range:
+            return self
+        sample_task = log_uniform_lifetimes(self.sample_task, *bounds)
+        return self._replace(sample_task=sample_task, lifetime_range=bounds)
+
+
+class WorldFamily(NamedTuple):
+    """Worlds that are made in one way.
+
+    Attributes:
+      title: what `rlsuite list` writes over their names.
+      names: `() -> names` of those that are there.
+      make: `(name, parameters) -> WorldSpec`, where `parameters` are what `--tasks.NAME VALUE`
+        asked for, as text or as what JSON has; raises ConfigError for those it doesn't know.
+    """
+
+    title: str
+    names: Callable[[], Sequence[str]]
+    make: Callable[[str, Mapping[str, Any]], WorldSpec]
+
+
+def required(world: WorldSpec | None) -> WorldSpec:
+    """The world of a method that can't do without.
+
+    Raises:
+      ConfigError: if there is none.
+    """
+    if world is None:
+        raise ConfigError("tasks: none is not allowed; this method needs a world")
+    return world
+
+
+class Experiment(NamedTuple):
+    """A method, with what people want to see of it.
+
+    Attributes:
+      method: to be run.
+      agent_updates_per_step: updates of learning agents in one step, antagonists left out.
+      world_steps_per_step: steps of all worlds in one step, antagonists' among them and evaluation
+        episodes left out.
+      headline: the metrics a progress bar should show.
+      jit: how its steps are best compiled.
+    """
+
+    method: Method
+    agent_updates_per_step: int
+    world_steps_per_step: int
+    headline: tuple[str, ...]
+    jit: Callable[..., jax.stages.Wrapped] = jit
+
+
+class Drawing(NamedTuple):
+    """A figure of a report.
+
+    Attributes:
+      file: its name in the run's folder.
+      alternative: what it shows, in words.
+      draw: writes it to a path.
+    """
+
+    file: str
+    alternative: str
+    draw: Callable[[Path], None]
+
+
+class Section(NamedTuple):
+    """A part of a report: figures, and what is said about them in Markdown."""
+
+    title: str
+    drawings: Sequence[Drawing]
+    text: str = ""
+
+
+class Watch(NamedTuple):
+    """How a test says what it is doing.
+
+    Attributes:
+      begin: `description -> done`, to be called when that part is done.
+    """
+
+    begin: Callable[[str], Callable[[], None]]
+
+
+def nothing_to_show(finished: "Finished", evaluation: Evaluation | None) -> Sequence[Section]:
+    """No sections."""
+    del finished, evaluation
+    return ()
+
+
+def learned_parameters(state: State) -> Any:
+    """What most methods learn lies in their state's `parameters`."""
+    return state.parameters
+
+
+class MethodSpec(NamedTuple):
+    """All that the shell knows of a method.
+
+    Attributes:
+      name: the command's word for it.
+      kind: what it learns: things of one kind can stand beside each other in a test.
+      summary: one line.
+      paper: its number on arXiv; none for a method without a paper.
+      presets: configurations by name, each a function of the world: none takes the preset's own.
+      build: `(run, world) -> Experiment`; what is not allowed it raises as ConfigError, or as a
+        ValueError that names the field.
+      test: `(finished, rivals, watch) -> Evaluation`, of what a run has learned beside what others
+        have; none for a method that isn't tested.
+      pictures: `(finished, evaluation) -> sections` of the report, beside those that every run has.
+      learned: `state -> what is exported`.
+      panels: metrics worth a panel in the learning curves, with their titles.
+      short_names: of worlds, for `--world`.
+    """
+
+    name: str
+    kind: str
+    summary: str
+    paper: str | None
+    presets: Mapping[str, Callable[[WorldSpec | None], Run]]
+    build: Callable[[Run, WorldSpec | None], Experiment]
+    test: "Callable[[Finished, Sequence[Finished], Watch], Evaluation] | None" = None
+    pictures: "Callable[[Finished, Evaluation | None], Sequence[Section]]" = nothing_to_show
+    learned: Callable[[State], Any] = learned_parameters
+    panels: Mapping[str, str] = {}
+    short_names: Mapping[str, str] = {}

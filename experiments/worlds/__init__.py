@@ -1,0 +1,1 @@
+"""Families of worlds, a module each, with its `FAMILY`."""
