@@ -12,7 +12,6 @@ import math
 import operator
 import types
 from collections.abc import Iterator, Mapping
-from functools import cache
 from typing import (
     Annotated,
     Any,
@@ -206,13 +205,11 @@ def _leaves(
             yield prefix + field.name, Leaf(field_type, value, sentence, here)
 
 
-@cache
 def _fields(config_type: type) -> list[tuple[dataclasses.Field, Any]]:
     hints = get_type_hints(config_type, include_extras=True)
     return [(field, hints[field.name]) for field in dataclasses.fields(config_type)]
 
 
-@cache
 def _sentences(config_type: type) -> dict[str, str]:
     """The sentence of each field, from the docstring of the class or of the one it is from."""
     found: dict[str, str] = {}

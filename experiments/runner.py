@@ -11,23 +11,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from rich.console import Console, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task
-from rich.text import Text
+from rich.console import Console
 
 from rlsuite.experiments.compiling import jit_once
 from rlsuite.experiments.errors import UserError
+from rlsuite.experiments.progress import Bar, Lines, display, figures
 from rlsuite.experiments.specs import Experiment, Run
 from rlsuite.experiments.storage import Checkpoints, MetricsLog
 from rlsuite.method import Method, State
-
-SECONDS_BETWEEN_LINES = 5.0
 
 
 class Outcome(NamedTuple):
@@ -56,7 +52,6 @@ def run(experiment: Experiment, config: Run, directory: Path, *, console: Consol
         step = checkpoints.latest_step() or 0
         if step >= config.steps:
             return Outcome(step, finished=True)
-        display = _Bar if console.is_terminal else _Lines
         with (
             MetricsLog(directory, step) as log,
             display(console, step, config.steps) as progress,
@@ -93,7 +88,7 @@ def _run(
     config: Run,
     checkpoints: Checkpoints,
     log: MetricsLog,
-    progress: "_Bar | _Lines",
+    progress: Bar | Lines,
     stop: threading.Event,
 ) -> Outcome:
     saved = checkpoints.latest_step()
@@ -128,7 +123,7 @@ def _run(
             }
         )
         seconds_left = (config.steps - step) * seconds / chunk
-        progress.show(step, _figures(log.last, experiment.headline, seconds_left))
+        progress.show(step, figures(log.last, experiment.headline, seconds_left))
         _check_finite(step, metrics.get("meta_loss"), last.get("meta_loss"), saved)
         if step // config.checkpoint_every > (step - chunk) // config.checkpoint_every:
             checkpoints.save(step, state)
@@ -163,19 +158,6 @@ def _check_finite(step: int, loss: float | None, before: float | None, saved: in
     )
 
 
-def _figures(line: dict[str, Any], headline: tuple[str, ...], seconds_left: float) -> str:
-    """What is shown of a logged step: speed, headline metrics and time left."""
-    shown = [f"{name} {line[name]:.4g}" for name in headline if line.get(name) is not None]
-    return " · ".join(
-        [
-            f"{line['agent_updates_per_second']:,.0f} agent updates/s",
-            f"{line['world_steps_per_second']:,.0f} world steps/s",
-            *shown,
-            f"{timedelta(seconds=round(seconds_left))} left",
-        ]
-    )
-
-
 @contextmanager
 def _stop_on_signal() -> Iterator[threading.Event]:
     """An event that the first SIGINT or SIGTERM sets; the second is handled as it was before."""
@@ -200,66 +182,3 @@ def _stop_on_signal() -> Iterator[threading.Event]:
         yield stop
     finally:
         restore()
-
-
-class _Phase(ProgressColumn):
-    """What the run is doing; compilation shows its seconds, since it can report nothing else."""
-
-    def render(self, task: Task) -> Text:
-        since = task.fields["compiling_since"]
-        waited = f"compiling… ({time.monotonic() - since:.0f} s)" if since else "training"
-        return Text(waited)
-
-
-class _Bar(Progress):
-    """A live bar, and under it the figures of the last logged step."""
-
-    def __init__(self, console: Console, step: int, steps: int):
-        self._figures = ""
-        columns = (_Phase(), BarColumn(), MofNCompleteColumn())
-        super().__init__(*columns, console=console, expand=False)
-        self._task = self.add_task("", total=steps, completed=step, compiling_since=None)
-
-    def get_renderables(self) -> Iterator[RenderableType]:
-        yield self.make_tasks_table(self.tasks)
-        yield Text(self._figures, overflow="ellipsis", no_wrap=True)
-
-    def compiling(self) -> None:
-        since = self.tasks[0].fields["compiling_since"] or time.monotonic()
-        self.update(self._task, compiling_since=since)
-
-    def show(self, step: int, figures: str) -> None:
-        self._figures = figures
-        self.update(self._task, completed=step, compiling_since=None)
-
-
-class _Lines:
-    """Plain lines for logs and pipes: the first and the last, and one every few seconds."""
-
-    def __init__(self, console: Console, step: int, steps: int):
-        self._console, self._steps = console, steps
-        self._shown_at = -math.inf
-        self._pending = ""
-        self._is_compiling = False
-
-    def compiling(self) -> None:
-        if not self._is_compiling:
-            self._print("compiling…")
-        self._is_compiling = True
-
-    def show(self, step: int, figures: str) -> None:
-        self._is_compiling = False
-        self._pending = f"step {step}/{self._steps} · {figures}"
-        if time.monotonic() - self._shown_at >= SECONDS_BETWEEN_LINES:
-            self._print(self._pending)
-            self._pending, self._shown_at = "", time.monotonic()
-
-    def _print(self, line: str) -> None:
-        self._console.print(line, soft_wrap=True, markup=False, highlight=False)
-
-    def __enter__(self) -> "_Lines":
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        if self._pending:
-            self._print(self._pending)

@@ -213,22 +213,12 @@ def test_signal_handlers_are_put_back(tmp_path):
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 
 
-def test_plain_lines_are_few_and_keep_first_and_last(tmp_path):
-    config = ToyConfig(steps=30)
-    create_run(tmp_path / "run", "toy", "smoke", config)
-    console = quiet_console()
-    run(toy_experiment(noisy_descent()), config, tmp_path / "run", console=console)
-    lines = console.file.getvalue().splitlines()
-    assert lines[0] == "compiling…"
-    assert [line.split(" · ")[0] for line in lines[1:]] == ["step 3/30", "step 30/30"]
-    assert "agent updates/s" in lines[-1] and "meta_loss" in lines[-1] and "left" in lines[-1]
-
-
-def test_the_bar_shows_speed_metrics_and_time_left(tmp_path):
+def test_progress_is_shown_on_terminals_and_in_pipes(tmp_path):
     config = ToyConfig(steps=3)
-    create_run(tmp_path / "run", "toy", "smoke", config)
-    console = Console(file=io.StringIO(), force_terminal=True, width=200)
-    run(toy_experiment(noisy_descent()), config, tmp_path / "run", console=console)
-    shown = console.file.getvalue()
-    for part in ("compiling…", "3/3", "agent updates/s", "world steps/s", "meta_loss", "left"):
-        assert part in shown
+    for name, is_terminal in (("terminal", True), ("pipe", False)):
+        create_run(tmp_path / name, "toy", "smoke", config)
+        console = Console(file=io.StringIO(), force_terminal=is_terminal, width=80)
+        run(toy_experiment(noisy_descent()), config, tmp_path / name, console=console)
+        text = console.file.getvalue()
+        for part in ("compiling…", "3/3", "0:00:00 left", "meta_loss", "updates/s", "steps/s"):
+            assert part in text
