@@ -292,10 +292,10 @@ def _open_trained(arguments: argparse.Namespace, directories: Iterable[Path]) ->
     """The runs in folders, each of which has a checkpoint."""
     from rlsuite.experiments.finished import open_run
 
-    methods = _methods(arguments)
-    runs = [open_run(directory, methods) for directory in directories]
-    for run in runs:
-        run.require_checkpoint()
+    methods, runs = _methods(arguments), []
+    for directory in directories:
+        runs.append(open_run(directory, methods))
+        runs[-1].require_checkpoint()
     return runs
 
 

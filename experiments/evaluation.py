@@ -53,8 +53,11 @@ class Table:
 
     def normalised(self, contender: str) -> Float[np.ndarray, "level seed"]:
         """Results as fractions of the optimum; as they are, where that is not known."""
-        results = np.asarray(self.results[contender])
-        return results if self.optimal is None else results / np.asarray(self.optimal)[:, None]
+        # In one precision, whether it comes from a test or from a file.
+        results = np.asarray(self.results[contender], np.float64)
+        if self.optimal is None:
+            return results
+        return results / np.asarray(self.optimal, np.float64)[:, None]
 
     @cached_property
     def estimates(self) -> Mapping[str, Estimate]:

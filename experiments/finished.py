@@ -222,6 +222,9 @@ def open_run(directory: Path, methods: Methods | None = None) -> Finished:
       UserError: if the folder holds no run, or one that can't be continued here.
     """
     document = read_document(directory)
+    for name, kind in _PARTS.items():
+        if not isinstance(document.get(name), kind):
+            raise UserError(f"'{directory / 'config.json'}' is damaged: {name} is missing")
     methods = methods or Methods()
     try:
         imports = tuple(document["imports"])
@@ -244,10 +247,10 @@ def open_run(directory: Path, methods: Methods | None = None) -> Finished:
         return finished
     except ConfigError as error:
         raise UserError(f"'{directory / 'config.json'}': {error}") from error
-    except (KeyError, TypeError, AttributeError) as error:
-        raise UserError(
-            f"'{directory / 'config.json'}' is damaged ({type(error).__name__}: {error})"
-        ) from error
+
+
+_PARTS = {"method": str, "preset": str, "imports": list, "world_parameters": dict, "config": dict}
+"""What `Plan.describe` writes into a run's folder."""
 
 
 def load(directory: Path | str) -> Any:

@@ -30,8 +30,8 @@ Seed = Annotated[int, Interval(ge=0, le=2**32 - 1)]
 
 
 @dataclass(frozen=True)
-class NoEvaluation:
-    """For methods that aren't tested."""
+class Nothing:
+    """A part of a configuration for which there is nothing to say."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ class Run:
     max_lifetime: Count | None = None
     log_every: Count = 10
     checkpoint_every: Count = 250
-    method: Any = field(default=None, metadata=INLINED)
-    evaluation: Any = field(default_factory=NoEvaluation)
+    method: Any = field(default=Nothing(), metadata=INLINED)
+    evaluation: Any = Nothing()
 
 
 class WorldSpec(NamedTuple):

@@ -8,15 +8,14 @@ import jax.numpy as jnp
 import pytest
 
 from rlsuite import __version__
-from rlsuite.experiments.arguments import leaves
-from rlsuite.experiments.build import Experiment
 from rlsuite.experiments.cli import main
 from rlsuite.experiments.compiling import enable_compilation_cache
-from rlsuite.experiments.configs import METHODS
-from rlsuite.experiments.presets import NAMES, preset
+from rlsuite.experiments.fields import describe, leaves
 from rlsuite.experiments.runner import Outcome
+from rlsuite.experiments.specs import Experiment, MethodSpec, Run, Section
 from rlsuite.experiments.storage import create_run, read_metrics
 from rlsuite.method import Method
+from tests.experiments.running import METHODS, plan_of
 
 SMALL = ["--steps", "2", "--log-every=1", "--checkpoint-every", "1"]
 
@@ -66,12 +65,20 @@ def folder(tmp_path, monkeypatch) -> Path:
         ("train lpg-es smoke --max_lifetime 5", "max_lifetime: 5 is not allowed"),
         ("train lpg-es smoke --horizons ,", "evaluation.horizons: () is not allowed"),
         ("train lpg smoke --tasks Pendulum-v1", "tasks: 'Pendulum-v1' is not allowed"),
+        ("train lpg smoke --tasks CartPole-v1 --tasks.mass 1", "unknown parameter 'mass'"),
+        ("train lpg smoke --tasks CartPole-v1 --tasks.gravity x", "tasks.gravity: 'x' is not"),
+        ("train lpg smoke --tasks.gravity 3", "have no parameters to set"),
+        ("train lpg smoke --import no_such_module", "'no_such_module' can't be imported"),
+        ("train lpg smoke --import json.tool", "'json.tool' registers no world"),
+        ("train no_such_module:SPEC smoke", "'no_such_module' can't be imported"),
+        ("train json:NOTHING smoke", "'json:NOTHING' names nothing"),
+        ("train json:dumps smoke", "it must name a MethodSpec"),
         ("train lpo smoke --tasks all_shortlife", "can't read observations"),
         ("train lpo smoke --worlds CartPole", "did you mean 'CartPole-v1'?"),
         ("train lpo smoke --population_size 7", "meta.population_size: 7 is not allowed"),
         ("train ta-lpo smoke --ppo.num_mini_batches 3", "ppo.num_mini_batches: 3 is not allowed"),
         ("train act-test smoke --tasks Acrobot-v1", "world: Acrobot-v1 is not allowed"),
-        ("train act-train smoke --world cartpol", "did you mean 'cartpole'?"),
+        ("train act-train smoke --world CartPol", "did you mean 'CartPole-v1'?"),
         ("train act-train smoke --message_size 0", "channel.message_size: 0 is not allowed"),
         ("train act-train smoke --scale -1", "channel.scale: -1.0 is not allowed"),
         ("train act-train smoke --goal friend", "goal: 'friend' is not allowed"),
@@ -97,7 +104,7 @@ def test_bad_input_is_one_line_and_writes_nothing(folder, capsys, line, message)
 
 @pytest.mark.parametrize("command", ["evaluate run", "report run", "evaluate run --against no"])
 def test_a_run_without_a_checkpoint_has_nothing_to_show(folder, capsys, command):
-    create_run(folder / "run", "groove", "smoke", preset("groove", "smoke"))
+    create_run(folder / "run", plan_of("groove").describe())
     before = files_in(folder)
     assert main(command.split()) == 2
     assert "'run' holds no checkpoint yet" in capsys.readouterr().err
@@ -113,7 +120,7 @@ def test_a_run_without_a_checkpoint_has_nothing_to_show(folder, capsys, command)
     ],
 )
 def test_a_spoilt_configuration_cannot_be_resumed(folder, capsys, change, message):
-    create_run(folder / "run", "groove", "smoke", preset("groove", "smoke"))
+    create_run(folder / "run", plan_of("groove").describe())
     path = folder / "run" / "config.json"
     document = json.loads(path.read_text())
     change(document)
@@ -124,7 +131,7 @@ def test_a_spoilt_configuration_cannot_be_resumed(folder, capsys, change, messag
 
 
 def test_an_occupied_folder_is_left_alone(folder, capsys):
-    create_run(folder / "run", "groove", "smoke", preset("groove", "smoke"))
+    create_run(folder / "run", plan_of("groove").describe())
     (folder / "foreign").mkdir()
     (folder / "foreign" / "thesis.tex").write_text("precious")
     before = files_in(folder)
@@ -137,57 +144,93 @@ def test_an_occupied_folder_is_left_alone(folder, capsys):
 
 
 @pytest.fixture
-def quick_method(monkeypatch):
-    """Puts a method that compiles in no time, and a bare report, in the place of the real ones."""
+def quick(monkeypatch):
+    """A method that compiles in no time, as somebody's own spec."""
+    monkeypatch.setattr("rlsuite.experiments.compiling.enable_compilation_cache", lambda: None)
 
     def step(state):
         return state + 1, {"meta_loss": 1.0 / state}
 
     experiment = Experiment(Method(lambda key: jnp.ones(()), step), 1, 1, ("meta_loss",))
-    monkeypatch.setattr("rlsuite.experiments.build.build", lambda config: experiment)
-    monkeypatch.setattr(
-        "rlsuite.experiments.report.report", lambda run: (run / "report.md").write_text("# Report")
+    return MethodSpec(
+        name="quick",
+        kind="number",
+        summary="counts",
+        paper=None,
+        presets={"smoke": lambda world: Run(tasks=None)},
+        build=lambda run, world: experiment,
+        pictures=lambda finished, evaluation: [Section("Count", [], f"{finished.learned:.0f}")],
+        learned=lambda state: state,
+        panels={"meta_loss": "one over the count"},
     )
-    monkeypatch.setattr("rlsuite.experiments.compiling.enable_compilation_cache", lambda: None)
 
 
-@pytest.mark.usefixtures("quick_method")
-def test_train_overwrite_and_resume(folder, capsys):
-    assert main(["train", "--seed", "3", "lpg", "smoke", *SMALL]) == 0
-    run = folder / "runs" / "lpg-smoke-seed3"
-    assert "rlsuite evaluate" in capsys.readouterr().out
+def test_train_overwrite_and_resume(folder, capsys, quick):
+    assert main(["train", "--seed", "3", "quick", "smoke", *SMALL], specs=[quick]) == 0
+    run = folder / "runs" / "quick-smoke-seed3"
+    assert "read it" in capsys.readouterr().out
     assert [line["step"] for line in read_metrics(run)] == [1, 2]
     assert {"config.json", "metrics.jsonl", "checkpoints", "tensorboard", "report.md"} <= {
         path.name for path in run.iterdir()
     }
+    assert "## Count\n\n3\n" in (run / "report.md").read_text()
     before = files_in(run)
-    assert main(["resume", str(run)]) == 0
+    assert main(["resume", str(run)], specs=[quick]) == 0
     assert "already at its last step" in capsys.readouterr().out
     assert files_in(run) == before
 
     (run / "report.md").unlink()
-    assert main(["resume", str(run)]) == 0
+    assert main(["resume", str(run)], specs=[quick]) == 0
     assert (run / "report.md").exists()
 
     (run / "stale").write_text("of the old run")
-    again = ["train", "lpg", "smoke", *SMALL, "--steps=1", "--out", str(run), "--overwrite"]
-    assert main(again) == 0
+    again = ["train", "quick", "smoke", *SMALL, "--steps=1", "--out", str(run), "--overwrite"]
+    assert main(again, specs=[quick]) == 0
     assert [line["step"] for line in read_metrics(run)] == [1]
     assert not (run / "stale").exists()
+    # Without the spec nobody knows the method.
+    assert main(["resume", str(run)]) == 2
+    assert "unknown method 'quick'" in capsys.readouterr().err
+
+
+def test_a_method_that_is_not_tested_says_so(folder, capsys, quick):
+    assert main(["train", "quick", "smoke", *SMALL, "--out", "run"], specs=[quick]) == 0
+    assert "rlsuite evaluate" not in capsys.readouterr().out
+    assert main(["evaluate", "run"], specs=[quick]) == 2
+    assert "runs of quick aren't tested" in capsys.readouterr().err
+
+
+def test_the_default_folder_names_the_world_where_it_was_chosen(folder, monkeypatch):
+    monkeypatch.setattr("rlsuite.experiments.runner.run", lambda *_, **__: Outcome(1, False))
+    monkeypatch.setattr("rlsuite.experiments.compiling.enable_compilation_cache", lambda: None)
+    for options in ([], ["--tasks", "small"], ["--tasks", "CartPole-v1", "--tasks.force_mag=20"]):
+        assert main(["train", "lpg", "smoke", *options]) == 130
+    assert sorted(path.name for path in (folder / "runs").iterdir()) == [
+        "lpg-smoke-CartPole-v1-force_mag-20-seed0",
+        "lpg-smoke-seed0",
+        "lpg-smoke-small-seed0",
+    ]
 
 
 def test_list(capsys):
     assert main(["list"]) == 0
     shown = capsys.readouterr().out
-    names = [*METHODS, *NAMES, "all_shortlife", "GridWorld-v0", "CartPole-v1", "Pendulum-v1"]
+    names = [*METHODS.names, "smoke", "all_shortlife", "GridWorld-v0", "CartPole-v1"]
     assert all(name in shown for name in names)
     assert "MNISTBandit-bsuite" not in shown
 
 
-def test_help_of_train_lists_every_field(capsys):
+def test_help_of_train_prints_every_fields_sentence_range_and_default(capsys):
     assert main(["train", "groove", "laptop", "--help"]) == 0
     shown = capsys.readouterr().out
-    assert all(f"--{name} VALUE" in shown for name in leaves(preset("groove", "laptop")))
+    plain = " ".join(shown.split())
+    fields = leaves(METHODS.find("groove").presets["laptop"](None))
+    assert "meta.num_agents" in fields
+    for name, leaf in fields.items():
+        assert f"--{name} VALUE" in shown
+        assert leaf.sentence and " ".join(leaf.sentence.split()) in plain
+        assert describe(leaf.type) in plain
+    assert "[a number between 0 and 1; default: 0.99]" in plain
     assert main(["train", "--help"]) == 0
     assert "--out DIR" in capsys.readouterr().out
 
@@ -229,9 +272,13 @@ def test_compilation_cache_is_the_users_unless_told_otherwise(
     assert jax.config.jax_compilation_cache_dir == "/elsewhere"
 
 
-@pytest.mark.usefixtures("quick_method")
-def test_an_interrupted_run_says_how_to_go_on(folder, capsys, monkeypatch):
+def test_an_interrupted_run_says_how_to_go_on(folder, capsys, monkeypatch, quick):
     interrupted = Outcome(step=1, finished=False)
     monkeypatch.setattr("rlsuite.experiments.runner.run", lambda *_, **__: interrupted)
-    assert main(["train", "lpg", "smoke", *SMALL, "--out", "run"]) == 130
+    assert main(["train", "quick", "smoke", *SMALL, "--out", "run"], specs=[quick]) == 130
     assert capsys.readouterr().out == "stopped at step 1 of 2; continue with: rlsuite resume run\n"
+
+
+def test_two_methods_of_one_name_are_refused(folder, capsys, quick):
+    assert main(["list"], specs=[quick, quick._replace(summary="another")]) == 2
+    assert "two methods are called 'quick'" in capsys.readouterr().err

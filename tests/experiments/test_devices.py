@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from rlsuite.experiments.configs import METHODS
+from rlsuite.experiments.registry import Methods
 
 TRAIN_AND_RESUME = """
 import json
@@ -28,7 +28,7 @@ assert main(["resume", str(folder)]) == 0
 """
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", Methods().names)
 def test_every_method_trains_and_resumes_on_two_devices(method, tmp_path):
     flags = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
     done = subprocess.run(

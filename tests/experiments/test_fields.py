@@ -1,27 +1,38 @@
 import argparse
 import dataclasses
 import json
+import math
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 import pytest
+from annotated_types import Interval, MinLen
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlsuite.experiments.arguments import (
-    add_options,
+from rlsuite.experiments.errors import ConfigError, UserError, closest, nearest
+from rlsuite.experiments.fields import (
+    INLINED,
+    check,
+    describe,
     from_json,
     full_name,
-    join_options,
     leaves,
     override,
     to_json,
 )
-from rlsuite.experiments.errors import ConfigError, UserError, closest, nearest
+from rlsuite.experiments.options import add_options, join_options
+from rlsuite.ranges import Count, Counts, Fraction, NotNegative, Positive
 
 
 @dataclass(frozen=True)
 class Inner:
+    """How to learn.
+
+    Attributes:
+      learning_rate: how fast to learn.
+    """
+
     learning_rate: float = 1e-4
     clip: float | None = None
     kind: Literal["rank", "proportional"] = "rank"
@@ -54,7 +65,7 @@ configs = st.builds(
 
 @given(configs)
 def test_json_round_trip(config):
-    assert from_json(Config, json.loads(json.dumps(to_json(config)))) == config
+    assert from_json(Config(), json.loads(json.dumps(to_json(config)))) == config
 
 
 @given(configs)
@@ -102,12 +113,13 @@ def test_override_names_what_is_wrong(name, text, message):
     assert "\n" not in str(caught.value)
 
 
-def test_fields_that_a_file_is_too_old_to_have_get_their_defaults():
+def test_fields_that_a_file_is_too_old_to_have_are_those_of_the_preset_it_was_made_from():
+    preset = Config(seed=7, meta=Inner(kind="proportional"))
     document = to_json(Config())
     del document["seed"], document["meta"]["kind"]
-    assert from_json(Config, document) == Config()
+    assert from_json(preset, document) == preset
     del document["meta"]
-    assert from_json(Config, document) == Config()
+    assert from_json(preset, document) == preset
 
 
 @pytest.mark.parametrize(
@@ -121,13 +133,15 @@ def test_fields_that_a_file_is_too_old_to_have_get_their_defaults():
         (lambda d: d.update(widths=3), "widths: 3 is not allowed"),
         (lambda d: d["meta"].update(kind="none"), "meta.kind: 'none' is not allowed"),
         (lambda d: d["meta"].update(learning_rate="1"), "meta.learning_rate: '1' is not allowed"),
+        (lambda d: d["meta"].update(learning_rate=math.inf), "learning_rate: inf is not allowed"),
+        (lambda d: d["meta"].update(learning_rate=10**400), "learning_rate: 1000000"),
     ],
 )
 def test_from_json_is_strict(change, message):
     document = to_json(Config())
     change(document)
     with pytest.raises(ConfigError, match=message):
-        from_json(Config, document)
+        from_json(Config(), document)
 
 
 def test_join_options():
@@ -150,9 +164,10 @@ def test_options_list_every_field_with_type_and_default():
     text = " ".join(parser.format_help().split())
     for name in leaves(Config()):
         assert f"--{name} VALUE" in text
-    assert "one of rank, proportional (default: rank)" in text
-    assert "a number, or none (default: none)" in text
-    assert "(default: 32,32)" in text
+    assert "[one of rank, proportional; default: rank]" in text
+    assert "[a number, or none; default: none]" in text
+    assert "default: 32,32]" in text
+    assert "how fast to learn. [a number; default: 0.0001]" in text
 
 
 def test_nearest():
@@ -173,3 +188,83 @@ def test_the_last_part_of_a_name_will_do_where_only_one_field_has_it():
     both = known | {"other.clip": known["meta.clip"]}
     with pytest.raises(ConfigError, match=r"'clip' is one of meta\.clip, other\.clip: say which"):
         full_name("clip", both)
+
+
+@dataclass(frozen=True)
+class Ranged:
+    """Fields with ranges.
+
+    Attributes:
+      share: of the whole,
+        in two lines.
+    """
+
+    share: Fraction = 0.5
+    rate: Positive = 1.0
+    weight: NotNegative = 0.0
+    count: Count = 1
+    limit: Positive | None = None
+    widths: Counts = ()
+    horizons: Annotated[Counts, MinLen(1)] | None = None
+    seed: Annotated[int, Interval(ge=0, le=7)] = 0
+
+
+@dataclass(frozen=True)
+class Outer:
+    """A dataclass whose part goes by its own names."""
+
+    steps: Count = 3
+    own: Ranged = field(default=Ranged(), metadata=INLINED)
+    meta: Ranged = Ranged()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "allowed"),
+    [
+        ("share", "1.5", "1.5 is not allowed; it must be between 0 and 1"),
+        ("share", "-0.1", "between 0 and 1"),
+        ("rate", "0", "0.0 is not allowed; it must be above 0"),
+        ("weight", "-1", "0 or more"),
+        ("count", "0", "at least 1"),
+        ("limit", "-1", "above 0"),
+        ("widths", "3,0", "(3, 0) is not allowed; it must be all at least 1"),
+        ("horizons", ",", "() is not allowed; it must be at least one value"),
+        ("horizons", "5,-1", "all at least 1"),
+        ("seed", "8", "between 0 and 7"),
+    ],
+)
+def test_ranges_are_those_of_the_field(name, text, allowed):
+    with pytest.raises(ConfigError) as from_text:
+        override(Ranged(), {name: text})
+    assert str(from_text.value).startswith(f"{name}: ") and allowed in str(from_text.value)
+    kind = int if name in ("count", "seed") else float
+    items = [int(part) for part in text.split(",") if part] if name in ("widths", "horizons") else 0
+    with pytest.raises(ConfigError, match=f"^{name}: "):
+        from_json(Ranged(), {name: items or kind(text) if text != "," else []})
+
+
+def test_bounds_are_allowed_and_none_is_where_it_is_said():
+    bounds = {"share": "1", "weight": "0", "count": "1", "limit": "none", "widths": "", "seed": "7"}
+    changed = override(Ranged(), bounds)
+    assert changed == Ranged(share=1.0, weight=0.0, seed=7)
+    check(changed)
+    with pytest.raises(ConfigError, match=r"meta\.count: 0 is not allowed; it must be at least 1"):
+        check(Outer(meta=Ranged(count=0)))
+
+
+def test_ranges_and_sentences_are_told():
+    known = leaves(Ranged())
+    assert known["share"].sentence == "of the whole, in two lines."
+    assert describe(known["share"].type) == "a number between 0 and 1"
+    assert describe(known["limit"].type) == "a number above 0, or none"
+    assert describe(known["widths"].type) == (
+        "values joined by commas, each a whole number at least 1"
+    )
+
+
+def test_fields_of_an_inlined_part_go_by_their_own_names():
+    assert list(leaves(Outer()))[:2] == ["steps", "share"]
+    changed = override(Outer(), {"share": "0.25", "meta.share": "0.75"})
+    assert (changed.own.share, changed.meta.share) == (0.25, 0.75)
+    assert to_json(changed)["own"]["share"] == 0.25
+    assert from_json(Outer(), json.loads(json.dumps(to_json(changed)))) == changed

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from rlsuite.experiments.build import Experiment
 from rlsuite.experiments.errors import UserError
 from rlsuite.experiments.runner import Outcome, abstract_state, initial_state, run
+from rlsuite.experiments.specs import Experiment
 from rlsuite.experiments.storage import Checkpoints, MetricsLog, create_run, read_metrics
 from rlsuite.method import Method
 
@@ -74,7 +74,7 @@ def quiet_console() -> Console:
 
 
 def start(directory: Path, config: ToyConfig = ToyConfig(), **options) -> Outcome:
-    create_run(directory, "toy", "smoke", config)
+    create_run(directory, {"method": "toy"})
     return run(toy_experiment(noisy_descent(**options)), config, directory, console=quiet_console())
 
 
@@ -216,7 +216,7 @@ def test_signal_handlers_are_put_back(tmp_path):
 def test_progress_is_shown_on_terminals_and_in_pipes(tmp_path):
     config = ToyConfig(steps=3)
     for name, is_terminal in (("terminal", True), ("pipe", False)):
-        create_run(tmp_path / name, "toy", "smoke", config)
+        create_run(tmp_path / name, {"method": "toy"})
         console = Console(file=io.StringIO(), force_terminal=is_terminal, width=80)
         run(toy_experiment(noisy_descent()), config, tmp_path / name, console=console)
         text = console.file.getvalue()

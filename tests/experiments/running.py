@@ -1,0 +1,40 @@
+"""Runs of the real methods at any size, without the command."""
+
+from dataclasses import replace
+
+from rich.console import Console
+
+from rlsuite.experiments.finished import Plan, default_run, open_run
+from rlsuite.experiments.registry import Methods
+from rlsuite.experiments.runner import run
+from rlsuite.experiments.storage import create_run
+
+METHODS = Methods()
+
+
+def plan_of(method, *, tasks=None, parts=None, **changes):
+    """The smoke preset of a method, with other values in the run and in the method's parts.
+
+    `parts` are by the name of the method's field: fields of it, or a value in its place.
+    """
+    spec = METHODS.find(method)
+    config = default_run(spec, "smoke", tasks)
+    own = {
+        name: replace(getattr(config.method, name), **change)
+        if isinstance(change, dict)
+        else change
+        for name, change in (parts or {}).items()
+    }
+    config = replace(config, method=replace(config.method, **own), **changes)
+    return Plan(spec, method, "smoke", config)
+
+
+def _changed(part, change):
+    return replace(part, **change) if isinstance(change, dict) else change
+
+
+def train(plan, folder):
+    """The run of a plan, finished and read from its folder."""
+    create_run(folder, plan.describe())
+    run(plan.experiment, plan.run, folder, console=Console(quiet=True))
+    return open_run(folder)

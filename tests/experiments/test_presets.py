@@ -1,0 +1,142 @@
+"""What the presets of our methods stand for, and what is not allowed of them."""
+
+from dataclasses import replace
+
+import jax
+import pytest
+
+from rlsuite.envs.brax import has_brax
+from rlsuite.experiments.errors import ConfigError
+from rlsuite.experiments.finished import Plan, default_run, plan
+from rlsuite.experiments.methods.cheap_talk.victims import WORLD_NAMES, victim_settings
+from rlsuite.experiments.registry import find_world
+from tests.experiments.running import METHODS, plan_of
+
+
+def preset(method, name, tasks=None):
+    return default_run(METHODS.find(method), name, tasks)
+
+
+def test_paper_preset_has_the_papers_sizes():
+    run = preset("groove", "paper")
+    meta, buffer, life = run.method.meta, run.method.buffer, run.method.life
+    assert (meta.num_agents, life.num_workers, life.rollout_length) == (512, 64, 20)
+    assert (meta.num_updates, meta.learning_rate, run.steps) == (5, 1e-4, 5000)
+    assert (buffer.size, buffer.replay_probability, run.tasks) == (4000, 0.5, "all_shortlife")
+    assert run.method.objective.recurrent_width == 256
+    assert run.method.score == "algorithmic_regret"
+    assert meta.max_gradient_norm is None
+
+
+@pytest.mark.parametrize("world", WORLD_NAMES.values())
+def test_the_papers_victims_stand_in_the_presets_of_cheap_talk(world):
+    train, attack = (preset(method, "paper", world) for method in ("act-train", "act-test"))
+    victims, population_size = victim_settings(world)
+    for run in (train, attack):
+        method = run.method
+        assert (run.tasks, method.meta.population_size) == (world, population_size)
+        assert (run.min_lifetime, run.max_lifetime) == (victims.lifetime, victims.lifetime)
+        assert method.life.num_workers == victims.num_workers
+        assert method.networks == victims.networks and method.ppo == victims.ppo
+    assert train.method.channel.scale == pytest.approx(2 * attack.method.channel.scale)
+    smoke = preset("act-train", "smoke", world)
+    assert smoke.max_lifetime == 2 and smoke.method.meta.population_size == 4
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        ({"meta.num_mini_batches": "3"}, "meta.num_mini_batches: 3 is not allowed; it must"),
+        ({"meta.num_updates": "11"}, "meta.num_updates: 11 is not allowed; it must be at most 10"),
+        ({"buffer.size": "15"}, "buffer.size: 15 is not allowed; it must be at least 16"),
+        ({"agent.architecture": "convolution"}, "agent.architecture: 'convolution' can't read"),
+        ({"score": "exact_regret", "tasks": "CartPole-v1"}, "score: 'exact_regret' is not allowed"),
+        ({"evaluation.max_lifetime": "0"}, "evaluation.max_lifetime: 0 is not allowed"),
+        ({"evaluation.a2c_rates": ","}, "evaluation.a2c_rates: () is not allowed"),
+        ({"buffer.temperature": "0"}, "buffer.temperature: 0.0 is not allowed"),
+    ],
+)
+def test_what_spans_fields_is_named_with_what_is_allowed(texts, message):
+    tasks = texts.pop("tasks", "all_vrandlife")
+    with pytest.raises(ConfigError) as caught:
+        plan(METHODS, "groove", "smoke", texts, tasks=tasks)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("tasks", "architecture"),
+    [
+        ("all_shortlife", "table"),
+        ("rand_all", "perceptron"),
+        ("CartPole-v1", "perceptron"),
+        ("Breakout-MinAtar", "convolution"),
+    ],
+)
+def test_the_agent_follows_the_tasks(tasks, architecture):
+    assert preset("lpg", "smoke", tasks).method.agent.architecture == architecture
+
+
+def test_worlds_that_agents_cannot_act_in_are_refused():
+    with pytest.raises(ConfigError, match="tasks: unknown name 'MNISTBandit-bsuite'"):
+        find_world("MNISTBandit-bsuite")
+    assert plan(METHODS, "lpo", "smoke", {}, tasks="Pendulum-v1").run.tasks == "Pendulum-v1"
+
+
+@pytest.mark.skipif(has_brax(), reason="brax is installed")
+def test_worlds_of_brax_say_what_they_need():
+    with pytest.raises(ConfigError, match=r"tasks: 'ant-brax' needs brax"):
+        find_world("ant-brax")
+
+
+def test_counts_of_updates_and_steps():
+    small = {"meta": {"num_agents": 4}, "life": {"num_workers": 3, "rollout_length": 7}}
+    experiment = plan_of("groove", parts=small).experiment
+    assert experiment.agent_updates_per_step == 4 * 5
+    # Five rollouts and one for the meta-objective, and five of the antagonist.
+    assert experiment.world_steps_per_step == 4 * 3 * 7 * 11
+
+
+@pytest.mark.parametrize(
+    ("backend", "precision", "is_allowed"),
+    [
+        ("cpu", "tf32", False),
+        ("cpu", "float32", True),
+        ("tpu", "bf16", True),
+        ("gpu", "tf32", True),
+    ],
+)
+def test_precisions_are_those_of_the_hardware(monkeypatch, backend, precision, is_allowed):
+    monkeypatch.setattr(jax, "default_backend", lambda: backend)
+    spec = METHODS.find("lpg")
+    run = spec.presets["smoke"](None)
+    objective = replace(run.method.objective, precision=precision)
+    planned = Plan(
+        spec, "lpg", "smoke", replace(run, method=replace(run.method, objective=objective))
+    )
+    if is_allowed:
+        spec.build(planned.run, planned.world)
+        return
+    with pytest.raises(ConfigError, match=r"objective.precision: 'tf32' .* cpu has: float32"):
+        spec.build(planned.run, planned.world)
+
+
+def test_worlds_take_parameters_of_the_type_they_have():
+    level = (
+        find_world("CartPole-v1", {"force_mag": "20", "max_steps_in_episode": "7"})
+        .sample_task(jax.random.key(0))
+        .level
+    )
+    assert (level.force_mag, level.max_steps_in_episode) == (20.0, 7)
+    with pytest.raises(ConfigError, match=r"tasks.max_steps_in_episode: '1.5' is not allowed"):
+        find_world("CartPole-v1", {"max_steps_in_episode": "1.5"})
+
+
+def test_lifetimes_have_one_owner():
+    world = find_world("small")
+    assert world.living(None, None) is world
+    assert world.living(3, 5).lifetime_range == (3, 5)
+    with pytest.raises(ConfigError, match="max_lifetime: 1 is not allowed; it must be at least"):
+        world.living(None, 1)
+    with pytest.raises(ConfigError, match="min_lifetime: 9 is not allowed; it must be at most 5"):
+        world.living(9, 5)
