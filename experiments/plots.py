@@ -1,4 +1,8 @@
-"""The figures of reports. Each function draws one file."""
+"""The figures of reports. Each function draws one file.
+
+Where several contenders stand in a figure, `colours` says which has which, so that it keeps it in
+all figures of a report: see `contender_colours`, which also sets baselines apart.
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,98 +12,184 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from scipy.ndimage import median_filter
 
-from rlsuite.experiments.evaluation import Curves
-from rlsuite.experiments.statistics import Estimate
+from rlsuite.experiments.plot_style import (
+    INK,
+    band_mark,
+    contender_colours,
+    key_below,
+    line_look,
+    line_mark,
+    save,
+    style,
+    with_colours,
+)
+from rlsuite.experiments.plots_estimates import bars, bars_apart, curves, horizons
 
-INK = "#30343b"
-GRID = "#e3e5e8"
-COLOURS = ("#3b6fb6", "#d9822b", "#8a8d93", "#4a9a63", "#a0529e", "#c44e52")
+__all__ = [
+    "Picture",
+    "bars",
+    "bars_apart",
+    "contender_colours",
+    "curves",
+    "extremes",
+    "gallery",
+    "horizons",
+    "learning_curves",
+]
+
+NOT_METRICS = ("step", "seconds", "agent_updates_per_second", "world_steps_per_second")
+LOGARITHMIC = ("gradient_norm",)
+
+Image = UInt8[np.ndarray, "height width 3"]
+Runs = Sequence[Sequence[Mapping[str, Any]]]
+"""Of each run, its logged lines."""
 
 
 class Picture(NamedTuple):
     """A level to show, and the line above it."""
 
-    image: UInt8[np.ndarray, "height width 3"]
+    image: Image
     caption: str
 
 
 def extremes(
     scores: Float[np.ndarray, " level"], most: int
 ) -> tuple[Int[np.ndarray, " highest"], Int[np.ndarray, " lowest"]]:
-    """The indices of the highest and of the lowest scores, `most` each; none is in both."""
+    """The indices of the highest and of the lowest scores, at most `most` each; none is in both.
+
+    Of fewer than twice `most`, half are shown as the highest, and the one in the middle too.
+
+    Args:
+      scores: of each level; those that are NaN are not shown.
+      most: how many to show of each kind.
+
+    Returns:
+      The highest, from the top down, and the lowest, from the bottom up.
+    """
     order = np.argsort(scores, kind="stable")[::-1]
-    shown = min(most, -(-len(order) // 2))
-    return order[:shown], order[shown:][::-1][:most]
+    order = order[~np.isnan(scores[order])]
+    num_highest = min(most, -(-len(order) // 2))
+    return order[:num_highest], order[num_highest:][::-1][:most]
 
 
 def learning_curves(
     path: Path,
-    runs: Mapping[str, Sequence[Sequence[Mapping[str, Any]]]],
+    runs: Mapping[str, Runs],
     panels: Mapping[str, str],
+    *,
+    colours: Mapping[str, str] | None = None,
 ) -> None:
     """Logged metrics over steps; runs of one name share a line and a band.
 
+    Of one run, the line is the running median of what was logged, which is drawn faintly. Of
+    several, it is the mean of their running medians, and the band the range of these, where all of
+    them have reported.
+
     Args:
       path: the file to write.
-      runs: by name, the logged lines of each of the runs. Of several runs, the line is their mean
-        and the band their range.
-      panels: titles of the metrics to show; those that were never logged are left out.
+      runs: by name, the logged lines of each of the runs.
+      panels: titles of the metrics to show, in order; those that were never logged are left out.
+        Without any, all metrics are shown by their names.
+      colours: by name.
     """
-    logged = {name for lines in runs.values() for run in lines for line in run for name in line}
-    shown = [name for name in panels if name in logged]
+    logged = [
+        name
+        for lines in runs.values()
+        for run in lines
+        for line in run
+        for name, value in line.items()
+        if value is not None and name not in NOT_METRICS
+    ]
+    shown = {name: title for name, title in panels.items() if name in logged}
+    shown = shown or {name: name.replace("_", " ") for name in logged}
     columns = min(3, len(shown))
     rows = -(-len(shown) // columns)
-    figure = Figure(figsize=(4.2 * columns, 2.9 * rows), layout="constrained")
+    figure = Figure(figsize=(max(4.2 * columns, 5.5), 2.9 * rows + 0.4), layout="constrained")
     axes = np.ravel(figure.subplots(rows, columns))
-    for axis, metric in zip(axes, shown, strict=False):
-        for colour, (name, lines) in zip(COLOURS, runs.items(), strict=False):
-            _curve(axis, metric, lines, colour, name)
-        style(axis, panels[metric])
+    named = with_colours(runs, colours)
+    for axis, (metric, title) in zip(axes, shown.items(), strict=False):
+        for name, colour in named:
+            _curve(axis, metric, runs[name], colour)
+        style(axis, title)
         axis.set_xlabel("step", color=INK, fontsize=9)
-    if "gradient_norm" in shown:
-        axes[shown.index("gradient_norm")].set_yscale("log")
+        if metric in LOGARITHMIC:
+            axis.set_yscale("log")
     for axis in axes[len(shown) :]:
         axis.set_visible(False)
-    if len(runs) > 1:
-        axes[0].legend(frameon=False, fontsize=9)
-    figure.savefig(path, dpi=130)
+    names = [line_mark(name, **line_look(colour)) for name, colour in named]
+    key_below(figure, [*names, *_curve_marks(runs)])
+    save(figure, path)
 
 
-def _curve(
-    axis: Axes, metric: str, runs: Sequence[Sequence[Mapping[str, Any]]], colour: str, name: str
-) -> None:
-    """Raw values faint, their running median strong; nothing for a metric never reported."""
-    smooth_runs = []
-    for run in runs:
-        points = [(line["step"], line[metric]) for line in run if line.get(metric) is not None]
-        if not points:
-            continue
-        steps, values = np.array(points).T
-        if len(runs) == 1:
-            axis.plot(steps, values, color=colour, alpha=0.25, linewidth=0.8)
-        smooth_runs.append(
-            (steps, median_filter(values, 1 + 2 * (len(values) // 20), mode="nearest"))
-        )
-    if not smooth_runs:
+def _curve(axis: Axes, metric: str, runs: Runs, colour: str) -> None:
+    """Nothing for a metric that was never reported."""
+    reported = [_points(metric, run) for run in runs]
+    medians = [
+        (steps, median_filter(values, 1 + 2 * (len(values) // 20), mode="nearest"))
+        for steps, values in reported
+        if len(steps)
+    ]
+    if not medians:
         return
-    steps = smooth_runs[0][0]
-    curves = np.stack([np.interp(steps, *run) for run in smooth_runs])
-    axis.plot(steps, curves.mean(0), color=colour, linewidth=1.8, label=name)
+    if len(runs) == 1:
+        axis.plot(*reported[0], color=colour, alpha=0.35, linewidth=0.8)
+    first = max(steps[0] for steps, _ in medians)
+    last = min(steps[-1] for steps, _ in medians)
+    steps = np.unique(np.concatenate([steps for steps, _ in medians]))
+    steps = steps[(steps >= first) & (steps <= last)]
+    curves = np.stack([np.interp(steps, *median) for median in medians])
+    axis.plot(steps, curves.mean(0), **line_look(colour))
     if len(runs) > 1:
         axis.fill_between(
             steps, curves.min(0), curves.max(0), color=colour, alpha=0.18, linewidth=0
         )
 
 
-def gallery(path: Path, rows: Mapping[str, Sequence[Picture]]) -> None:
-    """Levels in rows, each row with a title and each level with a caption."""
-    columns = max(len(pictures) for pictures in rows.values())
-    figure = Figure(figsize=(1.75 * columns, 2.35 * len(rows)), layout="constrained")
-    for part, (title, pictures) in zip(
-        figure.subfigures(len(rows), squeeze=False).ravel(), rows.items(), strict=True
-    ):
+def _points(metric: str, run: Sequence[Mapping[str, Any]]) -> tuple[np.ndarray, np.ndarray]:
+    """The steps at which a metric was reported, and its values."""
+    points = [(line["step"], line[metric]) for line in run if line.get(metric) is not None]
+    steps, values = np.array(points, float).reshape(-1, 2).T
+    return steps, values
+
+
+def _curve_marks(runs: Mapping[str, Runs]) -> list[Line2D | Patch]:
+    """What the lines and bands of learning curves mean, as far as there are such."""
+    numbers = {len(lines) for lines in runs.values()}
+    marks: list[Line2D | Patch] = []
+    if 1 in numbers:
+        marks += [
+            line_mark("as logged", alpha=0.35, linewidth=0.8),
+            line_mark("running median", linewidth=1.8),
+        ]
+    if numbers - {1}:
+        marks += [
+            line_mark("mean of the runs' running medians", linewidth=1.8),
+            band_mark("their range over the runs"),
+        ]
+    return marks
+
+
+def gallery(
+    path: Path, rows: Mapping[str, Sequence[Picture]], key: Mapping[str, Image] | None = None
+) -> None:
+    """Levels in rows, each row with a title and each level with a caption.
+
+    Args:
+      path: the file to write.
+      rows: by title; rows without a picture are left out.
+      key: by meaning, what is found in the pictures, shown under them.
+    """
+    rows = {title: pictures for title, pictures in rows.items() if pictures}
+    columns = max(4, *(len(pictures) for pictures in rows.values()))
+    key_rows = -(-len(key or ()) // columns)
+    heights = [2.35] * len(rows) + [0.34 * key_rows + 0.1] * bool(key)
+    figure = Figure(figsize=(1.75 * columns, sum(heights)), layout="constrained")
+    parts = figure.subfigures(len(heights), squeeze=False, height_ratios=heights).ravel()
+    for part, (title, pictures) in zip(parts, rows.items(), strict=False):
         part.suptitle(title, color=INK, fontsize=10)
         for axis, picture in zip(
             part.subplots(1, columns, squeeze=False)[0], pictures, strict=False
@@ -108,102 +198,21 @@ def gallery(path: Path, rows: Mapping[str, Sequence[Picture]]) -> None:
             axis.set_title(picture.caption, color=INK, fontsize=8)
         for axis in part.axes:
             axis.set_axis_off()
-    figure.savefig(path, dpi=130)
-
-
-def bars(path: Path, sets: Mapping[str, Mapping[str, Estimate]], unit: str) -> None:
-    """Estimates of several contenders on several level sets, as bars with their intervals."""
-    figure = Figure(figsize=(2.4 + 2.4 * len(sets), 3.4), layout="constrained")
-    axis = figure.subplots()
-    contenders = list(next(iter(sets.values())))
-    width = 0.8 / len(contenders)
-    places = np.arange(len(sets))
-    for index, (colour, contender) in enumerate(zip(COLOURS, contenders, strict=False)):
-        estimates = np.array([sets[name][contender] for name in sets])
-        value, low, high = estimates.T
-        axis.bar(
-            places + (index - (len(contenders) - 1) / 2) * width,
-            value,
-            width * 0.92,
-            yerr=(value - low, high - value),
-            color=colour,
-            error_kw={"ecolor": INK, "elinewidth": 1, "capsize": 2},
-            label=contender,
-        )
-    axis.set_xticks(places, list(sets))
-    axis.axhline(0, color=INK, linewidth=0.8)
-    style(axis, f"{unit}, interquartile mean and 95 % interval")
-    axis.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1, 1))
-    figure.savefig(path, dpi=130)
-
-
-def bars_apart(path: Path, sets: Mapping[str, Mapping[str, Estimate]]) -> None:
-    """Estimates of several contenders on sets of different scales, each in a panel of its own."""
-    contenders = list(next(iter(sets.values())))
-    height = 1.1 + 0.28 * len(contenders)
-    figure = Figure(figsize=(2.0 + 2.3 * len(sets), height), layout="constrained")
-    panels = figure.subplots(1, len(sets), sharey=True, squeeze=False)[0]
-    places = np.arange(len(contenders))
-    for axis, (name, estimates) in zip(panels, sets.items(), strict=True):
-        value, low, high = np.array([estimates[contender] for contender in contenders]).T
-        colours = [COLOURS[place % len(COLOURS)] for place in places]
-        axis.errorbar(value, places, xerr=(value - low, high - value), fmt="none", ecolor=colours)
-        axis.scatter(value, places, color=colours, s=28)
-        style(axis, name)
-        axis.margins(x=0.15)
-        axis.grid(axis="x", color=GRID, linewidth=0.8)
-    panels[0].set_yticks(places, contenders)
-    panels[0].invert_yaxis()
-    figure.supxlabel("return, interquartile mean and 95 % interval", color=INK, fontsize=9)
-    figure.savefig(path, dpi=130)
-
-
-def horizons(
-    path: Path, sets: Mapping[int, Mapping[str, Estimate]], trained: tuple[int, int], unit: str
-) -> None:
-    """Estimates of several contenders over the horizon, as lines with their intervals as bands.
-
-    Args:
-      path: the file to write.
-      sets: by horizon and contender.
-      trained: the shortest and longest lifetime in training, shaded.
-      unit: what the estimates are of.
-    """
-    figure = Figure(figsize=(6.4, 3.6), layout="constrained")
-    axis = figure.subplots()
-    places = sorted(sets)
-    axis.axvspan(*trained, color=GRID, alpha=0.6, linewidth=0, label="lifetimes in training")
-    for colour, contender in zip(COLOURS, sets[places[0]], strict=False):
-        value, low, high = np.array([sets[place][contender] for place in places]).T
-        axis.plot(places, value, color=colour, linewidth=1.8, marker="o", ms=3.5, label=contender)
-        axis.fill_between(places, low, high, color=colour, alpha=0.15, linewidth=0)
-    axis.set_xscale("log")
-    axis.set_xticks(places, [str(place) for place in places])
-    axis.minorticks_off()
-    axis.set_xlabel("lifetime in agent updates", color=INK, fontsize=9)
-    style(axis, f"{unit}, interquartile mean and 95 % interval")
-    axis.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1, 1))
-    figure.savefig(path, dpi=130)
-
-
-def curves(path: Path, shown: Curves) -> None:
-    """Lines of several contenders with their intervals as bands."""
-    figure = Figure(figsize=(6.6, 3.6), layout="constrained")
-    axis = figure.subplots()
-    for colour, (name, line) in zip(COLOURS, shown.lines.items(), strict=False):
-        axis.plot(line.x, line.value, color=colour, linewidth=1.8, label=name)
-        axis.fill_between(line.x, line.low, line.high, color=colour, alpha=0.18, linewidth=0)
-    axis.set_xlabel(shown.x_label, color=INK, fontsize=9)
-    style(axis, f"{shown.y_label}, interquartile mean and 95 % interval")
-    axis.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1, 1))
-    figure.savefig(path, dpi=130)
-
-
-def style(axis: Axes, title: str) -> None:
-    """A title to the left, quiet lines, and no box."""
-    axis.set_title(title, color=INK, fontsize=10, loc="left")
-    axis.grid(axis="y", color=GRID, linewidth=0.8)
-    axis.set_axisbelow(True)
-    axis.tick_params(colors=INK, labelsize=8)
-    for side in ("top", "right"):
-        axis.spines[side].set_visible(False)
+    if key:
+        axes = parts[-1].subplots(key_rows, columns, squeeze=False).ravel()
+        for axis, (meaning, image) in zip(axes, key.items(), strict=False):
+            axis.imshow(image, interpolation="nearest")
+            axis.set_anchor("W")
+            axis.annotate(
+                meaning,
+                (1, 0.5),
+                xytext=(4, 0),
+                xycoords="axes fraction",
+                textcoords="offset points",
+                va="center",
+                color=INK,
+                fontsize=8,
+            ).set_in_layout(False)
+        for axis in axes:
+            axis.set_axis_off()
+    save(figure, path)

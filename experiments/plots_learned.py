@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import matplotlib
 import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from rlsuite.experiments.plots import COLOURS, INK, style
+from rlsuite.experiments.plot_style import INK, key_below, line_mark, save, style
 
 COURSES = {
     "policy_entropy": "policy entropy (nats)",
@@ -59,7 +60,9 @@ def drift_maps(
         axes[row][0].set_ylabel("advantage A", color=INK, fontsize=9)
     for axis in axes[1]:
         axis.set_xlabel("ratio r", color=INK, fontsize=9)
-    figure.savefig(path, dpi=130)
+    unchanged = line_mark("r = 1: the policy has not changed", linewidth=0.8, linestyle=":")
+    key_below(figure, [unchanged])
+    save(figure, path)
 
 
 def life_courses(path: Path, courses: Mapping[str, Mapping[str, Sequence[float]]]) -> None:
@@ -70,23 +73,21 @@ def life_courses(path: Path, courses: Mapping[str, Mapping[str, Sequence[float]]
       courses: by horizon and metric, values evenly spread over the life.
     """
     panels = [name for name in COURSES if name in next(iter(courses.values()))]
-    figure = Figure(figsize=(3.9 * len(panels) + 1.2, 2.9), layout="constrained")
+    figure = Figure(figsize=(3.9 * len(panels), 3.2), layout="constrained")
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    # Horizons have an order, and so have their colours.
+    shades = matplotlib.colormaps["viridis_r"](np.linspace(0.15, 0.95, len(courses)))
     for axis, metric in zip(axes, panels, strict=True):
-        for index, (horizon, metrics) in enumerate(courses.items()):
+        for shade, metrics in zip(shades, courses.values(), strict=True):
             progress = np.linspace(0, 1, len(metrics[metric]))
-            axis.plot(
-                progress,
-                metrics[metric],
-                color=COLOURS[index % len(COLOURS)],
-                linewidth=1.6,
-                label=horizon,
-            )
+            axis.plot(progress, metrics[metric], color=shade, linewidth=1.6)
         style(axis, COURSES[metric])
         axis.set_xlabel("share of the lifetime", color=INK, fontsize=9)
-    for axis in axes[1:]:
-        axis.set_yscale("log")
-    axes[-1].legend(
-        title="lifetime", frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1)
-    )
-    figure.savefig(path, dpi=130)
+        if metric != "policy_entropy":
+            axis.set_yscale("log")
+    marks = [
+        line_mark(f"lifetime of {horizon} updates, mean over agents", color=shade, linewidth=1.6)
+        for shade, horizon in zip(shades, courses, strict=True)
+    ]
+    key_below(figure, marks)
+    save(figure, path)

@@ -8,7 +8,7 @@ from rlsuite.envs.gridworld.levels import (
     resize,
 )
 from rlsuite.envs.gridworld.mazes import MAZES
-from rlsuite.envs.gridworld.render import render, render_text
+from rlsuite.envs.gridworld.render import picture_key, render, render_text
 from rlsuite.envs.gridworld.solver import optimal_return
 from rlsuite.envs.gridworld.world import GridWorld, Params, State, TabularObservation
 
@@ -23,6 +23,7 @@ __all__ = [
     "TabularObservation",
     "level_distribution",
     "optimal_return",
+    "picture_key",
     "render",
     "render_text",
     "resize",

@@ -47,14 +47,37 @@ def render(
     walls = _walls(world, level)[..., None]
     cells = np.where(walls, np.array(WALL_COLOUR, float), floor)
     image = cells.repeat(cell_pixels, 0).repeat(cell_pixels, 1)
+    rewards = np.asarray(level.type_reward)
+    terminates = np.asarray(level.type_termination_probability) > 0
     for position, kind in _objects(level, state):
-        _draw_object(_cell_view(image, world, position, cell_pixels), level, kind)
+        cell = _cell_view(image, world, position, cell_pixels)
+        _draw_object(cell, float(rewards[kind]), bool(terminates[kind]))
     agent = int(level.start if state is None else state.position)
     _draw_agent(_cell_view(image, world, agent, cell_pixels))
     frame = max(2, cell_pixels // 4)
     framed = np.full((image.shape[0] + 2 * frame, image.shape[1] + 2 * frame, 3), FRAME_COLOUR)
     framed[frame:-frame, frame:-frame] = np.rint(image)
     return framed.astype(np.uint8)
+
+
+def picture_key(*, cell_pixels: int = 16) -> dict[str, UInt8[np.ndarray, "height width 3"]]:
+    """What is found in the pictures of `render`: by meaning, a cell that shows it."""
+
+    def cell(colour: tuple[int, int, int] = FLOOR_COLOURS[0]) -> Colours:
+        return np.full((cell_pixels, cell_pixels, 3), colour, float)
+
+    shown = {"agent": cell(), "wall": cell(WALL_COLOUR)}
+    _draw_agent(shown["agent"])
+    for meaning, reward, terminates in (
+        ("reward 1", 1.0, False),
+        ("no reward", 0.0, False),
+        ("reward −1", -1.0, False),
+        ("may end the episode", 0.0, True),
+    ):
+        # A darker floor, on which the white ring is seen.
+        shown[meaning] = cell(FLOOR_COLOURS[1])
+        _draw_object(shown[meaning], reward, terminates)
+    return {meaning: np.rint(image).astype(np.uint8) for meaning, image in shown.items()}
 
 
 def render_text(world: GridWorld, level: Params, state: State | None = None) -> str:
@@ -92,10 +115,8 @@ def _cell_view(image: Colours, world: GridWorld, cell: int, cell_pixels: int) ->
     return image[row : row + cell_pixels, column : column + cell_pixels]
 
 
-def _draw_object(cell: Colours, level: Params, kind: int) -> None:
-    terminates = float(level.type_termination_probability[kind]) > 0
+def _draw_object(cell: Colours, reward: float, terminates: bool) -> None:
     ring = TERMINATING_RING_COLOUR if terminates else HARMLESS_RING_COLOUR
-    reward = float(level.type_reward[kind])
     fill = [
         np.interp(reward, REWARD_STOPS, channel) for channel in zip(*REWARD_COLOURS, strict=True)
     ]

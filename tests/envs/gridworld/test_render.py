@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from rlsuite.envs.gridworld import GridWorld, render, render_text
+from rlsuite.envs.gridworld import GridWorld, picture_key, render, render_text
 from rlsuite.envs.gridworld.render import AGENT_CORE_COLOUR, FRAME_COLOUR, WALL_COLOUR
 
 WORLD = GridWorld(max_side=5, max_objects=3, max_types=3)
@@ -43,6 +43,25 @@ def test_terminating_objects_have_a_dark_ring(level):
     harmless, terminating = (image[8 + 48, 8 + 32 * column + 16 + 11] for column in (1, 2))
     assert harmless.min() > 200
     assert terminating.max() < 100
+
+
+def test_the_key_shows_what_pictures_show(level):
+    image, key = render(WORLD, level), picture_key()
+    for meaning, (row, column) in {
+        "agent": (0, 0),
+        "wall": (0, 2),
+        "reward 1": (1, 1),
+        "no reward": (2, 0),
+    }.items():
+        corner = FRAME + row * PIXELS, FRAME + column * PIXELS
+        cell = image[corner[0] : corner[0] + PIXELS, corner[1] : corner[1] + PIXELS].astype(int)
+        # Floors are of two colours; what stands on them is the same.
+        assert np.abs(cell[3:-3, 3:-3] - key[meaning][3:-3, 3:-3]).max() < 10
+    loss = centre(image, 1, 2)
+    assert (key["reward −1"][PIXELS // 2, PIXELS // 2] == loss).all()
+    ring = image[FRAME + PIXELS + 8, FRAME + 2 * PIXELS + 13]
+    assert ring.max() < 100
+    assert (key["may end the episode"][8, 13] == ring).all()
 
 
 def test_a_state_shows_what_is_there_now(level):
