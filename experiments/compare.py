@@ -53,6 +53,8 @@ def compare(runs: Sequence[Finished], out: Path) -> Path:
     curves = {
         label: [runs[index].metrics for index in members] for label, members in groups.items()
     }
+    colours = plots.contender_colours(groups, evaluations[0].of_role("baseline"))
+    lifetimes = runs[0].world and runs[0].world.lifetime_range
     sections = [
         Section("Settings", [], _settings(runs, groups)),
         Section(
@@ -61,13 +63,13 @@ def compare(runs: Sequence[Finished], out: Path) -> Path:
                 Drawing(
                     "learning_curves.png",
                     "Metrics over steps, mean and range over seeds",
-                    lambda path: plots.learning_curves(path, curves, panels),
+                    lambda path: plots.learning_curves(path, curves, panels, colours=colours),
                 )
             ],
         ),
         Section(
             "Test",
-            test_drawings(tables, pooled, runs[0].world and runs[0].world.lifetime_range),
+            test_drawings(tables, pooled, lifetimes, colours),
             "\n\n".join(
                 [
                     markdown_table(tables, pooled),
@@ -163,7 +165,7 @@ def _pooled(first: Table, evaluations: Sequence[Evaluation], groups: Groups) -> 
         )
         for label, members in groups.items()
     }
-    baselines = [name for name, role in evaluations[0].contenders if role == "baseline"]
+    baselines = evaluations[0].of_role("baseline")
     return pooled | {name: first.estimates[name] for name in baselines if name in first.estimates}
 
 

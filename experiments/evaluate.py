@@ -52,7 +52,7 @@ def evaluate(
     console.print(_table(evaluation))
     for line in (*standings(evaluation), *evaluation.notes):
         console.print(line, markup=False)
-    for rival, contender in zip(rivals, _of_role(evaluation, "rival"), strict=True):
+    for rival, contender in zip(rivals, evaluation.of_role("rival"), strict=True):
         if tested_alike(run, rival) and not (rival.directory / "evaluation.json").exists():
             _save(rival.directory, _seen_from(evaluation, contender, rival.title))
             console.print(f"kept for '{rival.directory}' as well", markup=False)
@@ -76,10 +76,6 @@ def _save(directory: Path, evaluation: Evaluation) -> None:
         write_text(directory / "evaluation.json", text)
     except OSError as error:
         raise UserError(f"cannot write to '{directory}': {error.strerror}") from error
-
-
-def _of_role(evaluation: Evaluation, role: str) -> list[str]:
-    return [contender.name for contender in evaluation.contenders if contender.role == role]
 
 
 def _seen_from(evaluation: Evaluation, rival: str, title: str) -> Evaluation:

@@ -114,10 +114,14 @@ class Evaluation:
     notes: Sequence[str] = ()
     extras: Mapping[str, Any] = field(default_factory=dict)
 
+    def of_role(self, *roles: Role) -> list[str]:
+        """The names of contenders with one of these roles."""
+        return [name for name, role in self.contenders if role in roles]
+
     @property
     def own(self) -> str:
         """The name of the run's own contender."""
-        return next(name for name, role in self.contenders if role == "own")
+        return self.of_role("own")[0]
 
 
 def standings(evaluation: Evaluation) -> list[str]:

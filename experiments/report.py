@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from rlsuite.experiments import plots
-from rlsuite.experiments.evaluation import Curves, Evaluation, Table, standings
+from rlsuite.experiments.evaluation import Evaluation, Table, standings
 from rlsuite.experiments.fields import leaves, to_text
 from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.specs import Drawing, Section
@@ -82,13 +82,16 @@ def _test(run: Finished, evaluation: Evaluation | None) -> list[Section]:
         text = f"Test it with `rlsuite evaluate {run.directory}`, then write this report again."
         return [Section("Test", [], text)]
     estimates = {table.name: table.estimates for table in evaluation.tables}
-    drawings = test_drawings(evaluation.tables, estimates, _lifetimes(run))
+    colours = plots.contender_colours(
+        evaluation.of_role("own", "rival"), evaluation.of_role("baseline")
+    )
+    drawings = test_drawings(evaluation.tables, estimates, _lifetimes(run), colours)
     for index, curves in enumerate(evaluation.curves):
         drawings.append(
             Drawing(
                 f"curves_{index}.png",
                 curves.name,
-                partial(_draw_curves, curves),
+                partial(plots.curves, shown=curves, colours=colours),
             )
         )
     text = "\n\n".join(
@@ -99,10 +102,6 @@ def _test(run: Finished, evaluation: Evaluation | None) -> list[Section]:
         ]
     )
     return [Section("Test", drawings, text)]
-
-
-def _draw_curves(curves: Curves, path: Path) -> None:
-    plots.curves(path, curves)
 
 
 def caption(tables: Sequence[Table]) -> str:
@@ -124,6 +123,7 @@ def test_drawings(
     tables: Sequence[Table],
     estimates: Mapping[str, Mapping[str, Estimate]],
     trained: tuple[int, int] | None,
+    colours: Mapping[str, str],
 ) -> list[Drawing]:
     """Figures of a test: bars for each table, and lines over the horizon.
 
@@ -131,6 +131,7 @@ def test_drawings(
       tables: of the test, which tell units and horizons.
       estimates: what is drawn, by table and contender.
       trained: the shortest and longest lifetime in training, where there are any.
+      colours: by contender.
     """
     shown = [table for table in tables if table.horizon is None]
     normalised = [table for table in shown if table.optimal is not None]
@@ -143,13 +144,18 @@ def test_drawings(
             Drawing(
                 "test.png",
                 f"Test: {normalised[0].shown_unit}",
-                lambda path: plots.bars(path, bars, normalised[0].shown_unit),
+                partial(plots.bars, sets=bars, unit=normalised[0].shown_unit, colours=colours),
             )
         )
     if others:
         apart = {table.name: estimates[table.name] for table in others}
+        unit = others[0].unit if len({table.unit for table in others}) == 1 else "return"
         drawings.append(
-            Drawing("returns.png", "Test: returns", lambda path: plots.bars_apart(path, apart))
+            Drawing(
+                "returns.png",
+                f"Test: {unit}",
+                partial(plots.bars_apart, sets=apart, unit=unit, colours=colours),
+            )
         )
     if lasting and trained is not None:
         horizons = {
@@ -160,7 +166,7 @@ def test_drawings(
             Drawing(
                 "horizons.png",
                 "Test over the horizon",
-                lambda path: plots.horizons(path, horizons, trained, unit),
+                partial(plots.horizons, sets=horizons, trained=trained, unit=unit, colours=colours),
             )
         )
     return drawings

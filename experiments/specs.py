@@ -74,6 +74,7 @@ class WorldSpec(NamedTuple):
       ppo: settings with which PPO learns it, or a world like it.
       optimal_return: `level -> return`, where a solver knows it.
       draw: `level -> image`, where levels can be shown.
+      key: `() -> images by meaning`, what is found in such images.
     """
 
     name: str
@@ -84,6 +85,7 @@ class WorldSpec(NamedTuple):
     ppo: PPOSettings
     optimal_return: Callable[[Level], Float[Array, ""]] | None = None
     draw: Callable[[Level], UInt8[np.ndarray, "height width 3"]] | None = None
+    key: Callable[[], Mapping[str, UInt8[np.ndarray, "height width 3"]]] | None = None
 
     def living(self, min_lifetime: int | None, max_lifetime: int | None) -> "WorldSpec":
         """The same tasks with lifetimes drawn log-uniformly between two bounds.

@@ -5,7 +5,13 @@ from functools import cache, partial
 from typing import Any
 
 from rlsuite.agents import AgentConfig
-from rlsuite.envs.gridworld import LEVEL_DISTRIBUTIONS, level_distribution, optimal_return, render
+from rlsuite.envs.gridworld import (
+    LEVEL_DISTRIBUTIONS,
+    level_distribution,
+    optimal_return,
+    picture_key,
+    render,
+)
 from rlsuite.experiments.errors import ConfigError
 from rlsuite.experiments.ppo_settings import ppo_settings
 from rlsuite.experiments.specs import WorldFamily, WorldSpec
@@ -35,6 +41,7 @@ def grid_world(name: str, **sizes: int) -> WorldSpec:
         ppo=ppo_settings(name),
         optimal_return=partial(optimal_return, world) if world.tabular else None,
         draw=partial(render, world),
+        key=picture_key,
     )
 
 

@@ -10,8 +10,10 @@ from hypothesis.extra.numpy import arrays
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from rlsuite.experiments import plots, plots_act, plots_learned
+from rlsuite.experiments import lives, plots
 from rlsuite.experiments.evaluation import Curve, Curves
+from rlsuite.experiments.methods.cheap_talk import plots as cheap_talk_plots
+from rlsuite.experiments.methods.drifts import plots as drift_plots
 from rlsuite.experiments.plot_style import (
     BASELINE_COLOURS,
     COLOURS,
@@ -208,9 +210,9 @@ def test_a_gallery_has_a_key_for_its_pictures(drawn):
 
 def test_figures_of_cheap_talk_say_what_is_shown(drawn):
     slices = [{"input": place, "values": [0, 1], "messages": [[0, 1]] * 30} for place in range(2)]
-    plots_act.message_slices(PATH, slices)
+    cheap_talk_plots.message_slices(PATH, slices)
     episodes = {"goal": [[0.0, 1.0], [1.0, 2.0]], "reached": [[0.0, 1.0], [1.0, 2.0]]}
-    plots_act.goals_reached(PATH, {"shaper": episodes, "random": episodes})
+    cheap_talk_plots.goals_reached(PATH, {"shaper": episodes, "random": episodes})
     messages, goals = drawn
     assert key(messages) == [f"number {place} of the message" for place in range(30)]
     assert all(axis.get_xlabel() == "value of the input" for axis in messages.axes)
@@ -219,10 +221,10 @@ def test_figures_of_cheap_talk_say_what_is_shown(drawn):
 
 
 def test_figures_of_what_was_learned_say_what_is_shown(drawn):
-    flat = plots_learned.Surface(np.ones((3, 4)), np.ones((3, 4)))
-    plots_learned.drift_maps(PATH, {"PPO": flat}, np.linspace(0.5, 2, 4), np.linspace(-1, 1, 3))
-    metrics = {name: [1.0, 2.0] for name in plots_learned.COURSES}
-    plots_learned.life_courses(PATH, {str(number): metrics for number in range(1, 10)})
+    flat = drift_plots.Surface(np.ones((3, 4)), np.ones((3, 4)))
+    drift_plots.drift_maps(PATH, {"PPO": flat}, np.linspace(0.5, 2, 4), np.linspace(-1, 1, 3))
+    metrics = {name: [1.0, 2.0] for name in lives.COURSES}
+    lives.life_courses(PATH, {str(number): metrics for number in range(1, 10)})
     drift, courses = drawn
     assert key(drift) == ["r = 1: the policy has not changed"]
     expected = [f"lifetime of {number} updates, mean over agents" for number in range(1, 10)]

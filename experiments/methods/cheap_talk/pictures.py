@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rlsuite.experiments.evaluation import Evaluation
 from rlsuite.experiments.finished import Finished
-from rlsuite.experiments.plots_act import goals_reached, message_slices
+from rlsuite.experiments.methods.cheap_talk.plots import goals_reached, message_slices
 from rlsuite.experiments.specs import Drawing, Section
 
 

@@ -11,7 +11,7 @@ from rlsuite.drifts import Drift, discovered, learned, ppo_clip
 from rlsuite.experiments.evaluation import Evaluation
 from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.lives import life_sections
-from rlsuite.experiments.plots_learned import Surface, drift_maps
+from rlsuite.experiments.methods.drifts.plots import Surface, drift_maps
 from rlsuite.experiments.specs import Drawing, Section
 from rlsuite.objectives.objective import Clock, Parameters
 

@@ -48,10 +48,11 @@ def _gallery(finished: Finished, evaluation: Evaluation | None) -> list[Section]
                 for index in indices
             ]
 
-        groups = {f"Highest {scored.meaning}": shown(highest)}
-        if len(lowest):
-            groups[f"Lowest {scored.meaning}"] = shown(lowest)
-        plots.gallery(path, groups)
+        groups = {
+            f"Highest {scored.meaning}": shown(highest),
+            f"Lowest {scored.meaning}": shown(lowest),
+        }
+        plots.gallery(path, groups, finished.named_world.key and finished.named_world.key())
 
     alternative = f"Levels of highest and lowest {scored.meaning}"
     return [Section("Levels", [Drawing("levels.png", alternative, draw)])]
