@@ -19,7 +19,7 @@ Groups = Mapping[str, Sequence[int]]
 """Which runs belong together, by a label."""
 
 # What may differ between runs that are still seeds of one configuration.
-_OF_A_SEED = frozenset({"seed", "log_every", "checkpoint_every"})
+_OF_A_SEED = frozenset({"seed", "log_every", "checkpoint_every", "wandb"})
 
 
 def compare(runs: Sequence[Finished], out: Path) -> Path:

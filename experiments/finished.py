@@ -21,6 +21,7 @@ from rlsuite.experiments.storage import (
     read_json,
     read_metrics,
 )
+from rlsuite.experiments.trackers import check_wandb
 from rlsuite.method import State
 
 
@@ -69,6 +70,8 @@ class Plan:
         Raises:
           ConfigError: if the configuration can't be run.
         """
+        if self.run.wandb is not None:
+            check_wandb()
         try:
             experiment = self.spec.build(self.run, self.world)
             jax.eval_shape(experiment.method.init, jax.random.key(0))

@@ -23,6 +23,7 @@ from rlsuite.experiments.errors import UserError
 from rlsuite.experiments.progress import Bar, Lines, display, figures
 from rlsuite.experiments.specs import Experiment, Run
 from rlsuite.experiments.storage import Checkpoints, MetricsLog
+from rlsuite.experiments.trackers import Tracker, tensorboard, weights_and_biases
 from rlsuite.method import Method, State
 
 
@@ -53,11 +54,18 @@ def run(experiment: Experiment, config: Run, directory: Path, *, console: Consol
         if step >= config.steps:
             return Outcome(step, finished=True)
         with (
-            MetricsLog(directory, step) as log,
+            MetricsLog(directory, step, _trackers(config, directory, step)) as log,
             display(console, step, config.steps) as progress,
             _stop_on_signal() as stop,
         ):
             return _run(experiment, config, checkpoints, log, progress, stop)
+
+
+def _trackers(config: Run, directory: Path, step: int) -> list[Tracker]:
+    trackers = [tensorboard(directory, step)]
+    if config.wandb is not None:
+        trackers.append(weights_and_biases(directory, config.wandb))
+    return trackers
 
 
 def initial_state(method: Method, seed: int) -> State:

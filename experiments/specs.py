@@ -47,6 +47,7 @@ class Run:
       max_lifetime: … to this number of agent updates; none takes the tasks' own.
       log_every: steps per compiled chunk, after which a line is logged.
       checkpoint_every: steps between checkpoints.
+      wandb: the project of Weights & Biases that is told the metrics as well; none leaves it out.
       method: the method's own configuration.
       evaluation: how the result is tested.
     """
@@ -58,6 +59,7 @@ class Run:
     max_lifetime: Count | None = None
     log_every: Count = 10
     checkpoint_every: Count = 250
+    wandb: str | None = None
     method: Any = field(default=Nothing(), metadata=INLINED)
     evaluation: Any = Nothing()
 

@@ -16,7 +16,7 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -27,10 +27,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
-from tensorboardX import SummaryWriter
 
 from rlsuite import __version__
 from rlsuite.experiments.errors import UserError
+from rlsuite.experiments.trackers import Tracker
 
 FORMAT = "rlsuite-run"
 FORMAT_VERSION = 2
@@ -144,36 +144,43 @@ def read_metrics(directory: Path) -> list[dict[str, Any]]:
 
 
 class MetricsLog(AbstractContextManager):
-    """Writes one line per logged step to `metrics.jsonl`, and the same as TensorBoard events.
+    """Writes one line per logged step to `metrics.jsonl`, and the same to trackers.
 
     Opening it at a step cuts off what was logged after that step, so that a run resumed from an
     earlier checkpoint has each line once.
+
+    Args:
+      directory: the run's folder.
+      step: the last one that is kept.
+      trackers: what else is told; they are closed with the log.
 
     Attributes:
       last: the last line that was kept or written; empty if there is none.
     """
 
-    def __init__(self, directory: Path, step: int):
+    def __init__(self, directory: Path, step: int, trackers: Sequence[Tracker] = ()):
         kept = [line for line in read_metrics(directory) if line["step"] <= step]
         path = directory / "metrics.jsonl"
         write_text(path, "".join(json.dumps(line) + "\n" for line in kept))
         self.last: dict[str, Any] = kept[-1] if kept else {}
         self._file = path.open("a")
-        self._events = SummaryWriter(str(directory / "tensorboard"), purge_step=step + 1)
+        self._trackers = trackers
 
     def write(self, line: Mapping[str, Any]) -> None:
         """Appends a line; values that are not finite become null, and no event."""
         self.last = {name: value if math.isfinite(value) else None for name, value in line.items()}
         self._file.write(json.dumps(self.last, allow_nan=False) + "\n")
         self._file.flush()
-        for name, value in self.last.items():
-            if name != "step" and value is not None:
-                self._events.add_scalar(name, value, self.last["step"])
-        self._events.flush()
+        told = {
+            name: value for name, value in self.last.items() if name != "step" and value is not None
+        }
+        for tracker in self._trackers:
+            tracker.write(self.last["step"], told)
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
-        self._events.close()
+        for tracker in self._trackers:
+            tracker.close()
 
 
 class Checkpoints(AbstractContextManager):

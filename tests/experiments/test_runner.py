@@ -25,6 +25,7 @@ class ToyConfig:
     steps: int = 11
     log_every: int = 3
     checkpoint_every: int = 6
+    wandb: str | None = None
 
 
 class ToyState(NamedTuple):
@@ -222,3 +223,13 @@ def test_progress_is_shown_on_terminals_and_in_pipes(tmp_path):
         text = console.file.getvalue()
         for part in ("compiling…", "3/3", "0:00:00 left", "meta_loss", "updates/s", "steps/s"):
             assert part in text
+
+
+def test_weights_and_biases_is_told_offline(tmp_path, monkeypatch):
+    wandb = pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    run_folder = tmp_path / "run"
+    start(run_folder, ToyConfig(steps=6, wandb="a project"))
+    wandb.teardown()  # Until then its file may not be whole.
+    records = list((run_folder / "wandb").glob("offline-run-*/run-*.wandb"))
+    assert len(records) == 1 and b"meta_loss" in records[0].read_bytes()

@@ -12,6 +12,7 @@ import pytest
 
 from rlsuite.experiments import storage
 from rlsuite.experiments.errors import UserError
+from rlsuite.experiments.trackers import Tracker, tensorboard
 
 
 @flax.struct.dataclass
@@ -107,12 +108,16 @@ def test_restoring_without_a_checkpoint(tmp_path):
 def test_metrics_are_readable_while_the_log_is_open(tmp_path):
     directory = make_run(tmp_path / "run")
     assert storage.read_metrics(directory) == []
-    with storage.MetricsLog(directory, step=0) as log:
+    told, closed = [], []
+    tracker = Tracker(lambda step, metrics: told.append((step, metrics)), lambda: closed.append(1))
+    trackers = [tensorboard(directory, 0), tracker]
+    with storage.MetricsLog(directory, step=0, trackers=trackers) as log:
         log.write({"step": 5, "loss": 0.5, "regret": float("nan"), "rate": float("inf")})
         expected = {"step": 5, "loss": 0.5, "regret": None, "rate": None}
         assert storage.read_metrics(directory) == [expected]
         assert log.last == expected
     assert len(list((directory / "tensorboard").iterdir())) == 1
+    assert told == [(5, {"loss": 0.5})] and closed == [1]
 
 
 def test_reopening_cuts_the_log_back_to_the_step(tmp_path):
