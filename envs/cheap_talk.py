@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 from gymnax.environments import environment, spaces
+from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 
 Speak = Callable[[PyTree, Float[Array, "*observation"]], Float[Array, " message"]]
@@ -21,7 +22,7 @@ class CheapTalkParams:
     weights: Any
 
     @property
-    def max_steps_in_episode(self) -> Int[Array, ""]:
+    def max_steps_in_episode(self) -> Int[ArrayLike, ""]:
         """The time limit of the world within."""
         return self.world.max_steps_in_episode
 
@@ -95,7 +96,7 @@ class CheapTalk(environment.Environment):
         self,
         key: PRNGKeyArray,
         state: Any,
-        action: Array,
+        action: ArrayLike,
         params: CheapTalkParams | None = None,
     ) -> tuple[Array, Any, Float[Array, ""], Bool[Array, ""], Bool[Array, ""], dict[str, Any]]:
         """One step of the world within, which resets itself in its own way."""
@@ -117,7 +118,7 @@ class CheapTalk(environment.Environment):
         return self._observed(params.weights, observation), state
 
     def step_env(
-        self, key: PRNGKeyArray, state: Any, action: Array, params: CheapTalkParams
+        self, key: PRNGKeyArray, state: Any, action: ArrayLike, params: CheapTalkParams
     ) -> tuple[Array, Any, Float[Array, ""], Bool[Array, ""], dict[str, Any]]:
         """One step of the world within, without automatic reset."""
         observation, *rest = self.world.step_env(key, state, action, params.world)

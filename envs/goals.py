@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 from gymnax.environments import environment, spaces
+from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from rlsuite.envs.control.reacher import draw_goal, tip
@@ -83,7 +84,7 @@ class GoalWorld(environment.Environment):
         return self.form.reached(state.world, state.score)
 
     def step_env(
-        self, key: PRNGKeyArray, state: GoalState, action: Array, params: Any
+        self, key: PRNGKeyArray, state: GoalState, action: ArrayLike, params: Any
     ) -> tuple[Array, GoalState, Float[Array, ""], Bool[Array, ""], dict[str, Any]]:
         """One step of the world within, paid by the goal."""
         observation, within, reward, terminated, info = self.world.step_env(

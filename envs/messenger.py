@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 from gymnax.environments import environment, spaces
+from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 
 from rlsuite.envs.cheap_talk import append_message
@@ -27,7 +28,7 @@ class MessengerParams:
     agent: Any
 
     @property
-    def max_steps_in_episode(self) -> Int[Array, ""]:
+    def max_steps_in_episode(self) -> Int[ArrayLike, ""]:
         """The time limit of the world within."""
         return self.world.max_steps_in_episode
 

@@ -9,6 +9,10 @@ os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_cpu_use_fusi
 
 import jax
 import pytest
+from jaxtyping import install_import_hook
+
+# Annotations are checked whenever a function is called or traced, shapes of arrays included.
+install_import_hook(["rlsuite.envs"], "annotations.checked")
 
 
 @pytest.fixture(scope="module")

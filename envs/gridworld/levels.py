@@ -250,8 +250,8 @@ def _uniform_integer(uniform: Float[Array, ""], inclusive_range: tuple[int, int]
 
 
 def _log_uniform(
-    uniform: Float[Array, " draws"], inclusive_range: tuple[float, float]
-) -> Float[Array, " draws"]:
+    uniform: Float[Array, "*draws"], inclusive_range: tuple[float, float]
+) -> Float[Array, "*draws"]:
     low, high = inclusive_range
     return jnp.clip(low * (high / low) ** uniform, low, high)
 

@@ -5,7 +5,7 @@ from jaxtyping import Float, UInt8
 
 from rlsuite.envs.gridworld.world import GridWorld, Params, State
 
-Colours = Float[np.ndarray, "*shape 3"]
+Colours = Float[np.ndarray, "... 3"]
 
 FRAME_COLOUR = (38, 42, 54)
 WALL_COLOUR = (62, 68, 84)

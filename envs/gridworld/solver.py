@@ -2,7 +2,7 @@
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from rlsuite.envs.gridworld.world import GridWorld, Params, open_cells
 
@@ -32,7 +32,7 @@ def optimal_return(world: GridWorld, level: Params) -> Float[Array, ""]:
     reward, survival = _collect(world, level)
     is_open = open_cells(level, world.max_side).reshape(world.max_side, world.max_side)
 
-    def improve(_: int, values: Values) -> Values:
+    def improve(_: Int[Array, ""], values: Values) -> Values:
         arrived = reward + survival * _expect_respawn(world, level, values)
         return _best_neighbour(jnp.where(is_open, arrived, -jnp.inf))
 

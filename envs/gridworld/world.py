@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 from gymnax.environments import environment, spaces
+from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from rlsuite.envs.gridworld.chance import draw_free_cells, flip_coins
@@ -159,7 +160,7 @@ class GridWorld(environment.Environment[State, Params]):
         self,
         key: PRNGKeyArray,
         state: State,
-        action: Int[Array, ""],
+        action: Int[ArrayLike, ""],
         params: Params | None = None,
     ) -> tuple[Any, State, Float[Array, ""], Bool[Array, ""], Bool[Array, ""], dict[str, Any]]:
         """Take one step and reset automatically when the episode ends.
@@ -176,7 +177,7 @@ class GridWorld(environment.Environment[State, Params]):
 
     @partial(jax.jit, static_argnames=("self",))
     def _step_and_reset(
-        self, key: PRNGKeyArray, state: State, action: Int[Array, ""], params: Params
+        self, key: PRNGKeyArray, state: State, action: Int[ArrayLike, ""], params: Params
     ) -> tuple[Any, State, Float[Array, ""], Bool[Array, ""], Bool[Array, ""], dict[str, Any]]:
         # Tabular worlds draw nothing at reset. Gymnax's own step would split the key all the
         # same, which takes as long as the rest of the step.
@@ -200,7 +201,7 @@ class GridWorld(environment.Environment[State, Params]):
         return super().reset(key, self.default_params if params is None else params)
 
     def step_env(
-        self, key: PRNGKeyArray, state: State, action: Int[Array, ""], params: Params
+        self, key: PRNGKeyArray, state: State, action: Int[ArrayLike, ""], params: Params
     ) -> tuple[Any, State, Float[Array, ""], Bool[Array, ""], dict[str, Any]]:
         """Take one step without automatic reset."""
         uniforms = jax.random.uniform(key, (1 if self.tabular else 1 + self.max_objects,))
@@ -342,7 +343,7 @@ def _corner_level(world: GridWorld) -> Params:
 
 
 def _move(
-    position: Int[Array, ""], action: Int[Array, ""], params: Params, max_side: int
+    position: Int[Array, ""], action: Int[ArrayLike, ""], params: Params, max_side: int
 ) -> Int[Array, ""]:
     row, column = position // max_side, position % max_side
     row_step = jnp.int32(action == 1) - jnp.int32(action == 0)

@@ -93,7 +93,7 @@ def test_all_but_the_message_is_the_world_within_for_every_channel_and_key(name)
             (state, reward, terminated, truncated, info["discount"]),
             (*within[1:5], within[5]["discount"]),
         )
-        assert truncated.any()
+        assert (terminated | truncated).any()
         assert np.abs(seen[:, -MESSAGE_SIZE:]).max() <= SCALE
         assert np.abs(final[:, -MESSAGE_SIZE:]).max() <= SCALE
         assert cheap.observation_space(params).contains(seen[-1])
