@@ -10,6 +10,7 @@ from rlsuite.drifts import Drift
 from rlsuite.lifetime import Life, Task
 from rlsuite.method import Metrics
 from rlsuite.objectives.objective import Clock, Parameters
+from rlsuite.rollout import memories
 
 
 def life_course(
@@ -36,18 +37,23 @@ def life_course(
     def update(agent, _):
         before = agent.learner
         agent, (experience, _) = life.update(parameters, agent, task)
-        observation = experience.observation
-        policy = objective.policy(agent.learner, observation)
-        old_policy = objective.policy(before, observation)
+        observation = experience.transitions.observation
+        learners = before, agent.learner
+        remembered = [memories(objective.behaviour(learner), experience) for learner in learners]
+        old_policy, policy = (
+            objective.policy(*state, observation)[0]
+            for state in zip(learners, remembered, strict=True)
+        )
         metrics = {
             "policy_entropy": policy.entropy().mean(),
             "policy_change": old_policy.kl_divergence(policy).mean(),
         }
         if objective.predict is not None:
-            change = objective.predict(agent.learner, observation) - objective.predict(
-                before, observation
+            old, new = (
+                objective.predict(*state, observation)
+                for state in zip(learners, remembered, strict=True)
             )
-            metrics["prediction_change"] = jnp.linalg.norm(change, axis=-1).mean()
+            metrics["prediction_change"] = jnp.linalg.norm(new - old, axis=-1).mean()
         return agent, metrics
 
     return jax.lax.scan(update, life.init(key, task), length=num_updates)[1]

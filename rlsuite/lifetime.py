@@ -12,8 +12,9 @@ from rlsuite.method import Metrics
 from rlsuite.objectives.objective import Clock, Learner, Objective, Parameters
 from rlsuite.ranges import Count
 from rlsuite.rollout import (
+    Experience,
     Level,
-    Transition,
+    Memory,
     Worlds,
     episode_returns,
     reset_worlds,
@@ -45,14 +46,15 @@ class LifeConfig:
 class Agent(NamedTuple):
     """One agent in the middle of its life.
 
-    Its randomness is its own: update `n` draws from `fold_in(key, n)`. So an agent's life depends
-    on its key, task and objective alone, not on how many updates are made at a time or beside
-    which other agents.
+    Its randomness is its own: update `n` acts by `fold_in(key, n)` and learns by
+    `fold_in(key, ~n)`, which never meet. So an agent's life depends on its key, task and objective
+    alone, not on how many updates are made at a time or beside which other agents.
     """
 
     key: PRNGKeyArray
     learner: Learner
     worlds: Worlds
+    memory: Memory
     num_updates: Int[Array, ""]
 
 
@@ -84,43 +86,51 @@ class Life(NamedTuple):
             key=own_key,
             learner=self.objective.init(learner_key),
             worlds=worlds,
+            memory=self.objective.init_memory(self.num_workers),
             num_updates=jnp.zeros((), jnp.int32),
         )
 
-    def act(self, key: PRNGKeyArray, agent: Agent, task: Task) -> tuple[Agent, Transition]:
-        """One rollout of the agent as it is, axes `[time, worker]`."""
-
-        def policy(observation):
-            return self.objective.policy(agent.learner, observation)
-
-        worlds, experience = rollout(
-            key, self.world, task.level, policy, agent.worlds, self.rollout_length
+    def act(self, key: PRNGKeyArray, agent: Agent, task: Task) -> tuple[Agent, Experience]:
+        """One rollout of the agent as it is."""
+        worlds, memory, experience = rollout(
+            key,
+            self.world,
+            task.level,
+            self.objective.behaviour(agent.learner),
+            agent.worlds,
+            agent.memory,
+            self.rollout_length,
         )
-        return agent._replace(worlds=worlds), experience
+        return agent._replace(worlds=worlds, memory=memory), experience
 
     def update(
         self, parameters: Parameters, agent: Agent, task: Task
-    ) -> tuple[Agent, tuple[Transition, Metrics]]:
+    ) -> tuple[Agent, tuple[Experience, Metrics]]:
         """One rollout and one update on it, differentiable in `parameters` and the learner."""
         agent, experience = self._explore(agent, task)
         learner, metrics = self.objective.update(
-            parameters, agent.learner, experience, Clock(agent.num_updates, task.lifetime)
+            _learning_key(agent),
+            parameters,
+            agent.learner,
+            experience,
+            Clock(agent.num_updates, task.lifetime),
         )
         return _grown(agent, learner), (experience, metrics)
 
     def update_together(
         self, parameters: Parameters, agents: Agent, tasks: Task
-    ) -> tuple[Agent, tuple[Transition, Metrics]]:
+    ) -> tuple[Agent, tuple[Experience, Metrics]]:
         """`vmap(update)` over a leading `agent` axis, as fast as the objective knows how."""
         agents, experience = jax.vmap(self._explore)(agents, tasks)
+        keys = jax.vmap(_learning_key)(agents)
         learners, metrics = self.objective.update_agents(
-            parameters, agents.learner, experience, Clock(agents.num_updates, tasks.lifetime)
+            keys, parameters, agents.learner, experience, Clock(agents.num_updates, tasks.lifetime)
         )
         return _grown(agents, learners), (experience, metrics)
 
     def updates(
         self, parameters: Parameters, agent: Agent, task: Task, num_updates: int
-    ) -> tuple[Agent, tuple[Transition, Metrics]]:
+    ) -> tuple[Agent, tuple[Experience, Metrics]]:
         """`num_updates` updates in a row; rollouts and metrics get a leading `update` axis."""
         return jax.lax.scan(
             lambda agent, _: self.update(parameters, agent, task), agent, length=num_updates
@@ -155,7 +165,8 @@ class Life(NamedTuple):
         def live(carry):
             agent, reward, num_episodes = carry
             agent, (experience, _) = self.update(parameters, agent, task)
-            return agent, reward + experience.reward.sum(), num_episodes + experience.ended.sum()
+            steps = experience.transitions
+            return agent, reward + steps.reward.sum(), num_episodes + steps.ended.sum()
 
         start = (self.init(key, task), jnp.zeros(()), jnp.array(self.num_workers))
         agent, reward, num_episodes = jax.lax.while_loop(alive, live, start)
@@ -165,15 +176,16 @@ class Life(NamedTuple):
         self, key: PRNGKeyArray, agent: Agent, level: Level, num_episodes: int
     ) -> Float[Array, ""]:
         """Mean undiscounted return of the agent's policy over fresh episodes."""
-
-        def policy(observation):
-            return self.objective.policy(agent.learner, observation)
-
+        policy = self.objective.behaviour(agent.learner)
         return episode_returns(key, self.world, level, policy, num_episodes).mean()
 
     def _explore(self, agent, task):
         key = jax.random.fold_in(agent.key, agent.num_updates)
         return self.act(key, agent, task)
+
+
+def _learning_key(agent: Agent) -> PRNGKeyArray:
+    return jax.random.fold_in(agent.key, ~agent.num_updates)
 
 
 def _grown(agent: Agent, learner: Learner) -> Agent:

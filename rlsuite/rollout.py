@@ -12,8 +12,29 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 Level = Any
 """A pytree of world parameters (gymnax `EnvParams`), so that worlds can be vmapped over levels."""
 
-Policy = Callable[[PyTree], distrax.Distribution]
-"""From a batch of observations to the distribution of their actions."""
+Memory = Any
+"""What a policy remembers of the episode so far: a pytree, `()` where it remembers nothing.
+
+Every leaf has the leading axes of the observations, such as `worker`.
+"""
+
+
+def no_memory(num_workers: int) -> Memory:
+    """The memory of whatever needs none."""
+    del num_workers
+    return ()
+
+
+class Policy(NamedTuple):
+    """How to act.
+
+    Attributes:
+      act: `(memory, observation) -> (distribution of actions, memory)`, over any leading axes.
+      init_memory: `num_workers -> memory` before the first step of an episode.
+    """
+
+    act: Callable[[Memory, PyTree], tuple[distrax.Distribution, Memory]]
+    init_memory: Callable[[int], Memory] = no_memory
 
 
 class Worlds(NamedTuple):
@@ -31,14 +52,27 @@ class Transition(NamedTuple):
 
     `next_observation` is what the action led to *before* any automatic reset, which is what a
     value at the end of a truncated episode has to be read from.
+
+    Attributes:
+      observation: what was acted on.
+      action: what was done.
+      log_probability: that of the action, or its log density, under the policy that chose it.
+      reward: of the world.
+      terminated: whether the world came to an end.
+      truncated: whether a time limit cut the episode.
+      next_observation: what the action led to.
+      extra: what the world tells learners but not policies, a pytree that it puts under `"extra"`
+        in gymnax's `info`; `()` if it doesn't.
     """
 
     observation: PyTree
     action: Float[Array, "time worker *action"] | Int[Array, "time worker"]
+    log_probability: Float[Array, "time worker"]
     reward: Float[Array, "time worker"]
     terminated: Bool[Array, "time worker"]
     truncated: Bool[Array, "time worker"]
     next_observation: PyTree
+    extra: PyTree = ()
 
     @property
     def ended(self) -> Bool[Array, "time worker"]:
@@ -46,9 +80,59 @@ class Transition(NamedTuple):
         return self.terminated | self.truncated
 
 
+class Experience(NamedTuple):
+    """A rollout: whole sequences, for learners with memory as for those without.
+
+    Attributes:
+      transitions: with axes `[time, worker]`.
+      memory: what the workers remembered before the first of them.
+    """
+
+    transitions: Transition
+    memory: Memory
+
+
+def memoryless(policy: Callable[[PyTree], distrax.Distribution]) -> Policy:
+    """A policy that reads the observation alone."""
+    return Policy(lambda memory, observation: (policy(observation), memory))
+
+
 def greedy(policy: Policy) -> Policy:
     """The policy that always takes the likeliest action."""
-    return lambda observation: distrax.Deterministic(policy(observation).mode())
+
+    def act(memory, observation):
+        actions, memory = policy.act(memory, observation)
+        return distrax.Deterministic(actions.mode()), memory
+
+    return policy._replace(act=act)
+
+
+def forget(policy: Policy, memory: Memory, ended: Bool[Array, " worker"]) -> Memory:
+    """Memory anew where an episode ended."""
+
+    def choose(fresh, old):
+        return jnp.where(ended.reshape(-1, *(1,) * (old.ndim - 1)), fresh, old)
+
+    return jax.tree.map(choose, policy.init_memory(ended.shape[0]), memory)
+
+
+def memories(policy: Policy, experience: Experience) -> Memory:
+    """What the policy remembers before each step of a rollout, with axes `[time, worker]`.
+
+    That is how a policy, or whatever shares its memory, is asked about all steps at once:
+    `policy.act(memories(policy, experience), experience.transitions.observation)`.
+    """
+    if not jax.tree.leaves(experience.memory):
+        return experience.memory
+
+    def step(memory, inputs):
+        observation, ended = inputs
+        _, after = policy.act(memory, observation)
+        return forget(policy, after, ended), memory
+
+    transitions = experience.transitions
+    inputs = transitions.observation, transitions.ended
+    return jax.lax.scan(step, experience.memory, inputs)[1]
 
 
 def reset_worlds(key: PRNGKeyArray, world: Environment, level: Level, num_workers: int) -> Worlds:
@@ -71,25 +155,35 @@ def stagger(key: PRNGKeyArray, world: Environment, level: Level, worlds: Worlds)
 
 
 def step_worlds(
-    keys: PRNGKeyArray, world: Environment, level: Level, policy: Policy, worlds: Worlds
-) -> tuple[Worlds, Transition]:
+    keys: PRNGKeyArray,
+    world: Environment,
+    level: Level,
+    policy: Policy,
+    worlds: Worlds,
+    memory: Memory,
+) -> tuple[Worlds, Memory, Transition]:
     """One step of every worker's world, with an action sampled from the policy.
 
-    `keys` holds one key for each worker and one more, the first, for the actions.
+    `keys` holds one key for each worker and one more, the first, for the actions. Worlds restart
+    and memory is lost as episodes end.
     """
-    action = policy(worlds.observation).sample(seed=keys[0])
+    actions, memory = policy.act(memory, worlds.observation)
+    action, log_probability = actions.sample_and_log_prob(seed=keys[0])
     observation, state, reward, terminated, truncated, info = jax.vmap(
         world.step, in_axes=(0, 0, 0, None)
     )(keys[1:], worlds.state, action, level)
     transition = Transition(
         observation=worlds.observation,
         action=action,
+        log_probability=log_probability,
         reward=jnp.asarray(reward, jnp.float32),
         terminated=terminated,
         truncated=truncated,
         next_observation=info["final_observation"],
+        extra=info.get("extra", ()),
     )
-    return Worlds(state=state, observation=observation), transition
+    worlds = Worlds(state=state, observation=observation)
+    return worlds, forget(policy, memory, transition.ended), transition
 
 
 def rollout(
@@ -98,23 +192,26 @@ def rollout(
     level: Level,
     policy: Policy,
     worlds: Worlds,
+    memory: Memory,
     length: int,
-) -> tuple[Worlds, Transition]:
+) -> tuple[Worlds, Memory, Experience]:
     """Acts for `length` steps in each worker's world, which restart themselves as episodes end.
 
     Nothing here is differentiated: sampled actions and worlds have no gradient, so the results
     come back with gradients stopped even where the policy depends on something being learned.
 
     Returns:
-      The worlds after the last step, and transitions with axes `[time, worker]`.
+      The worlds and the memory after the last step, and what was experienced.
     """
 
-    def step(worlds, step_keys):
-        return step_worlds(step_keys, world, level, policy, worlds)
+    def step(carry, step_keys):
+        worlds, memory, transition = step_worlds(step_keys, world, level, policy, *carry)
+        return (worlds, memory), transition
 
     num_workers = jax.tree.leaves(worlds.observation)[0].shape[0]
-    result = jax.lax.scan(step, worlds, jax.random.split(key, (length, num_workers + 1)))
-    return jax.lax.stop_gradient(result)
+    keys = jax.random.split(key, (length, num_workers + 1))
+    (worlds, after), transitions = jax.lax.scan(step, (worlds, memory), keys)
+    return jax.lax.stop_gradient((worlds, after, Experience(transitions, memory)))
 
 
 def episode_returns(
@@ -133,15 +230,15 @@ def episode_returns(
     worlds = reset_worlds(reset_key, world, level, num_episodes)
 
     def unfinished(carry):
-        _, _, _, finished = carry
-        return ~finished.all()
+        return ~carry[-1].all()
 
     def step(carry):
-        time, worlds, returns, finished = carry
+        time, worlds, memory, returns, finished = carry
         keys = jax.random.split(jax.random.fold_in(step_key, time), num_episodes + 1)
-        worlds, transition = step_worlds(keys, world, level, policy, worlds)
+        worlds, memory, transition = step_worlds(keys, world, level, policy, worlds, memory)
         returns = returns + jnp.where(finished, 0.0, transition.reward)
-        return time + 1, worlds, returns, finished | transition.ended
+        return time + 1, worlds, memory, returns, finished | transition.ended
 
-    start = (0, worlds, jnp.zeros(num_episodes), jnp.zeros(num_episodes, bool))
-    return jax.lax.while_loop(unfinished, step, start)[2]
+    zeros = jnp.zeros(num_episodes)
+    start = (0, worlds, policy.init_memory(num_episodes), zeros, zeros.astype(bool))
+    return jax.lax.while_loop(unfinished, step, start)[3]

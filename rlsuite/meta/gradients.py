@@ -16,7 +16,7 @@ from rlsuite.method import Method, Metrics
 from rlsuite.objectives.actor_critic import advantages_and_values, fit_critic
 from rlsuite.objectives.objective import Parameters
 from rlsuite.ranges import Count, Fraction, NotNegative, Positive
-from rlsuite.rollout import Transition
+from rlsuite.rollout import Transition, memories
 from rlsuite.scores import Evidence, Score, ScoreState
 from rlsuite.selection import map_selected
 
@@ -127,17 +127,21 @@ def meta_gradient(
         """The meta-objective of one agent after its updates, and its slot after the meta-step."""
         task = slot.proposal.task
         agent, last_rollout = life.act(key, agent, task)
-        critic_state, judged = _judge(critic, slot.critic, rollouts, last_rollout, config)
+        critic_state, judged = _judge(
+            critic, slot.critic, rollouts.transitions, last_rollout.transitions, config
+        )
 
-        policy = life.objective.policy(agent.learner, last_rollout.observation)
-        log_probability = policy.log_prob(last_rollout.action)
+        last = last_rollout.transitions
+        memory = memories(life.objective.behaviour(agent.learner), last_rollout)
+        policy, _ = life.objective.policy(agent.learner, memory, last.observation)
+        log_probability = policy.log_prob(last.action)
         metrics = {name: values.mean() for name, values in metrics.items()}
         metrics["policy_loss"] = -(log_probability * normalise(judged.evidence.advantages)).mean()
         loss = metrics["policy_loss"] + _regulariser(metrics, config)
         metrics |= {
             "meta_loss": loss,
             "critic_loss": judged.critic_loss,
-            "reward_per_step": last_rollout.reward.mean(),
+            "reward_per_step": last.reward.mean(),
         }
         slot = slot._replace(
             agent=agent,

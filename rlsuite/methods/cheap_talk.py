@@ -227,7 +227,7 @@ def life_with_curve(
     def live(carry, _):
         agent, running, latest = carry
         agent, (experience, _) = life.update((), agent, task)
-        running, mean = finished_returns(running, experience)
+        running, mean = finished_returns(running, experience.transitions)
         latest = jnp.where(jnp.isnan(mean), latest, mean)
         return (agent, running, latest), latest
 
@@ -237,7 +237,7 @@ def life_with_curve(
 
 
 def finished_returns(
-    running: Float[Array, " worker"], experience: Transition
+    running: Float[Array, " worker"], transitions: Transition
 ) -> tuple[Float[Array, " worker"], Float[Array, ""]]:
     """Returns so far of episodes that go on, and the mean of those that ended, NaN if none did."""
 
@@ -246,8 +246,8 @@ def finished_returns(
         running = running + reward
         return jnp.where(ended, 0.0, running), jnp.where(ended, running, 0.0)
 
-    ended = experience.ended
-    running, finished = jax.lax.scan(step, running, (experience.reward, ended))
+    ended = transitions.ended
+    running, finished = jax.lax.scan(step, running, (transitions.reward, ended))
     return running, finished.sum() / jnp.where(ended.any(), ended.sum(), jnp.nan)
 
 

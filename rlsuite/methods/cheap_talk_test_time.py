@@ -31,7 +31,7 @@ from rlsuite.networks import Network, NetworkConfig, make_network
 from rlsuite.objectives.objective import Learner
 from rlsuite.objectives.proximal_policy_optimisation import PPOConfig, ppo
 from rlsuite.ranges import Count
-from rlsuite.rollout import Level, Policy, greedy
+from rlsuite.rollout import Level, Policy, greedy, memoryless
 
 MessengerName = Literal["zero_shot", "oracle"]
 """Whether the messenger evolves with the channel, or learns by PPO with each victim anew."""
@@ -214,7 +214,8 @@ def _make_attack(world: Environment, config: TestTimeConfig) -> _Attack:
     life = victim_life(channel.world, config.networks, config.ppo, config.life)
 
     def act(learner, observation):
-        return life.objective.policy(learner, observation).mode()
+        actions, _ = life.objective.policy(learner, (), observation)
+        return actions.mode()
 
     size, scale = config.channel.message_size, config.channel.scale
     messenger_world = MessengerWorld(goals, act, message_size=size, scale=scale)
@@ -260,12 +261,14 @@ def _messenger_policy(
 ) -> Policy:
     """The messenger that evolved, or where none did one that PPO has trained for this victim."""
     if shaper.messenger:
-        return lambda observation: distrax.Deterministic(
-            attack.messenger.apply(shaper.messenger, observation)
+        return memoryless(
+            lambda observation: distrax.Deterministic(
+                attack.messenger.apply(shaper.messenger, observation)
+            )
         )
     life = attack.messenger_life
     learner: Learner = life.whole(key, (), Task(level, jnp.int32(lifetime))).learner
-    return greedy(lambda observation: life.objective.policy(learner, observation))
+    return greedy(life.objective.behaviour(learner))
 
 
 def goal_episodes(
@@ -293,9 +296,10 @@ def goal_episodes(
         return ~carry[-1].all()
 
     def step(carry):
-        time, observations, states, returns, finished = carry
+        time, observations, states, memory, returns, finished = carry
         keys = jax.random.split(jax.random.fold_in(step_key, time), num_episodes + 1)
-        actions = policy(observations).sample(seed=keys[0])
+        distribution, memory = policy.act(memory, observations)
+        actions = distribution.sample(seed=keys[0])
         after, stepped, rewards, terminated, _ = jax.vmap(world.step_env, (0, 0, 0, None))(
             keys[1:], states, actions, level
         )
@@ -307,9 +311,10 @@ def goal_episodes(
 
         states = jax.tree.map(frozen, states, stepped)
         returns = returns + jnp.where(finished, 0.0, rewards)
-        return time + 1, after, states, returns, finished | ended
+        return time + 1, after, states, memory, returns, finished | ended
 
     zeros = jnp.zeros(num_episodes)
-    start: tuple[Any, ...] = (0, observations, states, zeros, zeros.astype(bool))
-    _, _, states, returns, _ = jax.lax.while_loop(unfinished, step, start)
+    memory = policy.init_memory(num_episodes)
+    start: tuple[Any, ...] = (0, observations, states, memory, zeros, zeros.astype(bool))
+    _, _, states, _, returns, _ = jax.lax.while_loop(unfinished, step, start)
     return GoalEpisodes(states.goal, jax.vmap(world.world.reached)(states), returns, states.score)

@@ -95,11 +95,12 @@ def a2c(world: Environment, agent: AgentConfig, config: A2CConfig) -> Objective:
         policy_key, critic_key = jax.random.split(key)
         return ActorCritic(policy.init(policy_key), critic.init(critic_key))
 
-    def act(learner, observation):
-        return distrax.Categorical(policy.apply(learner.policy.parameters, observation))
+    def act(learner, memory, observation):
+        return distrax.Categorical(policy.apply(learner.policy.parameters, observation)), memory
 
-    def update(parameters, learner, rollout, clock):
-        del parameters, clock
+    def update(key, parameters, learner, experience, clock):
+        del key, parameters, clock
+        rollout = experience.transitions
         advantages, values = advantages_and_values(
             critic,
             learner.critic.parameters,
@@ -119,7 +120,8 @@ def a2c(world: Environment, agent: AgentConfig, config: A2CConfig) -> Objective:
         learner = ActorCritic(policy.descend(learner.policy, gradients), critic_state)
         return learner, {"policy_entropy": entropy, "critic_loss": critic_loss}
 
-    def predict(learner, observation):
+    def predict(learner, memory, observation):
+        del memory
         return critic.apply(learner.critic.parameters, observation)
 
     return Objective(

@@ -84,7 +84,7 @@ class LPGNetwork(nn.Module):
     def __call__(self, inputs: LPGInputs) -> Targets:
         """Targets for every step of a rollout."""
         dot_general = DOT_GENERALS[self.config.precision]
-        layer = partial(nn.Dense, dot_general=dot_general)
+        layer = partial(nn.Dense, dot_general_cls=lambda: dot_general)
         embed = nn.Sequential([layer(self.config.embedding_width), nn.relu, layer(1)])
 
         def rows(values):
@@ -179,16 +179,20 @@ def lpg(world: Environment, agent: AgentConfig, config: LPGConfig) -> Objective:
             known_time=jnp.broadcast_to(time, (*rollout.reward.shape, *time.shape)),
         )
 
-    def update(parameters, learner, rollout, clock):
+    def update(key, parameters, learner, experience, clock):
+        del key
+        rollout = experience.transitions
         inputs = read(learner, rollout, clock)
         return follow(learner, rollout, network.apply(parameters, inputs))
 
-    def update_together(parameters, learners, rollouts, clocks):
+    def update_together(keys, parameters, learners, experience, clocks):
         """All agents go through the network as one batch of `agent × worker` sequences.
 
         A vmapped network is folded by XLA where it runs forwards, but not where gradients of its
         weights are summed over agents; there it copies all it has kept into another order.
         """
+        del keys
+        rollouts = experience.transitions
         inputs = jax.vmap(read, out_axes=1)(learners, rollouts, clocks)
         target = network.apply(parameters, inputs)
         return jax.vmap(follow, in_axes=(0, 0, 1))(learners, rollouts, target)
@@ -224,10 +228,13 @@ def lpg(world: Environment, agent: AgentConfig, config: LPGConfig) -> Objective:
     return Objective(
         init_parameters=init_parameters,
         init=init,
-        policy=lambda learner, observation: act(learner.policy.parameters, observation),
+        policy=lambda learner, memory, observation: (
+            act(learner.policy.parameters, observation),
+            memory,
+        ),
         update=update,
         update_together=update_together,
-        predict=lambda learner, observation: (
+        predict=lambda learner, memory, observation: (
             predict(learner.prediction.parameters, observation).probs
         ),
     )

@@ -1,6 +1,7 @@
 """The one type of everything an agent can learn by, written by hand or discovered."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import distrax
@@ -9,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
 from rlsuite.method import Metrics
-from rlsuite.rollout import Transition
+from rlsuite.rollout import Experience, Memory, Policy, no_memory
 
 Parameters = Any
 """What an objective itself has learned, or `()` for one written by hand."""
@@ -52,26 +53,41 @@ class Objective(NamedTuple):
     Attributes:
       init_parameters: `key -> parameters`, the objective's own, to be meta-learned.
       init: `key -> learner`, a fresh agent.
-      policy: `(learner, observation) -> distribution` of actions.
-      update: `(parameters, learner, rollout, clock) -> (learner, metrics)`, one agent update on a
-        rollout with axes `[time, worker]`, differentiable in `parameters` and in `learner`.
+      policy: `(learner, memory, observation) -> (distribution of actions, memory)`, over any
+        leading axes.
+      update: `(key, parameters, learner, experience, clock) -> (learner, metrics)`, one agent
+        update on a rollout, differentiable in `parameters` and in `learner`.
       update_together: the same for many agents that share the parameters: all else has a leading
         `agent` axis. Equal to `vmap(update)`, which stands in where this is none; an objective
         gives it where it knows how to be faster.
-      predict: `(learner, observation) -> [..., prediction]`, what an agent foretells of a state,
-        such as its value; none where it foretells nothing.
+      predict: `(learner, memory, observation) -> [..., prediction]`, what an agent foretells of a
+        state, such as its value; none where it foretells nothing.
+      init_memory: `num_workers -> memory` at the start of an episode; `()` for agents that act on
+        the observation alone. Memory is set back to it wherever an episode ends.
     """
 
     init_parameters: Callable[[PRNGKeyArray], Parameters]
     init: Callable[[PRNGKeyArray], Learner]
-    policy: Callable[[Learner, PyTree], distrax.Distribution]
-    update: Callable[[Parameters, Learner, Transition, Clock], tuple[Learner, Metrics]]
+    policy: Callable[[Learner, Memory, PyTree], tuple[distrax.Distribution, Memory]]
+    update: Callable[
+        [PRNGKeyArray, Parameters, Learner, Experience, Clock], tuple[Learner, Metrics]
+    ]
     update_together: Callable[..., tuple[Learner, Metrics]] | None = None
-    predict: Callable[[Learner, PyTree], Float[Array, "*batch prediction"]] | None = None
+    predict: Callable[[Learner, Memory, PyTree], Float[Array, "*batch prediction"]] | None = None
+    init_memory: Callable[[int], Memory] = no_memory
+
+    def behaviour(self, learner: Learner) -> Policy:
+        """How this agent acts as it is."""
+        return Policy(partial(self.policy, learner), self.init_memory)
 
     def update_agents(
-        self, parameters: Parameters, learners: Learner, rollouts: Transition, clocks: Clock
+        self,
+        keys: PRNGKeyArray,
+        parameters: Parameters,
+        learners: Learner,
+        experience: Experience,
+        clocks: Clock,
     ) -> tuple[Learner, Metrics]:
         """One update of many agents, a leading `agent` axis on everything but the parameters."""
-        together = self.update_together or jax.vmap(self.update, in_axes=(None, 0, 0, 0))
-        return together(parameters, learners, rollouts, clocks)
+        together = self.update_together or jax.vmap(self.update, in_axes=(0, None, 0, 0, 0))
+        return together(keys, parameters, learners, experience, clocks)

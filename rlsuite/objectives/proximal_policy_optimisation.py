@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 from gymnax.environments import spaces
 from gymnax.environments.environment import Environment
-from jaxtyping import Array, Float, PRNGKeyArray, PyTree
+from jaxtyping import Array, Float, PyTree
 
 from rlsuite.advantages import generalised_advantage, normalise
 from rlsuite.agents import ADAM_EPS_ROOT, clip_by_global_norm, make_actor
@@ -72,14 +72,13 @@ class ActorCritic(NamedTuple):
 class PPOAgent(NamedTuple):
     """The learner of PPO. Statistics that are not asked for stay those of no samples."""
 
-    key: PRNGKeyArray
     networks: ActorCritic
     optimiser_state: optax.OptState
     observations: Statistics
     returns: ReturnStatistics
 
 
-class Experience(NamedTuple):
+class Samples(NamedTuple):
     """What a gradient step needs of each step of a rollout, as `[sample]`."""
 
     observation: PyTree
@@ -136,10 +135,9 @@ def ppo(
     observation_shape = _shape_to_normalise(world) if config.normalise_observations else ()
 
     def init(key):
-        own_key, policy_key, critic_key = jax.random.split(key, 3)
+        policy_key, critic_key = jax.random.split(key)
         parameters = ActorCritic(policy.init(policy_key), critic.init(critic_key))
         return PPOAgent(
-            key=own_key,
             networks=parameters,
             optimiser_state=optimiser.init(parameters),
             observations=no_statistics(observation_shape),
@@ -151,8 +149,8 @@ def ppo(
             return observation
         return standardise(learner.observations, observation)
 
-    def act(learner, observation):
-        return policy.apply(learner.networks.policy, seen(learner, observation))
+    def act(learner, memory, observation):
+        return policy.apply(learner.networks.policy, seen(learner, observation)), memory
 
     def values(parameters, observation):
         return critic.apply(parameters.critic, observation)[..., 0]
@@ -171,13 +169,10 @@ def ppo(
             discount=config.discount,
             gae_lambda=config.gae_lambda,
         )
-        log_probability = policy.apply(learner.networks.policy, observation).log_prob(
-            rollout.action
+        samples = Samples(
+            observation, rollout.action, rollout.log_probability, advantages, advantages + before
         )
-        experience = Experience(
-            observation, rollout.action, log_probability, advantages, advantages + before
-        )
-        return jax.lax.stop_gradient(experience)
+        return jax.lax.stop_gradient(samples)
 
     def loss(parameters, drift_parameters, batch, clock):
         actions = policy.apply(parameters.policy, batch.observation)
@@ -197,11 +192,12 @@ def ppo(
             "policy_divergence": (jnp.expm1(log_ratio) - log_ratio).mean(),
         }
 
-    def update(drift_parameters, learner, rollout, clock):
+    def update(key, drift_parameters, learner, experience, clock):
+        rollout = experience.transitions
         returns, rewards = learner.returns, rollout.reward
         if config.normalise_rewards:
             returns, rewards = scale_rewards(returns, rewards, rollout.ended, config.discount)
-        experience = jax.tree.map(
+        samples = jax.tree.map(
             lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), appraise(learner, rollout, rewards)
         )
         rate = config.learning_rate
@@ -211,7 +207,7 @@ def ppo(
         def descend(state, indices):
             parameters, optimiser_state = state
             whole = indices is None
-            batch = experience if whole else jax.tree.map(lambda leaf: leaf[indices], experience)
+            batch = samples if whole else jax.tree.map(lambda leaf: leaf[indices], samples)
             gradients, metrics = jax.grad(loss, has_aux=True)(
                 parameters, drift_parameters, batch, clock
             )
@@ -219,7 +215,6 @@ def ppo(
             parameters = jax.tree.map(lambda leaf, step: leaf - rate * step, parameters, steps)
             return (parameters, optimiser_state), metrics
 
-        key = jax.random.fold_in(learner.key, clock.num_updates)
         (parameters, optimiser_state), metrics = jax.lax.scan(
             descend,
             (learner.networks, learner.optimiser_state),
@@ -231,12 +226,13 @@ def ppo(
         observations = learner.observations
         if config.normalise_observations:
             observations = merge(observations, rollout.observation)
-        learner = PPOAgent(learner.key, parameters, optimiser_state, observations, returns)
+        learner = PPOAgent(parameters, optimiser_state, observations, returns)
         return learner, {
             name: value[-config.num_mini_batches :].mean() for name, value in metrics.items()
         }
 
-    def predict(learner, observation):
+    def predict(learner, memory, observation):
+        del memory
         return critic.apply(learner.networks.critic, seen(learner, observation))
 
     return Objective(

@@ -87,6 +87,7 @@ def random_grid_rollout():
         return Transition(
             observation=observation(),
             action=jnp.asarray(random.integers(num_actions, size=shape), jnp.int32),
+            log_probability=jnp.asarray(np.log(random.random(shape)), jnp.float32),
             reward=jnp.asarray(random.normal(size=shape), jnp.float32),
             terminated=jnp.asarray(terminated),
             truncated=jnp.asarray(~terminated & (random.random(shape) < 0.2)),

@@ -11,11 +11,15 @@ from gymnax.environments import spaces
 
 import rlsuite.networks
 from rlsuite.agents import AgentConfig, HeadState, make_actor, make_head
+from rlsuite.envs import register_worlds
 from rlsuite.envs.gridworld import GridWorld
 from rlsuite.networks import NetworkConfig, Perceptron, make_network
 from rlsuite.objectives.actor_critic import A2CConfig, a2c
 from rlsuite.objectives.learned_policy_gradient import LPGConfig, lpg
 from rlsuite.objectives.objective import Clock
+from rlsuite.rollout import Experience
+
+register_worlds()
 
 ARCHITECTURES = {
     "table": ("GridWorld-v0", {"observation": "index"}, AgentConfig()),
@@ -135,7 +139,10 @@ def test_a_table_learns_as_the_dense_layer_on_the_one_hot(
         dense_learner = type(learner)(*heads)
         clock = Clock(jnp.array(0), jnp.array(10))
         return [
-            (o.policy(state, s.observation).logits, *o.update(parameters, state, s, clock))
+            (
+                o.policy(state, (), s.observation)[0].logits,
+                *o.update(key, parameters, state, Experience(s, ()), clock),
+            )
             for o, state, s in ((table, learner, steps), (dense, dense_learner, steps_seen))
         ]
 

@@ -98,7 +98,7 @@ def test_agents_with_keys_of_their_own_live_differently(whole, tasks, keys):
 def test_every_update_draws_afresh_from_the_agents_own_key(life, together, tasks):
     """Two updates from the same worlds and learner, but at different ages, act differently."""
     agent, task = item(together, 3), item(tasks, 3)
-    act = jax.jit(lambda agent: life.update((), agent, task)[1][0].action)
+    act = jax.jit(lambda agent: life.update((), agent, task)[1][0].transitions.action)
     later = agent._replace(num_updates=agent.num_updates + 1)
     assert (act(agent) != act(later)).any()
     np.testing.assert_array_equal(act(agent), act(agent))
@@ -128,13 +128,16 @@ def test_the_mean_return_is_that_of_the_agents_policy(life, tiny_grid, together)
 def test_objectives_are_told_how_old_the_agent_is_and_how_old_it_gets(counting_world):
     """A learner that writes down the clock of each of its updates."""
 
-    def update(parameters, learner, rollout, clock):
+    def update(key, parameters, learner, experience, clock):
         return learner.at[clock.num_updates].set(clock.lifetime * parameters), {}
 
     objective = Objective(
         init_parameters=lambda key: jnp.array(1),
         init=lambda key: jnp.zeros(5, jnp.int32),
-        policy=lambda learner, observation: distrax.Categorical(jnp.zeros_like(observation)),
+        policy=lambda learner, memory, observation: (
+            distrax.Categorical(jnp.zeros_like(observation)),
+            memory,
+        ),
         update=update,
     )
     life = Life(counting_world, objective, num_workers=1, rollout_length=1)

@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 
 from rlsuite.rollout import (
+    Policy,
     Transition,
     episode_returns,
     greedy,
+    memories,
+    memoryless,
     reset_worlds,
     rollout,
     stagger,
@@ -32,6 +35,7 @@ class LinearPolicy(NamedTuple):
 
 COUNT = LinearPolicy(1e6)
 COIN = LinearPolicy(0.0)
+KEY = jax.random.key(0)
 LENGTH, WORKERS = 6, 4
 
 
@@ -44,7 +48,9 @@ def start(counting_world):
 def act(counting_world):
     @jax.jit
     def act(key, level, policy, worlds):
-        return rollout(key, counting_world, level, policy, worlds, LENGTH)
+        policy = memoryless(policy)
+        worlds, _, experience = rollout(key, counting_world, level, policy, worlds, (), LENGTH)
+        return worlds, experience.transitions
 
     return act
 
@@ -53,7 +59,7 @@ def act(counting_world):
 def evaluate(counting_world):
     @partial(jax.jit, static_argnames="num_episodes")
     def evaluate(key, level, policy, num_episodes=4000):
-        return episode_returns(key, counting_world, level, policy, num_episodes)
+        return episode_returns(key, counting_world, level, memoryless(policy), num_episodes)
 
     return evaluate
 
@@ -87,7 +93,7 @@ def test_next_observation_is_from_before_the_reset_on_truncation(level, start, a
 
 def test_an_episode_has_ended_for_either_reason():
     flags = jnp.array([False, False, True, True]), jnp.array([False, True, False, True])
-    transition = Transition(None, None, None, *flags, None)
+    transition = Transition(None, None, None, None, *flags, None)
     np.testing.assert_array_equal(transition.ended, [False, True, True, True])
 
 
@@ -170,8 +176,8 @@ def test_episode_returns_of_a_random_policy_have_the_right_mean(level, evaluate)
 
 def test_a_greedy_policy_takes_the_likeliest_action(counting_world):
     observations = jnp.array([[0.0, 0.0], [0.0, 1.0], [0.0, 2.0]])
-    policy = greedy(LinearPolicy(0.3, (0.0, -0.2)))
-    actions = policy(observations).sample(seed=jax.random.key(0))
+    policy = greedy(memoryless(LinearPolicy(0.3, (0.0, -0.2))))
+    actions = policy.act((), observations)[0].sample(seed=KEY)
     np.testing.assert_array_equal(actions, [1, 1, 0])
     assert jnp.issubdtype(actions.dtype, jnp.integer)
 
@@ -181,7 +187,7 @@ def test_a_greedy_policy_over_a_box_takes_its_centre():
         return distrax.Independent(distrax.Normal(observation, 5.0), 1)
 
     observations = jnp.array([[0.5, 1.0], [2.0, -3.0]])
-    actions = greedy(policy)(observations).sample(seed=jax.random.key(0))
+    actions = greedy(memoryless(policy)).act((), observations)[0].sample(seed=KEY)
     np.testing.assert_array_equal(actions, observations)
 
 
@@ -195,6 +201,71 @@ def test_staggered_clocks_cut_first_episodes_at_all_times(counting_world, level)
     assert counts.min() > 20
     np.testing.assert_array_equal(worlds.observation[:, 1], worlds.state.time)
     np.testing.assert_array_equal(worlds.state.count, fresh.state.count)
-    _, steps = rollout(key, counting_world, level, COUNT, worlds, 5)
-    cut_at = np.argmax(steps.truncated, axis=0)
+    _, _, steps = rollout(key, counting_world, level, memoryless(COUNT), worlds, (), 5)
+    cut_at = np.argmax(steps.transitions.truncated, axis=0)
     np.testing.assert_array_equal(cut_at, 4 - worlds.state.time)
+
+
+def alternating(num_turns=3):
+    """Counts in every `num_turns`-th step of an episode, as far as it can remember."""
+
+    def act(memory, observation):
+        logits = jnp.where(memory[..., None] % num_turns == 0, 1e6, -1e6) * jnp.array([-1, 1])
+        return distrax.Categorical(logits + 0 * observation[..., :1]), memory + 1
+
+    return Policy(act, lambda num_workers: jnp.zeros(num_workers, jnp.int32))
+
+
+@pytest.mark.parametrize(("goal", "max_steps"), [(2, 100), (100, 5)])
+def test_memory_is_carried_along_and_lost_as_episodes_end(counting_world, level, goal, max_steps):
+    level = level.replace(goal=goal, max_steps_in_episode=max_steps, highest_start=1)
+    policy, length = alternating(), 11
+
+    @jax.jit
+    def two_rollouts(key):
+        worlds = reset_worlds(key, counting_world, level, WORKERS)
+        worlds, memory, first = rollout(
+            key, counting_world, level, policy, worlds, policy.init_memory(WORKERS), length
+        )
+        *_, second = rollout(key, counting_world, level, policy, worlds, memory, length)
+        return first, second, [memories(policy, experience) for experience in (first, second)]
+
+    first, second, remembered = two_rollouts(KEY)
+    ends = np.concatenate([first.transitions.ended, second.transitions.ended])
+    actions = np.concatenate([first.transitions.action, second.transitions.action])
+    assert ends.any(axis=0).all()
+    assert not ends[length - 1].all()
+    expected, age = np.zeros(ends.shape, int), np.zeros(WORKERS, int)
+    for t, ended in enumerate(ends):
+        expected[t] = age
+        age = np.where(ended, 0, age + 1)
+    np.testing.assert_array_equal(actions, expected % 3 == 0)
+    np.testing.assert_array_equal(np.concatenate(remembered), expected)
+    np.testing.assert_array_equal(second.memory, expected[length])
+
+
+def test_evaluation_episodes_begin_without_memories(counting_world, level):
+    level = level.replace(max_steps_in_episode=7)
+    returns = episode_returns(KEY, counting_world, level, alternating(2), 5)
+    np.testing.assert_array_equal(returns, np.full(5, 1 + 2 + 3 + 4))
+
+
+def test_the_probability_of_actions_is_that_of_the_policy(level, start, act):
+    policy = LinearPolicy(0.3, (0.1, -0.2))
+    _, steps = act(KEY, level, policy, start(KEY, level))
+    expected = policy(steps.observation).log_prob(steps.action)
+    np.testing.assert_allclose(steps.log_probability, expected, rtol=1e-5)
+
+
+def test_what_worlds_tell_learners_alone_comes_along(counting_world, level, start, act):
+    class Telling(type(counting_world)):
+        def step_env(self, key, state, action, params):
+            *outputs, _ = super().step_env(key, state, action, params)
+            return *outputs, {"extra": {"doubled": 2 * outputs[1].count}}
+
+    world, policy = Telling(), memoryless(COUNT)
+    worlds = reset_worlds(KEY, world, level, WORKERS)
+    *_, experience = rollout(KEY, world, level, policy, worlds, (), LENGTH)
+    doubled = experience.transitions.extra["doubled"]
+    np.testing.assert_array_equal(doubled, np.tile([[2], [4], [6], [8], [10], [12]], (1, WORKERS)))
+    assert act(KEY, level, COUNT, start(KEY, level))[1].extra == ()

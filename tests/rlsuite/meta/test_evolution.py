@@ -262,11 +262,11 @@ def test_two_devices_share_the_lives_and_come_to_the_same():
 def preference():
     """An agent is one number, its preference for action 1, that its objective's number adds to."""
 
-    def policy(learner, observation):
+    def policy(learner, memory, observation):
         zeros = jnp.zeros(observation.shape[:-1])
-        return distrax.Categorical(jnp.stack([zeros, zeros + learner], axis=-1))
+        return distrax.Categorical(jnp.stack([zeros, zeros + learner], axis=-1)), memory
 
-    def update(parameters, learner, rollout, clock):
+    def update(key, parameters, learner, experience, clock):
         return learner + 0.5 * parameters, {}
 
     return Objective(
@@ -305,9 +305,10 @@ def test_final_fitness_is_the_return_after_whole_lives_of_their_own(counting_wor
     An agent is its age here, and counts for as many steps of an episode: 1 + 2 + … + age.
     """
 
-    def policy(age, observation):
+    def policy(age, memory, observation):
         time = observation[..., 1]
-        return distrax.Categorical(jnp.stack([0 * time, jnp.where(time < age, 1e6, -1e6)], -1))
+        logits = jnp.stack([0 * time, jnp.where(time < age, 1e6, -1e6)], axis=-1)
+        return distrax.Categorical(logits), memory
 
     def sample_task(key):
         lifetime = jax.random.randint(key, (), 0, 6)
@@ -319,7 +320,7 @@ def test_final_fitness_is_the_return_after_whole_lives_of_their_own(counting_wor
         init_parameters=lambda key: jnp.zeros(()),
         init=lambda key: jnp.zeros(()),
         policy=policy,
-        update=lambda parameters, age, rollout, clock: (age + 1, {}),
+        update=lambda key, parameters, age, experience, clock: (age + 1, {}),
     )
     life = Life(counting_world, objective, num_workers=1, rollout_length=1)
     lifetimes = []
@@ -343,6 +344,7 @@ def test_mean_fitness_is_the_return_over_the_life(counting_life, sample_task):
     start = jax.jit(counting_life.init)(key, task)
     updates = jax.jit(lambda agent: counting_life.updates(parameters, agent, task, 6))
     _, (rollouts, _) = updates(start)
+    rollouts = rollouts.transitions
     num_episodes = counting_life.num_workers + rollouts.ended.sum()
     np.testing.assert_allclose(mean_return, rollouts.reward.sum() / num_episodes, rtol=1e-6)
     # 24 steps of 3 workers in episodes of 5: four end in each, a fifth has begun.

@@ -43,11 +43,11 @@ CONFIG = MetaGradientConfig(
 def growing_preference():
     """An agent is one number θ, its preference for action 0; an update makes it θ (1 + η)."""
 
-    def policy(learner, observation):
+    def policy(learner, memory, observation):
         zeros = jnp.zeros(observation.shape[:-1])
-        return distrax.Categorical(jnp.stack([zeros + learner, zeros], axis=-1))
+        return distrax.Categorical(jnp.stack([zeros + learner, zeros], axis=-1)), memory
 
-    def update(growth, learner, rollout, clock):
+    def update(key, growth, learner, experience, clock):
         learner = learner * (1 + growth)
         return learner, {
             "policy_entropy": learner,

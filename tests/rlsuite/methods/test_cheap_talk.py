@@ -141,7 +141,7 @@ def test_a_victim_of_a_channel_without_scale_learns_as_one_that_sees_zeros_appen
     padded = Padded(world, CONFIG.channel.message_size)
 
     def raised(world, level):
-        life = victim_life(world, CONFIG.networks, CONFIG.ppo, CONFIG.meta)
+        life = victim_life(world, CONFIG.networks, CONFIG.ppo, CONFIG.life)
         run = jax.jit(lambda key: life_with_curve(key, life, Task(level, jnp.int32(4)), 4))
         agent, curve = run(jax.random.key(3))
         return agent.learner, agent.worlds, curve

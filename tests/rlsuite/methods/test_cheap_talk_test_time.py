@@ -17,6 +17,7 @@ from rlsuite.methods import cheap_talk_test_time as test_time
 from rlsuite.methods.cheap_talk import ChannelConfig
 from rlsuite.networks import NetworkConfig
 from rlsuite.objectives.proximal_policy_optimisation import PPOConfig
+from rlsuite.rollout import memoryless
 
 WORLD, PARAMS = gymnax.make("CartPole-v1")
 LEVEL = jax.tree.map(jnp.asarray, PARAMS.replace(max_steps_in_episode=20))
@@ -84,9 +85,8 @@ def test_episodes_are_followed_to_their_own_ends():
     world, level = puppet_world(), MessengerParams(PARAMS.replace(max_steps_in_episode=12), ())
     key = jax.random.key(0)
     # A cart pushed one way all the time falls over after some ten steps, a few sooner.
-    episodes = jax.jit(lambda key: test_time.goal_episodes(key, world, level, towards_the_goal, 6))(
-        key
-    )
+    policy = memoryless(towards_the_goal)
+    episodes = jax.jit(lambda key: test_time.goal_episodes(key, world, level, policy, 6))(key)
     keys = jax.random.split(jax.random.split(key)[0], 6)
     step = jax.jit(world.step_env)
     lengths = []

@@ -9,7 +9,9 @@ from rlsuite.agents import AgentConfig
 from rlsuite.lifetime import Life, Task
 from rlsuite.objectives.actor_critic import A2CConfig, a2c
 from rlsuite.objectives.objective import Clock
+from rlsuite.rollout import Experience
 
+KEY = jax.random.key(5)
 CLOCK = Clock(jnp.array(0), jnp.array(10))
 DISCOUNT, GAE_LAMBDA, ENTROPY = 0.9, 0.7, 0.3
 POLICY_RATE, CRITIC_RATE = 3.0, 2.0
@@ -37,7 +39,7 @@ def test_update_equals_the_derivation_by_hand(
     objective = a2c(tiny_grid, agent, A2CConfig(DISCOUNT, GAE_LAMBDA, ENTROPY))
     steps = random_grid_rollout(1)
     learner = jax.jit(objective.init)(jax.random.key(0))
-    updated, metrics = jax.jit(objective.update)((), learner, steps, CLOCK)
+    updated, metrics = jax.jit(objective.update)(KEY, (), learner, Experience(steps, ()), CLOCK)
 
     critic, policy = by_hand.kernel_of(learner.critic), by_hand.kernel_of(learner.policy)
     values = by_hand.outputs(critic, steps.observation)[..., 0]

@@ -21,7 +21,9 @@ from rlsuite.objectives.learned_policy_gradient import (
     lpg,
 )
 from rlsuite.objectives.objective import Clock
+from rlsuite.rollout import Experience
 
+KEY = jax.random.key(5)
 CLOCK = Clock(jnp.array(0), jnp.array(10))
 CONFIG = LPGConfig(
     recurrent_width=8, embedding_width=4, num_predictions=3, prediction_coefficient=0.6
@@ -161,7 +163,9 @@ class TestUpdate:
     ):
         objective = make_objective(tiny_grid, max_gradient_norm)
         learner, steps = table_learner(), random_grid_rollout(1)
-        updated, metrics = jax.jit(objective.update)(parameters, learner, steps, CLOCK)
+        updated, metrics = jax.jit(objective.update)(
+            KEY, parameters, learner, Experience(steps, ()), CLOCK
+        )
 
         policy, prediction = (
             by_hand.kernel_of(learner.policy),
@@ -222,10 +226,13 @@ class TestUpdate:
         rollouts = stack(*(random_grid_rollout(seed) for seed in range(3)))
         learners = stack(*(table_learner() for _ in range(3)))
         clocks = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, 3), CLOCK)
+        keys = jax.random.split(KEY, 3)
 
         def value_and_gradient(objective):
             def loss(parameters):
-                updated, metrics = objective.update_agents(parameters, learners, rollouts, clocks)
+                updated, metrics = objective.update_agents(
+                    keys, parameters, learners, Experience(rollouts, ()), clocks
+                )
                 policies = updated.policy.parameters["params"]["kernel"]
                 return jnp.square(policies).sum(), (updated, metrics)
 
@@ -237,8 +244,10 @@ class TestUpdate:
     def test_the_clock_plays_no_part(self, tiny_grid, parameters, random_grid_rollout):
         update = jax.jit(make_objective(tiny_grid).update)
         learner, steps = table_learner(), random_grid_rollout(1)
-        first, _ = update(parameters, learner, steps, CLOCK)
-        second, _ = update(parameters, learner, steps, Clock(jnp.array(5), jnp.array(7)))
+        first, _ = update(KEY, parameters, learner, Experience(steps, ()), CLOCK)
+        second, _ = update(
+            KEY, parameters, learner, Experience(steps, ()), Clock(jnp.array(5), jnp.array(7))
+        )
         jax.tree.map(np.testing.assert_array_equal, first, second)
 
     def test_an_objective_that_knows_time_reads_progress_and_log_lifetime(
@@ -254,7 +263,7 @@ class TestUpdate:
 
         def updated(num_updates, lifetime):
             clock = Clock(jnp.array(num_updates), jnp.array(lifetime))
-            return update(parameters, learner, steps, clock)[0]
+            return update(KEY, parameters, learner, Experience(steps, ()), clock)[0]
 
         # Progress n/N enters as the bias that its weights make of it, and so does log N.
         bias = gru["bias"] + 0.4 * gru["input_kernel"][5] + np.log(20) * gru["input_kernel"][6]
@@ -263,7 +272,7 @@ class TestUpdate:
             | {"BackwardGRU_0": gru | {"input_kernel": gru["input_kernel"][:5], "bias": bias}}
         }
         without = lpg(tiny_grid, AgentConfig(max_gradient_norm=100.0), CONFIG)
-        expected, _ = jax.jit(without.update)(plain, learner, steps, CLOCK)
+        expected, _ = jax.jit(without.update)(KEY, plain, learner, Experience(steps, ()), CLOCK)
         close = partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-5)
         jax.tree.map(close, updated(8, 20), expected)
         assert not np.allclose(
@@ -274,7 +283,7 @@ class TestUpdate:
 
     def test_the_policy_is_the_softmax_of_its_table(self, tiny_grid, random_grid_rollout, by_hand):
         learner, observation = table_learner(), random_grid_rollout(1).observation
-        probabilities = make_objective(tiny_grid).policy(learner, observation).probs
+        probabilities = make_objective(tiny_grid).policy(learner, (), observation)[0].probs
         expected = by_hand.softmax(by_hand.outputs(by_hand.kernel_of(learner.policy), observation))
         np.testing.assert_allclose(probabilities, expected, rtol=1e-5, atol=1e-6)
 
@@ -297,7 +306,9 @@ class TestMetaGradient:
         def loss(parameters):
             updated = learner
             for steps in rollouts[:-1]:
-                updated, _ = objective.update(parameters, updated, steps, CLOCK)
+                updated, _ = objective.update(
+                    KEY, parameters, updated, Experience(steps, ()), CLOCK
+                )
             return final_loss(updated, rollouts[-1])
 
         return loss
@@ -335,8 +346,9 @@ class TestMetaGradient:
         """With one update the inputs don't depend on the parameters; with two they do."""
         objective = make_objective(tiny_grid)
 
-        def stopped_update(parameters, learner, steps, clock):
+        def stopped_update(key, parameters, learner, experience, clock):
             """The same step written out, with the network's inputs held fixed for good."""
+            steps = experience.transitions
             fixed = jax.lax.stop_gradient(learner)
 
             def distribution(head, observation):
@@ -417,10 +429,10 @@ def test_a_positive_policy_target_makes_the_action_likelier(
     )
     objective, learner = make_objective(tiny_grid, 0.01), table_learner()
     steps = random_grid_rollout(1, length=1, num_workers=1)
-    updated, metrics = jax.jit(objective.update)(biases, learner, steps, CLOCK)
+    updated, metrics = jax.jit(objective.update)(KEY, biases, learner, Experience(steps, ()), CLOCK)
     np.testing.assert_allclose(metrics["policy_target_norm"], 1.0)
     before, after = (
-        objective.policy(state, steps.observation).prob(steps.action)[0, 0]
+        objective.policy(state, (), steps.observation)[0].prob(steps.action)[0, 0]
         for state in (learner, updated)
     )
     assert (after - before) * sign > 0
