@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import Any, Generic, Literal, NamedTuple
 
 import distrax
 import jax
@@ -15,7 +15,7 @@ from gymnax.environments import spaces
 from gymnax.environments.environment import Environment
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
-from rlsuite.networks import NetworkConfig, make_network
+from rlsuite.networks import Network, NetworkConfig, Output, Predictor, make_predictor
 from rlsuite.ranges import Positive
 
 
@@ -36,37 +36,121 @@ class AgentConfig(NetworkConfig):
     max_gradient_norm: Positive = 0.5
 
 
-class HeadState(NamedTuple):
-    """What learning changes in a head."""
+Actor = Network[distrax.Distribution]
+"""A network whose output is a distribution of a world's actions."""
+
+
+class ActorPredictor(NamedTuple):
+    """The policy's part and the predictor's, of whatever an agent has two of.
+
+    Networks, optimisers, parameters, outputs, and memories, which are nothing by default.
+    """
+
+    policy: Any = ()
+    prediction: Any = ()
+
+
+def side_by_side(actor: Actor, predictor: Predictor) -> Network[ActorPredictor]:
+    """Both as one network: parameters, memories and outputs are an `ActorPredictor` each."""
+
+    def init(key):
+        policy_key, prediction_key = jax.random.split(key)
+        return ActorPredictor(actor.init(policy_key), predictor.init(prediction_key))
+
+    def both(functions, parameters, memory, *inputs):
+        parts = zip(functions, parameters, memory, strict=True)
+        outputs, memories = zip(*(part(p, m, *inputs) for part, p, m in parts), strict=True)
+        return ActorPredictor(*outputs), ActorPredictor(*memories)
+
+    return Network(
+        init=init,
+        apply=partial(both, (actor.apply, predictor.apply)),
+        unroll=partial(both, (actor.unroll, predictor.unroll)),
+        init_memory=lambda num_workers: ActorPredictor(
+            actor.init_memory(num_workers), predictor.init_memory(num_workers)
+        ),
+    )
+
+
+class TrainState(NamedTuple):
+    """What learning changes in a network."""
 
     parameters: PyTree
     optimiser_state: optax.OptState
 
 
-class Head(NamedTuple):
-    """A network with its optimiser.
+class Trainable(NamedTuple, Generic[Output]):
+    """A network with the optimiser that trains it."""
 
-    Attributes:
-      init: `key -> HeadState`.
-      apply: `(parameters, observation) -> outputs`, over any leading axes of the observation.
-      descend: `(state, gradients) -> state`, one optimiser step.
+    network: Network[Output]
+    optimiser: optax.GradientTransformation
+
+    def init(self, key: PRNGKeyArray) -> TrainState:
+        """Before any training."""
+        parameters = self.network.init(key)
+        return TrainState(parameters, self.optimiser.init(parameters))
+
+    def descend(self, state: TrainState, gradients: PyTree) -> TrainState:
+        """One step of the optimiser."""
+        updates, optimiser_state = self.optimiser.update(
+            gradients, state.optimiser_state, state.parameters
+        )
+        return TrainState(optax.apply_updates(state.parameters, updates), optimiser_state)
+
+
+class TrainableAgent(NamedTuple):
+    """What actor-critics and LPG's agents are made of."""
+
+    policy: Trainable[distrax.Distribution]
+    prediction: Trainable[Float[Array, "*batch prediction"]]
+
+    def init(self, key: PRNGKeyArray) -> ActorPredictor:
+        """The states of both before any training."""
+        policy_key, prediction_key = jax.random.split(key)
+        return ActorPredictor(self.policy.init(policy_key), self.prediction.init(prediction_key))
+
+    def apply(
+        self, states: ActorPredictor, memory: ActorPredictor, observation: PyTree
+    ) -> tuple[ActorPredictor, ActorPredictor]:
+        """Outputs of both, and what they remember."""
+        return self._networks().apply(parameters_of(states), memory, observation)
+
+    def init_memory(self, num_workers: int) -> ActorPredictor:
+        """The memories of both before the first step of an episode."""
+        return self._networks().init_memory(num_workers)
+
+    def _networks(self) -> Network[ActorPredictor]:
+        return side_by_side(self.policy.network, self.prediction.network)
+
+
+def parameters_of(states: ActorPredictor) -> ActorPredictor:
+    """Without the states of their optimisers."""
+    return ActorPredictor(*(state.parameters for state in states))
+
+
+def make_agent(world: Environment, config: AgentConfig, num_predictions: int = 1) -> TrainableAgent:
+    """A policy and a predictor for a world, with the optimisers that the config asks for.
+
+    Args:
+      world: the world; its default parameters give the shapes of observations and actions.
+      config: architecture and optimisers.
+      num_predictions: outputs of the predictor.
+
+    Raises:
+      ValueError: as `make_actor`.
     """
 
-    init: Callable[[PRNGKeyArray], HeadState]
-    apply: Callable[[PyTree, PyTree], Float[Array, "*batch output"]]
-    descend: Callable[[HeadState, PyTree], HeadState]
+    def optimiser(learning_rate):
+        return optax.chain(
+            clip_by_global_norm(config.max_gradient_norm),
+            _OPTIMISERS[config.optimiser](learning_rate),
+        )
 
-
-class Actor(NamedTuple):
-    """A network whose output is a distribution of a world's actions.
-
-    Attributes:
-      init: `key -> parameters`.
-      apply: `(parameters, observation) -> distribution`, over any leading axes of the observation.
-    """
-
-    init: Callable[[PRNGKeyArray], PyTree]
-    apply: Callable[[PyTree, PyTree], distrax.Distribution]
+    policy, prediction = make_actor(world, config), make_predictor(world, num_predictions, config)
+    return TrainableAgent(
+        Trainable(policy, optimiser(config.policy_learning_rate)),
+        Trainable(prediction, optimiser(config.prediction_learning_rate)),
+    )
 
 
 def make_actor(
@@ -83,7 +167,7 @@ def make_actor(
     Args:
       world: the world; its default parameters give the shapes of observations and actions.
       config: architecture.
-      output_gain: as in `make_network`.
+      output_gain: as in `make_predictor`.
 
     Raises:
       ValueError: if actions are neither discrete nor a box of real numbers, or if the architecture
@@ -91,12 +175,12 @@ def make_actor(
     """
     space = world.action_space(world.default_params)
     if isinstance(space, spaces.Discrete):
-        network = make_network(world, space.n, config, output_gain=output_gain)
-        return Actor(
-            init=network.init,
-            apply=lambda parameters, observation: distrax.Categorical(
-                network.apply(parameters, observation)
-            ),
+        network = make_predictor(world, space.n, config, output_gain=output_gain)
+        return _acting(
+            network,
+            network.init,
+            lambda parameters: parameters,
+            lambda _, x: distrax.Categorical(x),
         )
     if isinstance(space, spaces.Box) and jnp.issubdtype(space.dtype, jnp.floating):
         return _normal_actor(world, space, config, output_gain)
@@ -110,20 +194,40 @@ def _normal_actor(
     world: Environment, space: spaces.Box, config: NetworkConfig, output_gain: float | None
 ) -> Actor:
     shape = tuple(space.shape)
-    network = make_network(world, math.prod(shape), config, output_gain=output_gain)
+    network = make_predictor(world, math.prod(shape), config, output_gain=output_gain)
     centre, half_width = _centre_and_half_width(space)
 
     def init(key):
         return {"mean": network.init(key), "log_deviation": jnp.zeros(shape)}
 
-    def apply(parameters, observation):
-        outputs = network.apply(parameters["mean"], observation)
+    def normal(parameters, outputs):
         mean = outputs.reshape(*outputs.shape[:-1], *shape)
         deviation = jnp.exp(parameters["log_deviation"])
-        normal = distrax.Normal(centre + half_width * mean, half_width * deviation)
-        return distrax.Independent(normal, reinterpreted_batch_ndims=len(shape))
+        return distrax.Independent(
+            distrax.Normal(centre + half_width * mean, half_width * deviation),
+            reinterpreted_batch_ndims=len(shape),
+        )
 
-    return Actor(init=init, apply=apply)
+    return _acting(network, init, lambda parameters: parameters["mean"], normal)
+
+
+def _acting(
+    network: Predictor,
+    init: Callable[[PRNGKeyArray], PyTree],
+    weights: Callable[[PyTree], PyTree],
+    distribution: Callable[[PyTree, Array], distrax.Distribution],
+) -> Actor:
+    """The actor that makes a distribution of its parameters and of its network's outputs."""
+
+    def apply(parameters, memory, observation):
+        outputs, memory = network.apply(weights(parameters), memory, observation)
+        return distribution(parameters, outputs), memory
+
+    def unroll(parameters, memory, observations, ended):
+        outputs, memories = network.unroll(weights(parameters), memory, observations, ended)
+        return distribution(parameters, outputs), memories
+
+    return Network(init, apply, unroll, network.init_memory)
 
 
 def _centre_and_half_width(space: spaces.Box) -> tuple[np.ndarray, np.ndarray]:
@@ -138,39 +242,6 @@ def _centre_and_half_width(space: spaces.Box) -> tuple[np.ndarray, np.ndarray]:
     return np.where(bounded, centre, 0).astype(np.float32), np.where(bounded, half_width, 1).astype(
         np.float32
     )
-
-
-def make_head(
-    world: Environment, num_outputs: int, learning_rate: float, config: AgentConfig
-) -> Head:
-    """A network for a world's observations, with the optimiser the config asks for.
-
-    Args:
-      world: the world; its default parameters give the observations' shape.
-      num_outputs: size of the output.
-      learning_rate: the optimiser's step size.
-      config: architecture and optimiser.
-
-    Raises:
-      ValueError: if the architecture can't read the world's observations.
-    """
-    network = make_network(world, num_outputs, config)
-    optimiser = optax.chain(
-        clip_by_global_norm(config.max_gradient_norm),
-        _OPTIMISERS[config.optimiser](learning_rate),
-    )
-
-    def init(key):
-        parameters = network.init(key)
-        return HeadState(parameters, optimiser.init(parameters))
-
-    def descend(state, gradients):
-        updates, optimiser_state = optimiser.update(
-            gradients, state.optimiser_state, state.parameters
-        )
-        return HeadState(optax.apply_updates(state.parameters, updates), optimiser_state)
-
-    return Head(init=init, apply=network.apply, descend=descend)
 
 
 # Meta-gradients differentiate through an agent's optimiser, where a gradient may be exactly zero (a

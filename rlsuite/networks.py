@@ -1,18 +1,21 @@
-"""Networks by configuration: tables, perceptrons and convolutions."""
+"""Networks by configuration: tables, perceptrons and convolutions, with memory or without."""
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from gymnax.environments import spaces
 from gymnax.environments.environment import Environment
-from jaxtyping import Array, Float, PRNGKeyArray, PyTree
+from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTree
 
-from rlsuite.ranges import Counts
+from rlsuite.initialisers import orthogonal
+from rlsuite.ranges import Count, Counts
+from rlsuite.recurrent import GRU
+from rlsuite.rollout import Memory, no_memory
 
 Architecture = Literal["table", "perceptron", "convolution"]
 Activation = Literal["relu", "tanh", "swish"]
@@ -28,24 +31,41 @@ class NetworkConfig:
       hidden_widths: units of each dense hidden layer (none in a table).
       num_filters: filters of each 3 × 3 convolution (only `convolution` has them).
       activation: after each hidden layer (none in a table).
+      recurrent_width: units of a gated recurrent unit before the last layer, which remembers the
+        episode; none remembers nothing.
     """
 
     architecture: Architecture = "table"
     hidden_widths: Counts = ()
     num_filters: Counts = ()
     activation: Activation = field(default="relu", kw_only=True)
+    recurrent_width: Count | None = field(default=None, kw_only=True)
 
 
-class Network(NamedTuple):
-    """A network without an optimiser.
+Output = TypeVar("Output")
+
+
+class Network(NamedTuple, Generic[Output]):
+    """A network with a memory that may be empty.
 
     Attributes:
       init: `key -> parameters`.
-      apply: `(parameters, observation) -> outputs`, over any leading axes of the observation.
+      apply: `(parameters, memory, observation) -> (outputs, memory)`, over any leading axes.
+      unroll: `(parameters, memory, observations, ended) -> (outputs, memories)` along a rollout
+        with axes `[time, *batch]`: from the memory before its first step on, forgetting as episodes
+        end. Memories are those after each step, before any is forgotten, so that with them and
+        `apply` whatever came next can be read.
+      init_memory: `num_workers -> memory` at the start of an episode.
     """
 
     init: Callable[[PRNGKeyArray], PyTree]
-    apply: Callable[[PyTree, PyTree], Float[Array, "*batch output"]]
+    apply: Callable[[PyTree, Memory, PyTree], tuple[Output, Memory]]
+    unroll: Callable[[PyTree, Memory, PyTree, Bool[Array, "time *batch"]], tuple[Output, Memory]]
+    init_memory: Callable[[int], Memory]
+
+
+Predictor = Network[Float[Array, "*batch output"]]
+"""A network whose outputs are numbers: values, predictions, messages."""
 
 
 class Table(nn.Module):
@@ -115,13 +135,36 @@ class Convolution(nn.Module):
         return dense(hidden)
 
 
-def make_network(
+class Recurrent(nn.Module):
+    """Features of each observation, then a gated recurrent unit, then a dense layer."""
+
+    body: nn.Module
+    width: int
+    num_outputs: int
+    activation: Activation = "relu"
+    output_gain: float | None = None
+
+    @nn.compact
+    def __call__(
+        self,
+        observations: Any,
+        start: Float[Array, "*batch {self.width}"],
+        fresh: Bool[Array, "time *batch"],
+    ) -> tuple[Float[Array, "time *batch output"], Float[Array, "time *batch {self.width}"]]:
+        """Outputs and the state after each step; it is forgotten before the `fresh` ones."""
+        features = _ACTIVATIONS[self.activation](self.body(observations))
+        states = GRU(self.width)(features, start, fresh)
+        initialiser = _kernel_initialiser(self.output_gain)
+        return nn.Dense(self.num_outputs, kernel_init=initialiser)(states), states
+
+
+def make_predictor(
     world: Environment,
     num_outputs: int,
     config: NetworkConfig,
     *,
     output_gain: float | None = None,
-) -> Network:
+) -> Predictor:
     """A network for a world's observations.
 
     Args:
@@ -135,18 +178,46 @@ def make_network(
       ValueError: if the architecture can't read the world's observations.
     """
     space = world.observation_space(world.default_params)
-    network = _module(space, num_outputs, config, output_gain)
-
     # The shape alone initialises a network; a real reset would be compiled for every network.
     observation, _ = jax.eval_shape(world.reset, jax.random.key(0), world.default_params)
+    width = config.recurrent_width
+    if width is None:
+        return _memoryless(_module(space, num_outputs, config, output_gain), observation)
+    body = _module(space, width, config, None if output_gain is None else math.sqrt(2))
+    network = Recurrent(body, width, num_outputs, config.activation, output_gain)
+    return _with_memory(network, width, observation)
 
+
+def _memoryless(network: nn.Module, observation: PyTree) -> Predictor:
+    def apply(parameters, memory, observation):
+        return network.apply(parameters, observation), memory
+
+    def unroll(parameters, memory, observations, ended):
+        del ended
+        return apply(parameters, memory, observations)
+
+    return Network(lambda key: network.lazy_init(key, observation), apply, unroll, no_memory)
+
+
+def _with_memory(network: Recurrent, width: int, observation: PyTree) -> Predictor:
     def init(key):
-        return network.lazy_init(key, observation)
+        sequence = jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct((1, *leaf.shape), leaf.dtype), observation
+        )
+        start = jax.ShapeDtypeStruct((width,), jnp.float32)
+        return network.lazy_init(key, sequence, start, jax.ShapeDtypeStruct((1,), bool))
 
-    def apply(parameters, observation):
-        return network.apply(parameters, observation)
+    def unroll(parameters, memory, observations, ended):
+        fresh = jnp.concatenate([jnp.zeros_like(ended[:1]), ended[:-1]])
+        return network.apply(parameters, observations, memory, fresh)
 
-    return Network(init=init, apply=apply)
+    def apply(parameters, memory, observation):
+        sequence = jax.tree.map(lambda leaf: leaf[None], observation)
+        going_on = jnp.zeros((1, *memory.shape[:-1]), bool)
+        outputs, states = unroll(parameters, memory, sequence, going_on)
+        return outputs[0], states[0]
+
+    return Network(init, apply, unroll, lambda num_workers: jnp.zeros((num_workers, width)))
 
 
 _ACTIVATIONS: dict[Activation, Callable[[Array], Array]] = {
@@ -161,19 +232,7 @@ def _hidden_initialiser(output_gain: float | None) -> nn.initializers.Initialize
 
 
 def _kernel_initialiser(gain: float | None) -> nn.initializers.Initializer:
-    if gain is None:
-        return nn.initializers.lecun_normal()
-
-    def orthogonal(key, shape, dtype=jnp.float32):
-        # A decomposition of many matrices at once waits for threads of the pool that it runs on
-        # itself: two of them side by side hang a machine of two cores for ever (jaxlib 0.10).
-        @jax.custom_batching.sequential_vmap
-        def one_at_a_time(key):
-            return nn.initializers.orthogonal(gain)(key, shape, dtype)
-
-        return one_at_a_time(key)
-
-    return orthogonal
+    return nn.initializers.lecun_normal() if gain is None else orthogonal(gain)
 
 
 def _module(

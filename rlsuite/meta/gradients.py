@@ -9,7 +9,7 @@ import optax
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from rlsuite.advantages import normalise
-from rlsuite.agents import Head, HeadState
+from rlsuite.agents import Trainable, TrainState
 from rlsuite.curricula.curriculum import Curriculum, CurriculumState, Proposal
 from rlsuite.lifetime import Agent, Life
 from rlsuite.method import Method, Metrics
@@ -64,7 +64,7 @@ class Slot(NamedTuple):
     """One place for an agent: who lives there now, on what, and what judges it."""
 
     agent: Agent
-    critic: HeadState
+    critic: TrainState
     proposal: Proposal
     score: ScoreState
 
@@ -81,7 +81,7 @@ class MetaState(NamedTuple):
 
 def meta_gradient(
     life: Life,
-    critic: Head,
+    critic: Trainable,
     curriculum: Curriculum,
     score: Score,
     config: MetaGradientConfig,
@@ -105,7 +105,7 @@ def meta_gradient(
 
     Args:
       life: how agents live, with the objective to be learned.
-      critic: the value critic, one output.
+      critic: the value critic, one output and no memory.
       curriculum: which tasks come next.
       score: what the curriculum is told of a task.
       config: hyperparameters.
@@ -114,8 +114,10 @@ def meta_gradient(
       A method whose state is a `MetaState`.
 
     Raises:
-      ValueError: if `num_agents` is not a multiple of `num_mini_batches`.
+      ValueError: if `num_agents` is not a multiple of `num_mini_batches`, or the critic remembers.
     """
+    if jax.tree.leaves(critic.network.init_memory(1)):
+        raise ValueError("critic: a network with memory is not allowed; it must have none")
     if config.num_agents % config.num_mini_batches:
         raise ValueError(
             f"meta.num_mini_batches: {config.num_mini_batches} is not allowed; "
@@ -276,23 +278,24 @@ class Judgement(NamedTuple):
 
 
 def _judge(
-    critic: Head,
-    state: HeadState,
+    critic: Trainable,
+    state: TrainState,
     rollouts: Transition,
     last_rollout: Transition,
     config: MetaGradientConfig,
-) -> tuple[HeadState, Judgement]:
+) -> tuple[TrainState, Judgement]:
     """Trains the critic on the K rollouts, reads the last one with it, then trains on that too."""
 
     def fit(state, rollout):
         advantages, values = advantages_and_values(
-            critic,
+            critic.network,
             state.parameters,
+            (),
             rollout,
             discount=config.discount,
             gae_lambda=config.gae_lambda,
         )
-        state, loss = fit_critic(critic, state, rollout, advantages + values)
+        state, loss = fit_critic(critic, state, (), rollout, advantages + values)
         return state, (advantages, values, loss)
 
     rollouts = jax.tree.map(

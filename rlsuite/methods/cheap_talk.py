@@ -17,7 +17,7 @@ from rlsuite.envs.cheap_talk import CheapTalk, CheapTalkParams
 from rlsuite.lifetime import Agent, Life, LifeConfig, Task
 from rlsuite.meta.evolution import RETURNS, EvolutionConfig, evolve, require_known
 from rlsuite.method import Method
-from rlsuite.networks import NetworkConfig, make_network
+from rlsuite.networks import NetworkConfig, make_predictor
 from rlsuite.objectives.proximal_policy_optimisation import PPOConfig, ppo
 from rlsuite.ranges import Count, Counts, NotNegative
 from rlsuite.rollout import Transition
@@ -88,11 +88,15 @@ def make_channel(world: Environment, config: ChannelConfig) -> Channel:
     """
     _require(config.message_size >= 1, "message_size", config.message_size, "at least 1")
     _require(config.scale >= 0, "scale", config.scale, "at least 0")
-    network = make_network(
+    network = make_predictor(
         world, config.message_size, NetworkConfig("perceptron", config.hidden_widths)
     )
     weights = jax.eval_shape(network.init, jax.random.key(0))
-    return Channel(CheapTalk(world, network.apply, weights, scale=config.scale), network.init)
+
+    def speak(weights, observation):
+        return network.apply(weights, (), observation)[0]
+
+    return Channel(CheapTalk(world, speak, weights, scale=config.scale), network.init)
 
 
 def victim_life(

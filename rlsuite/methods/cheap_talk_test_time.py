@@ -27,11 +27,11 @@ from rlsuite.methods.cheap_talk import (
     make_channel,
     victim_life,
 )
-from rlsuite.networks import Network, NetworkConfig, make_network
+from rlsuite.networks import NetworkConfig, Predictor, make_predictor
 from rlsuite.objectives.objective import Learner
 from rlsuite.objectives.proximal_policy_optimisation import PPOConfig, ppo
 from rlsuite.ranges import Count
-from rlsuite.rollout import Level, Policy, greedy, memoryless
+from rlsuite.rollout import Level, Policy, greedy
 
 MessengerName = Literal["zero_shot", "oracle"]
 """Whether the messenger evolves with the channel, or learns by PPO with each victim anew."""
@@ -103,7 +103,7 @@ class _Attack(NamedTuple):
     channel: Channel
     life: Life
     world: MessengerWorld
-    messenger: Network
+    messenger: Predictor
     messenger_life: Life
 
 
@@ -209,12 +209,17 @@ def _make_attack(world: Environment, config: TestTimeConfig) -> _Attack:
     lifetime = config.oracle_lifetime
     if lifetime < 1:
         raise ValueError(f"oracle_lifetime: {lifetime} is not allowed; it must be at least 1")
+    if config.networks.recurrent_width is not None:
+        raise ValueError(
+            f"networks.recurrent_width: {config.networks.recurrent_width} is not allowed; it must "
+            "be none: victims of a messenger act on the observation alone"
+        )
     goals = GoalWorld(world, goal_form(world))
     channel = make_channel(world, config.channel)
     life = victim_life(channel.world, config.networks, config.ppo, config.life)
 
     def act(learner, observation):
-        actions, _ = life.objective.policy(learner, (), observation)
+        actions, _ = life.objective.policy(learner, life.objective.init_memory(1), observation)
         return actions.mode()
 
     size, scale = config.channel.message_size, config.channel.scale
@@ -231,7 +236,7 @@ def _make_attack(world: Environment, config: TestTimeConfig) -> _Attack:
         channel=channel,
         life=life,
         world=messenger_world,
-        messenger=make_network(messenger_world, size, config.messenger_networks),
+        messenger=make_predictor(messenger_world, size, config.messenger_networks),
         messenger_life=Life(messenger_world, objective, num_workers, config.life.rollout_length),
     )
 
@@ -261,11 +266,12 @@ def _messenger_policy(
 ) -> Policy:
     """The messenger that evolved, or where none did one that PPO has trained for this victim."""
     if shaper.messenger:
-        return memoryless(
-            lambda observation: distrax.Deterministic(
-                attack.messenger.apply(shaper.messenger, observation)
-            )
-        )
+
+        def act(memory, observation):
+            message, memory = attack.messenger.apply(shaper.messenger, memory, observation)
+            return distrax.Deterministic(message), memory
+
+        return Policy(act, attack.messenger.init_memory)
     life = attack.messenger_life
     learner: Learner = life.whole(key, (), Task(level, jnp.int32(lifetime))).learner
     return greedy(life.objective.behaviour(learner))

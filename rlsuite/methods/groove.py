@@ -7,12 +7,17 @@ from typing import Literal
 from gymnax.environments.environment import Environment
 from jaxtyping import Array, Float
 
-from rlsuite.agents import make_head
+from rlsuite.agents import make_agent
 from rlsuite.curricula.buffer import BufferConfig, prioritised_replay
 from rlsuite.curricula.curriculum import SampleTask
 from rlsuite.meta.gradients import meta_gradient
 from rlsuite.method import Method
-from rlsuite.methods.lpg import MetaGradientLPGConfig, agent_life, whole_meta_steps
+from rlsuite.methods.lpg import (
+    MetaGradientLPGConfig,
+    agent_life,
+    value_critic,
+    whole_meta_steps,
+)
 from rlsuite.objectives.actor_critic import A2CConfig, a2c
 from rlsuite.rollout import Level
 from rlsuite.scores import (
@@ -67,7 +72,7 @@ def groove(
       ValueError: if the score needs an `optimal_return` and there is none.
     """
     life = agent_life(world, config)
-    critic = make_head(world, 1, config.agent.prediction_learning_rate, config.agent)
+    critic = value_critic(world, config.agent)
     sample = whole_meta_steps(sample_task, config.meta.num_updates)
     curriculum = prioritised_replay(sample, config.buffer)
     return meta_gradient(
@@ -83,7 +88,7 @@ def _score(world, config: GrooveConfig, optimal_return) -> Score:
         return exact_regret(optimal_return)
     if config.score == "algorithmic_regret":
         antagonist = agent_life(world, config)._replace(
-            objective=a2c(world, config.agent, config.antagonist)
+            objective=a2c(make_agent(world, config.agent), config.antagonist)
         )
         return algorithmic_regret(antagonist, meta.num_updates, meta.num_episodes)
     if config.score == "max_monte_carlo":

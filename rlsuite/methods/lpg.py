@@ -1,10 +1,10 @@
 """LPG: a policy gradient learned by meta-gradients on random tasks."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gymnax.environments.environment import Environment
 
-from rlsuite.agents import AgentConfig, make_head
+from rlsuite.agents import AgentConfig, Trainable, make_agent
 from rlsuite.curricula.curriculum import SampleTask, random_tasks
 from rlsuite.lifetime import Life, LifeConfig, Task
 from rlsuite.meta.gradients import MetaGradientConfig, meta_gradient
@@ -29,7 +29,7 @@ def meta_gradient_lpg(
     """Learned policy gradient, meta-trained on random tasks (Oh et al., arXiv 2007.08794).
 
     Args:
-      world: a gymnax world with discrete actions.
+      world: a gymnax world with discrete actions or a box of them.
       sample_task: `key -> Task`, the training distribution.
       config: sizes and hyperparameters.
 
@@ -37,15 +37,22 @@ def meta_gradient_lpg(
       A method whose state holds the learned objective in `parameters`.
     """
     life = agent_life(world, config)
-    critic = make_head(world, 1, config.agent.prediction_learning_rate, config.agent)
     curriculum = random_tasks(whole_meta_steps(sample_task, config.meta.num_updates))
-    return meta_gradient(life, critic, curriculum, no_score(), config.meta)
+    return meta_gradient(
+        life, value_critic(world, config.agent), curriculum, no_score(), config.meta
+    )
 
 
 def agent_life(world: Environment, config: MetaGradientLPGConfig) -> Life:
     """How agents that learn by LPG live in meta-training."""
-    objective = lpg(world, config.agent, config.objective)
+    agent = make_agent(world, config.agent, config.objective.num_predictions)
+    objective = lpg(agent, config.objective)
     return Life(world, objective, config.life.num_workers, config.life.rollout_length)
+
+
+def value_critic(world: Environment, config: AgentConfig) -> Trainable:
+    """What judges agents: networks and optimiser like their predictions', without memory."""
+    return make_agent(world, replace(config, recurrent_width=None)).prediction
 
 
 def whole_meta_steps(sample_task: SampleTask, num_updates: int) -> SampleTask:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from gymnax.environments.environment import Environment
 from jax.sharding import Mesh
 
-from rlsuite.agents import AgentConfig
+from rlsuite.agents import AgentConfig, make_agent
 from rlsuite.curricula.curriculum import SampleTask
 from rlsuite.lifetime import Life, LifeConfig
 from rlsuite.meta.evolution import EvolutionConfig, evolve_objective
@@ -33,7 +33,7 @@ def evolved_lpg(
     """Learned policy gradient, evolved over whole lifetimes (arXiv 2402.05828).
 
     Args:
-      world: a gymnax world with discrete actions.
+      world: a gymnax world with discrete actions or a box of them.
       sample_task: `key -> Task`, the training distribution.
       config: sizes and hyperparameters.
       mesh: devices to share the population among, as in `evolve`.
@@ -41,6 +41,7 @@ def evolved_lpg(
     Returns:
       A method whose state holds the learned objective in `parameters`.
     """
-    objective = lpg(world, config.agent, config.objective)
+    agent = make_agent(world, config.agent, config.objective.num_predictions)
+    objective = lpg(agent, config.objective)
     life = Life(world, objective, config.life.num_workers, config.life.rollout_length)
     return evolve_objective(life, sample_task, config.meta, mesh=mesh)

@@ -8,14 +8,13 @@ import distrax
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from gymnax.environments.environment import Environment
 from jaxtyping import Array, Bool, Float
 
-from rlsuite.agents import AgentConfig, HeadState, make_head
+from rlsuite.agents import ActorPredictor, TrainableAgent, parameters_of
 from rlsuite.objectives.objective import Clock, KnowledgeOfTime, Objective, known_time
-from rlsuite.objectives.recurrent import BackwardGRU
 from rlsuite.precision import DOT_GENERALS, Precision
 from rlsuite.ranges import Count, NotNegative
+from rlsuite.recurrent import BackwardGRU
 
 
 @dataclass(frozen=True)
@@ -39,15 +38,11 @@ class LPGConfig:
     precision: Precision = "float32"
 
 
-class LPGAgent(NamedTuple):
-    """The learner of LPG: a policy and a categorical prediction without given meaning."""
-
-    policy: HeadState
-    prediction: HeadState
-
-
 class LPGInputs(NamedTuple):
-    """What the learned network reads of a rollout; `*batch` is `worker` or `agent, worker`."""
+    """What the learned network reads of a rollout; `*batch` is `worker` or `agent, worker`.
+
+    `action_probability` is that of the action taken; for actions in a box it is the density.
+    """
 
     reward: Float[Array, "time *batch"]
     terminated: Bool[Array, "time *batch"]
@@ -117,7 +112,7 @@ class LPGNetwork(nn.Module):
         return Targets(policy.reshape(shape), prediction_logits.reshape(*shape, -1))
 
 
-def lpg(world: Environment, agent: AgentConfig, config: LPGConfig) -> Objective:
+def lpg(agent: TrainableAgent, config: LPGConfig) -> Objective:
     r"""Learned policy gradient (Oh et al., arXiv 2007.08794).
 
     The agent ascends, on a rollout,
@@ -131,19 +126,18 @@ def lpg(world: Environment, agent: AgentConfig, config: LPGConfig) -> Objective:
     meta-gradient still flows through them (public code stops both).
 
     Args:
-      world: a gymnax world with discrete actions.
-      agent: the agent's networks.
+      agent: the policy, and a predictor of `config.num_predictions` numbers, the logits of a
+        categorical prediction without given meaning.
       config: sizes.
 
     Returns:
-      An objective whose parameters are :math:`\eta`. Its metrics carry what the meta-objective
-      regularises: `policy_entropy` and `prediction_entropy` of the updated agent, and
-      `policy_target_norm` (mean :math:`\hat\pi^2`) and `prediction_target_norm`
-      (mean :math:`\|\hat y\|^2`).
+      An objective whose parameters are :math:`\eta` and whose learner is an `ActorPredictor`. Its
+      metrics carry what the meta-objective regularises: `policy_entropy` and `prediction_entropy`
+      of the updated agent, `policy_target_norm` (mean :math:`\hat\pi^2`) and
+      `prediction_target_norm` (mean :math:`\|\hat y\|^2`).
     """
     network = LPGNetwork(config)
-    policy = make_head(world, world.num_actions, agent.policy_learning_rate, agent)
-    prediction = make_head(world, config.num_predictions, agent.prediction_learning_rate, agent)
+    policy, prediction = agent
 
     def init_parameters(key):
         zeros, false = jnp.zeros((1, 1)), jnp.zeros((1, 1), bool)
@@ -153,37 +147,39 @@ def lpg(world: Environment, agent: AgentConfig, config: LPGConfig) -> Objective:
         inputs = LPGInputs(zeros, false, false, zeros, predictions, predictions, time)
         return network.init(key, inputs)
 
-    def init(key):
-        policy_key, prediction_key = jax.random.split(key)
-        return LPGAgent(policy.init(policy_key), prediction.init(prediction_key))
+    def along(parameters, experience):
+        """The distributions of actions and of predictions, and the memories of both."""
+        steps, memory = experience
+        inputs = steps.observation, steps.ended
+        actions, acted = policy.network.unroll(parameters.policy, memory.policy, *inputs)
+        logits, predicted = prediction.network.unroll(
+            parameters.prediction, memory.prediction, *inputs
+        )
+        outputs = ActorPredictor(actions, distrax.Categorical(logits))
+        return outputs, ActorPredictor(acted, predicted)
 
-    def act(parameters, observation):
-        return distrax.Categorical(policy.apply(parameters, observation))
-
-    def predict(parameters, observation):
-        return distrax.Categorical(prediction.apply(parameters, observation))
-
-    def read(learner, rollout, clock):
+    def read(learner, experience, clock):
         """What the network gets to know of an agent and its rollout."""
+        steps, _ = experience
+        outputs, memories = along(parameters_of(learner), experience)
+        next_logits, _ = prediction.network.apply(
+            learner.prediction.parameters, memories.prediction, steps.next_observation
+        )
         time = known_time(clock, config.time)
-        predictions = learner.prediction.parameters
         return LPGInputs(
-            reward=rollout.reward,
-            terminated=rollout.terminated,
-            ended=rollout.ended,
-            action_probability=act(learner.policy.parameters, rollout.observation).prob(
-                rollout.action
-            ),
-            prediction=predict(predictions, rollout.observation).probs,
-            next_prediction=predict(predictions, rollout.next_observation).probs,
-            known_time=jnp.broadcast_to(time, (*rollout.reward.shape, *time.shape)),
+            reward=steps.reward,
+            terminated=steps.terminated,
+            ended=steps.ended,
+            action_probability=outputs.policy.prob(steps.action),
+            prediction=outputs.prediction.probs,
+            next_prediction=distrax.Categorical(next_logits).probs,
+            known_time=jnp.broadcast_to(time, (*steps.reward.shape, *time.shape)),
         )
 
     def update(key, parameters, learner, experience, clock):
         del key
-        rollout = experience.transitions
-        inputs = read(learner, rollout, clock)
-        return follow(learner, rollout, network.apply(parameters, inputs))
+        inputs = read(learner, experience, clock)
+        return follow(learner, experience, network.apply(parameters, inputs))
 
     def update_together(keys, parameters, learners, experience, clocks):
         """All agents go through the network as one batch of `agent × worker` sequences.
@@ -192,49 +188,49 @@ def lpg(world: Environment, agent: AgentConfig, config: LPGConfig) -> Objective:
         weights are summed over agents; there it copies all it has kept into another order.
         """
         del keys
-        rollouts = experience.transitions
-        inputs = jax.vmap(read, out_axes=1)(learners, rollouts, clocks)
+        inputs = jax.vmap(read, out_axes=1)(learners, experience, clocks)
         target = network.apply(parameters, inputs)
-        return jax.vmap(follow, in_axes=(0, 0, 1))(learners, rollouts, target)
+        return jax.vmap(follow, in_axes=(0, 0, 1))(learners, experience, target)
 
-    def follow(learner, rollout, target):
+    def follow(learner, experience, target):
         """The agent's own gradient step towards its targets."""
         target_prediction = distrax.Categorical(target.prediction_logits)
 
-        def loss(policy_parameters, prediction_parameters):
-            log_probability = act(policy_parameters, rollout.observation).log_prob(rollout.action)
-            predictions = predict(prediction_parameters, rollout.observation)
-            divergence = predictions.kl_divergence(target_prediction)
+        def loss(parameters):
+            outputs, _ = along(parameters, experience)
+            log_probability = outputs.policy.log_prob(experience.transitions.action)
+            divergence = outputs.prediction.kl_divergence(target_prediction)
             gain = log_probability * target.policy - config.prediction_coefficient * divergence
             return -gain.mean()
 
-        gradients = jax.grad(loss, argnums=(0, 1))(
-            learner.policy.parameters, learner.prediction.parameters
+        gradients = jax.grad(loss)(parameters_of(learner))
+        learner = ActorPredictor(
+            policy.descend(learner.policy, gradients.policy),
+            prediction.descend(learner.prediction, gradients.prediction),
         )
-        learner = LPGAgent(
-            policy.descend(learner.policy, gradients[0]),
-            prediction.descend(learner.prediction, gradients[1]),
-        )
+        outputs, _ = along(parameters_of(learner), experience)
         metrics = {
-            "policy_entropy": act(learner.policy.parameters, rollout.observation).entropy(),
-            "prediction_entropy": predict(
-                learner.prediction.parameters, rollout.observation
-            ).entropy(),
+            "policy_entropy": outputs.policy.entropy(),
+            "prediction_entropy": outputs.prediction.entropy(),
             "policy_target_norm": jnp.square(target.policy),
             "prediction_target_norm": jnp.square(target_prediction.probs).sum(-1),
         }
         return learner, jax.tree.map(jnp.mean, metrics)
 
+    def act(learner, memory, observation):
+        outputs, memory = agent.apply(learner, memory, observation)
+        return outputs.policy, memory
+
+    def predict(learner, memory, observation):
+        outputs, _ = agent.apply(learner, memory, observation)
+        return distrax.Categorical(outputs.prediction).probs
+
     return Objective(
         init_parameters=init_parameters,
-        init=init,
-        policy=lambda learner, memory, observation: (
-            act(learner.policy.parameters, observation),
-            memory,
-        ),
+        init=agent.init,
+        policy=act,
         update=update,
         update_together=update_together,
-        predict=lambda learner, memory, observation: (
-            predict(learner.prediction.parameters, observation).probs
-        ),
+        predict=predict,
+        init_memory=agent.init_memory,
     )

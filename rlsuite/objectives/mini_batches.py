@@ -26,8 +26,8 @@ def mini_batches(
         return None
     if num_samples % num:
         raise ValueError(
-            f"num_mini_batches: {num} is not allowed; it must divide the {num_samples} steps of a "
-            "rollout"
+            f"num_mini_batches: {num} is not allowed; it must divide the {num_samples} "
+            "steps of a rollout, or its workers for agents with memory"
         )
     keys = jax.random.split(key, num_epochs)
     orders = jax.vmap(lambda key: shuffled(key, num_samples))(keys)

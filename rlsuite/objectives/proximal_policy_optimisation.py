@@ -1,5 +1,6 @@
 """Proximal policy optimisation, with any drift as what keeps its policy proximal."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -8,12 +9,18 @@ import jax.numpy as jnp
 import optax
 from gymnax.environments import spaces
 from gymnax.environments.environment import Environment
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Bool, Float, PyTree
 
 from rlsuite.advantages import generalised_advantage, normalise
-from rlsuite.agents import ADAM_EPS_ROOT, clip_by_global_norm, make_actor
+from rlsuite.agents import (
+    ADAM_EPS_ROOT,
+    ActorPredictor,
+    clip_by_global_norm,
+    make_actor,
+    side_by_side,
+)
 from rlsuite.drifts import Drift
-from rlsuite.networks import NetworkConfig, make_network
+from rlsuite.networks import NetworkConfig, make_predictor
 from rlsuite.objectives.mini_batches import mini_batches
 from rlsuite.objectives.normalisation import (
     ReturnStatistics,
@@ -26,6 +33,7 @@ from rlsuite.objectives.normalisation import (
 )
 from rlsuite.objectives.objective import Objective
 from rlsuite.ranges import Count, Fraction, NotNegative, Positive
+from rlsuite.rollout import Memory
 
 
 @dataclass(frozen=True)
@@ -39,7 +47,7 @@ class PPOConfig:
       value_coefficient: weight of the critic's squared error in what is minimised.
       num_epochs: passes over each rollout.
       num_mini_batches: groups a rollout is shuffled into, with a gradient step on each; 1 takes it
-        whole, without shuffling.
+        whole, without shuffling. Its steps are shuffled, or its workers if agents have memory.
       learning_rate: of Adam, on policy and critic together.
       anneal_learning_rate: whether it falls linearly to zero over the agent's lifetime.
       max_gradient_norm: gradients are scaled down to this global norm over both networks.
@@ -62,30 +70,24 @@ class PPOConfig:
     normalise_rewards: bool = False
 
 
-class ActorCritic(NamedTuple):
-    """The parameters of both networks; they share none."""
-
-    policy: PyTree
-    critic: PyTree
-
-
 class PPOAgent(NamedTuple):
     """The learner of PPO. Statistics that are not asked for stay those of no samples."""
 
-    networks: ActorCritic
+    networks: ActorPredictor
     optimiser_state: optax.OptState
     observations: Statistics
     returns: ReturnStatistics
 
 
 class Samples(NamedTuple):
-    """What a gradient step needs of each step of a rollout, as `[sample]`."""
+    """What a gradient step needs of a rollout; `*batch` is `sample`, or `time, worker`."""
 
     observation: PyTree
+    ended: Bool[Array, "*batch"]
     action: Array
-    log_probability: Float[Array, " sample"]
-    advantage: Float[Array, " sample"]
-    target: Float[Array, " sample"]
+    log_probability: Float[Array, "*batch"]
+    advantage: Float[Array, "*batch"]
+    target: Float[Array, "*batch"]
 
 
 def ppo(
@@ -109,7 +111,8 @@ def ppo(
 
     Args:
       world: a gymnax world with discrete actions or a box of them.
-      networks: of policy and critic alike.
+      networks: of policy and critic alike. Where they have memory, mini-batches are of whole
+        sequences, those of some of the workers.
       config: hyperparameters.
       drift: what holds the policy back; `ppo_clip(0.2)` makes it PPO.
       num_workers: parallel worlds of each agent.
@@ -121,10 +124,13 @@ def ppo(
 
     Raises:
       ValueError: if the world's actions or observations can't be served, or the number of
-        mini-batches doesn't divide that of steps in a rollout (when it is first learned from).
+        mini-batches doesn't divide that of steps in a rollout, or of workers where agents have
+        memory (when it is first learned from).
     """
-    policy = make_actor(world, networks, output_gain=0.01)
-    critic = make_network(world, 1, networks, output_gain=1.0)
+    network = side_by_side(
+        make_actor(world, networks, output_gain=0.01),
+        make_predictor(world, 1, networks, output_gain=1.0),
+    )
     # As one vector, all parameters cost a handful of operations a step instead of that many each.
     optimiser = optax.flatten(
         optax.chain(
@@ -135,8 +141,7 @@ def ppo(
     observation_shape = _shape_to_normalise(world) if config.normalise_observations else ()
 
     def init(key):
-        policy_key, critic_key = jax.random.split(key)
-        parameters = ActorCritic(policy.init(policy_key), critic.init(critic_key))
+        parameters = network.init(key)
         return PPOAgent(
             networks=parameters,
             optimiser_state=optimiser.init(parameters),
@@ -149,39 +154,45 @@ def ppo(
             return observation
         return standardise(learner.observations, observation)
 
-    def act(learner, memory, observation):
-        return policy.apply(learner.networks.policy, seen(learner, observation)), memory
+    def apply(learner, memory, observation):
+        return network.apply(learner.networks, memory, seen(learner, observation))
 
-    def values(parameters, observation):
-        return critic.apply(parameters.critic, observation)[..., 0]
-
-    def appraise(learner, rollout, rewards):
+    def appraise(learner, experience, rewards):
         """What a rollout has to teach, `[time, worker]`, as the learner sees it."""
-        observation = seen(learner, rollout.observation)
-        before = values(learner.networks, observation)
-        after = values(learner.networks, seen(learner, rollout.next_observation))
+        steps, memory = experience
+        observation = seen(learner, steps.observation)
+        outputs, memories = network.unroll(learner.networks, memory, observation, steps.ended)
+        after, _ = apply(learner, memories, steps.next_observation)
+        before = outputs.prediction[..., 0]
         advantages = generalised_advantage(
             rewards,
             before,
-            after,
-            rollout.terminated,
-            rollout.truncated,
+            after.prediction[..., 0],
+            steps.terminated,
+            steps.truncated,
             discount=config.discount,
             gae_lambda=config.gae_lambda,
         )
         samples = Samples(
-            observation, rollout.action, rollout.log_probability, advantages, advantages + before
+            observation,
+            steps.ended,
+            steps.action,
+            steps.log_probability,
+            advantages,
+            advantages + before,
         )
         return jax.lax.stop_gradient(samples)
 
     def loss(parameters, drift_parameters, batch, clock):
-        actions = policy.apply(parameters.policy, batch.observation)
+        memory, batch = batch
+        outputs, _ = network.unroll(parameters, memory, batch.observation, batch.ended)
+        actions, values = outputs.policy, outputs.prediction[..., 0]
         log_ratio = _bounded(actions.log_prob(batch.action) - batch.log_probability)
         advantage = normalise(batch.advantage)
         drifts = drift.apply(drift_parameters, log_ratio, advantage, clock)
         gain = jnp.exp(log_ratio) * advantage - drifts
         entropy = actions.entropy().mean()
-        error = jnp.square(values(parameters, batch.observation) - batch.target).mean()
+        error = jnp.square(values - batch.target).mean()
         total = (
             config.value_coefficient * error - gain.mean() - config.entropy_coefficient * entropy
         )
@@ -197,19 +208,16 @@ def ppo(
         returns, rewards = learner.returns, rollout.reward
         if config.normalise_rewards:
             returns, rewards = scale_rewards(returns, rewards, rollout.ended, config.discount)
-        samples = jax.tree.map(
-            lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), appraise(learner, rollout, rewards)
-        )
+        samples = appraise(learner, experience, rewards)
+        num_samples, take = _divisible(experience.memory, samples)
         rate = config.learning_rate
         if config.anneal_learning_rate:
             rate *= 1 - clock.num_updates / clock.lifetime
 
         def descend(state, indices):
             parameters, optimiser_state = state
-            whole = indices is None
-            batch = samples if whole else jax.tree.map(lambda leaf: leaf[indices], samples)
             gradients, metrics = jax.grad(loss, has_aux=True)(
-                parameters, drift_parameters, batch, clock
+                parameters, drift_parameters, take(indices), clock
             )
             steps, optimiser_state = optimiser.update(gradients, optimiser_state)
             parameters = jax.tree.map(lambda leaf, step: leaf - rate * step, parameters, steps)
@@ -219,7 +227,7 @@ def ppo(
             descend,
             (learner.networks, learner.optimiser_state),
             mini_batches(
-                key, rewards.size, num=config.num_mini_batches, num_epochs=config.num_epochs
+                key, num_samples, num=config.num_mini_batches, num_epochs=config.num_epochs
             ),
             length=config.num_epochs * config.num_mini_batches,
         )
@@ -231,16 +239,42 @@ def ppo(
             name: value[-config.num_mini_batches :].mean() for name, value in metrics.items()
         }
 
-    def predict(learner, memory, observation):
-        del memory
-        return critic.apply(learner.networks.critic, seen(learner, observation))
+    def act(learner, memory, observation):
+        outputs, memory = apply(learner, memory, observation)
+        return outputs.policy, memory
 
     return Objective(
         init_parameters=drift.init_parameters,
         init=init,
         policy=act,
         update=update,
-        predict=predict,
+        predict=lambda *state: apply(*state)[0].prediction,
+        init_memory=network.init_memory,
+    )
+
+
+def _divisible(
+    memory: Memory, samples: Samples
+) -> tuple[int, Callable[[Array | None], tuple[Memory, Samples]]]:
+    """How many parts a rollout can be cut into, and a function that takes some of them.
+
+    The parts are single steps, or with memory whole sequences, those of each worker. The function
+    takes the whole where it is given no indices.
+    """
+    if jax.tree.leaves(memory):
+
+        def take(indices):
+            if indices is None:
+                return memory, samples
+            sequences = jax.tree.map(lambda leaf: leaf[:, indices], samples)
+            return jax.tree.map(lambda leaf: leaf[indices], memory), sequences
+
+        return samples.ended.shape[1], take
+
+    flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), samples)
+    return samples.ended.size, lambda indices: (
+        memory,
+        flat if indices is None else jax.tree.map(lambda leaf: leaf[indices], flat),
     )
 
 

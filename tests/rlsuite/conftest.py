@@ -57,6 +57,9 @@ class CountingWorld(environment.Environment):
     def observation_space(self, params):
         return spaces.Box(0, jnp.inf, (2,))
 
+    def action_space(self, params):
+        return spaces.Discrete(self.num_actions)
+
 
 @pytest.fixture(scope="session")
 def counting_world():

@@ -1,5 +1,6 @@
 """Tests of agents' networks and their optimisers."""
 
+from dataclasses import replace
 from functools import partial
 
 import gymnax
@@ -10,10 +11,16 @@ import pytest
 from gymnax.environments import spaces
 
 import rlsuite.networks
-from rlsuite.agents import AgentConfig, HeadState, make_actor, make_head
+from rlsuite.agents import (
+    ActorPredictor,
+    AgentConfig,
+    TrainState,
+    make_actor,
+    make_agent,
+)
 from rlsuite.envs import register_worlds
 from rlsuite.envs.gridworld import GridWorld
-from rlsuite.networks import NetworkConfig, Perceptron, make_network
+from rlsuite.networks import NetworkConfig, Perceptron, make_predictor
 from rlsuite.objectives.actor_critic import A2CConfig, a2c
 from rlsuite.objectives.learned_policy_gradient import LPGConfig, lpg
 from rlsuite.objectives.objective import Clock
@@ -39,6 +46,12 @@ ARCHITECTURES = {
 }
 
 
+def make_head(world, num_outputs, learning_rate, config):
+    """A predictor with its optimiser."""
+    config = replace(config, prediction_learning_rate=learning_rate)
+    return make_agent(world, config, num_outputs).prediction
+
+
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_outputs_have_the_observations_leading_axes(name):
     world_name, options, config = ARCHITECTURES[name]
@@ -50,7 +63,8 @@ def test_outputs_have_the_observations_leading_axes(name):
         parameters = head.init(key).parameters
         observation, _ = world.reset(key, params)
         batch = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (2, 4, *leaf.shape)), observation)
-        return head.apply(parameters, observation), head.apply(parameters, batch)
+        apply = partial(head.network.apply, parameters, ())
+        return apply(observation)[0], apply(batch)[0]
 
     one, batch = jax.jit(outputs)(key)
     assert one.shape == (3,)
@@ -81,7 +95,7 @@ def test_a_table_is_a_row_per_state_and_a_weight_for_time(tiny_grid, random_grid
     observation = random_grid_rollout(0).observation
     expected = kernel[np.asarray(observation.index)]
     expected = expected + np.asarray(observation.time)[..., None] * kernel[-1]
-    outputs = head.apply({"params": {"kernel": jnp.asarray(kernel)}}, observation)
+    outputs, _ = head.network.apply({"params": {"kernel": jnp.asarray(kernel)}}, (), observation)
     np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-6)
 
 
@@ -122,8 +136,9 @@ def test_a_table_learns_as_the_dense_layer_on_the_one_hot(
     def objective(world, architecture):
         agent = AgentConfig(architecture, max_gradient_norm=max_gradient_norm)
         if rule == "a2c":
-            return a2c(world, agent, A2CConfig())
-        return lpg(world, agent, LPGConfig(recurrent_width=4, embedding_width=4))
+            return a2c(make_agent(world, agent), A2CConfig())
+        config = LPGConfig(recurrent_width=4, embedding_width=4)
+        return lpg(make_agent(world, agent, config.num_predictions), config)
 
     table, dense = objective(tiny_grid, "table"), objective(one_hot_world, "perceptron")
     steps = random_grid_rollout(3)
@@ -140,8 +155,8 @@ def test_a_table_learns_as_the_dense_layer_on_the_one_hot(
         clock = Clock(jnp.array(0), jnp.array(10))
         return [
             (
-                o.policy(state, (), s.observation)[0].logits,
-                *o.update(key, parameters, state, Experience(s, ()), clock),
+                o.policy(state, ActorPredictor(), s.observation)[0].logits,
+                *o.update(key, parameters, state, Experience(s, ActorPredictor()), clock),
             )
             for o, state, s in ((table, learner, steps), (dense, dense_learner, steps_seen))
         ]
@@ -170,14 +185,14 @@ def sgd_head(counting_world):
     ],
 )
 def test_gradients_are_scaled_down_to_the_largest_norm(sgd_head, gradient, expected):
-    state = HeadState(jnp.zeros(2), sgd_head.init(jax.random.key(0)).optimiser_state)
+    state = TrainState(jnp.zeros(2), sgd_head.init(jax.random.key(0)).optimiser_state)
     stepped = sgd_head.descend(state, jnp.array(gradient)).parameters
     np.testing.assert_allclose(stepped, expected, rtol=1e-6)
 
 
 def test_the_norm_is_that_of_all_of_a_networks_parameters(sgd_head):
     optimiser_state = sgd_head.init(jax.random.key(0)).optimiser_state
-    state = HeadState({"a": jnp.zeros(1), "b": jnp.zeros(1)}, optimiser_state)
+    state = TrainState({"a": jnp.zeros(1), "b": jnp.zeros(1)}, optimiser_state)
     stepped = sgd_head.descend(state, {"a": jnp.array([3.0]), "b": jnp.array([4.0])}).parameters
     np.testing.assert_allclose([stepped["a"], stepped["b"]], [[-0.6], [-0.8]], rtol=1e-6)
 
@@ -203,13 +218,14 @@ def test_adam_steps_by_the_learning_rate_against_the_sign(counting_world):
 )
 def test_hidden_layers_have_the_activation_asked_for(counting_world, activation, function):
     config = NetworkConfig("perceptron", (5,), activation=activation)
-    network = make_network(counting_world, 2, config)
+    network = make_predictor(counting_world, 2, config)
     parameters = network.init(jax.random.key(0))
     first, last = (parameters["params"][name] for name in ("Dense_0", "Dense_1"))
     observation = jnp.array([[3.0, -2.0], [0.5, 9.0]])
     hidden = function(observation @ first["kernel"] + first["bias"])
     expected = hidden @ last["kernel"] + last["bias"]
-    np.testing.assert_allclose(network.apply(parameters, observation), expected, rtol=1e-5)
+    outputs, _ = network.apply(parameters, (), observation)
+    np.testing.assert_allclose(outputs, expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -221,7 +237,7 @@ def test_hidden_layers_have_the_activation_asked_for(counting_world, activation,
 )
 def test_layers_with_a_gain_start_orthogonal(world_name, config, hidden):
     world, _ = gymnax.make(world_name)
-    parameters = make_network(world, 3, config, output_gain=0.1).init(jax.random.key(0))["params"]
+    parameters = make_predictor(world, 3, config, output_gain=0.1).init(jax.random.key(0))["params"]
     last = (parameters.get("Perceptron_0") or parameters)[f"Dense_{len(config.hidden_widths)}"]
     layers = [(parameters[name], np.sqrt(2)) for name in hidden] + [(last, 0.1)]
     for layer, gain in layers:
@@ -234,7 +250,7 @@ def test_layers_with_a_gain_start_orthogonal(world_name, config, hidden):
 def test_discrete_actions_are_categorical():
     world, _ = gymnax.make("CartPole-v1")
     actor = make_actor(world, NetworkConfig("perceptron"))
-    policy = actor.apply(actor.init(jax.random.key(0)), jnp.ones((3, 4)))
+    policy, _ = actor.apply(actor.init(jax.random.key(0)), (), jnp.ones((3, 4)))
     assert policy.logits.shape == (3, 2)
 
 
@@ -263,7 +279,7 @@ def test_actions_in_a_box_are_normal_at_the_scale_of_the_box(low, high, centre, 
     actor = make_actor(world, NetworkConfig("perceptron"))
     parameters = jax.tree.map(jnp.zeros_like, actor.init(jax.random.key(0)))
     observation = jnp.ones((7, 3, 4))
-    policy = actor.apply(parameters, observation)
+    policy, _ = actor.apply(parameters, (), observation)
     np.testing.assert_allclose(policy.mean(), np.broadcast_to(centre, (7, 3, 2)))
     np.testing.assert_allclose(policy.stddev(), np.broadcast_to(half_width, (7, 3, 2)))
     assert policy.sample(seed=jax.random.key(0)).shape == (7, 3, 2)
@@ -271,14 +287,14 @@ def test_actions_in_a_box_are_normal_at_the_scale_of_the_box(low, high, centre, 
 
     parameters["mean"]["params"]["Dense_0"]["bias"] = jnp.array([0.5, -1.0])
     parameters["log_deviation"] = jnp.log(jnp.array([0.1, 2.0]))
-    policy = actor.apply(parameters, observation[0, 0])
+    policy, _ = actor.apply(parameters, (), observation[0, 0])
     np.testing.assert_allclose(policy.mean(), centre + np.multiply(half_width, [0.5, -1.0]))
     np.testing.assert_allclose(policy.stddev(), np.multiply(half_width, [0.1, 2.0]), rtol=1e-6)
 
 
 def test_actions_of_any_shape_in_a_box_are_served():
     actor = make_actor(BoxWorld(spaces.Box(-1, 1, ())), NetworkConfig("perceptron"))
-    policy = actor.apply(actor.init(jax.random.key(0)), jnp.ones((3, 4)))
+    policy, _ = actor.apply(actor.init(jax.random.key(0)), (), jnp.ones((3, 4)))
     assert policy.log_prob(policy.mode()).shape == (3,)
     assert policy.mode().shape == (3,)
 
@@ -298,7 +314,7 @@ def test_actions_that_cannot_be_served_are_refused(space):
 def test_orthogonal_layers_of_many_agents_are_decomposed_one_at_a_time():
     # Batches of them hang jaxlib's thread pool on machines of two cores.
     world, _ = gymnax.make("CartPole-v1")
-    network = make_network(
+    network = make_predictor(
         world, 2, NetworkConfig("perceptron", (8,), activation="tanh"), output_gain=1.0
     )
     program = jax.jit(jax.vmap(network.init)).lower(jax.random.split(jax.random.key(0), 3))

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from rlsuite.agents import AgentConfig
+from rlsuite.agents import AgentConfig, make_agent
 from rlsuite.lifetime import Life, Task
 from rlsuite.objectives.actor_critic import A2CConfig, a2c
 from rlsuite.objectives.objective import Objective
@@ -35,7 +35,9 @@ def item(tree, index):
 @pytest.fixture(scope="module")
 def life(tiny_grid):
     agent = AgentConfig(policy_learning_rate=2.0, prediction_learning_rate=1.0)
-    return Life(tiny_grid, a2c(tiny_grid, agent, A2CConfig()), num_workers=3, rollout_length=4)
+    return Life(
+        tiny_grid, a2c(make_agent(tiny_grid, agent), A2CConfig()), num_workers=3, rollout_length=4
+    )
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from rlsuite.agents import AgentConfig
+from rlsuite.agents import AgentConfig, make_agent
 from rlsuite.lifetime import Life, Task
 from rlsuite.objectives.actor_critic import A2CConfig, a2c
 from rlsuite.scores import (
@@ -26,7 +26,9 @@ NUM_UPDATES, LIFETIMES = 2, (2, 6, 4)
 
 def test_antagonists_in_lockstep_are_those_trained_separately(tiny_grid):
     agent = AgentConfig(policy_learning_rate=3.0, prediction_learning_rate=1.0)
-    life = Life(tiny_grid, a2c(tiny_grid, agent, A2CConfig()), num_workers=3, rollout_length=5)
+    life = Life(
+        tiny_grid, a2c(make_agent(tiny_grid, agent), A2CConfig()), num_workers=3, rollout_length=5
+    )
     level = tiny_grid.default_params.replace(max_steps_in_episode=jnp.int32(6))
     levels = jax.vmap(lambda start: level.replace(start=start))(jnp.array([0, 1, 4]))
     tasks = Task(levels, jnp.array(LIFETIMES))

@@ -7,6 +7,7 @@ from functools import cache
 import jax
 import jax.numpy as jnp
 
+from rlsuite.agents import make_agent
 from rlsuite.envs.gridworld.levels import TABULAR_LEVELS
 from rlsuite.experiments.evaluation import Evaluation, Role
 from rlsuite.experiments.finished import Finished
@@ -70,7 +71,7 @@ def _by_lpg(config: LPGConfig, settings: LevelEvaluationConfig) -> LearnedBy:
     config = replace(config, precision="float32")
 
     def learned_by(world, agent, parameters):
-        objective = lpg(world, agent, config)
+        objective = lpg(make_agent(world, agent, config.num_predictions), config)
         return Life(world, objective, settings.num_workers, settings.rollout_length), parameters
 
     return learned_by
@@ -92,7 +93,8 @@ def _by_a2c(settings: LevelEvaluationConfig) -> LearnedBy:
             policy_learning_rate=agent.policy_learning_rate * rate,
             prediction_learning_rate=agent.prediction_learning_rate * rate,
         )
-        objective = a2c(world, agent, A2CConfig(entropy_coefficient=entropy))
+        config = A2CConfig(entropy_coefficient=entropy)
+        objective = a2c(make_agent(world, agent), config)
         return Life(world, objective, settings.num_workers, settings.rollout_length), ()
 
     return learned_by

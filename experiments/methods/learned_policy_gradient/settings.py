@@ -4,9 +4,8 @@ from dataclasses import replace
 from typing import Any, get_args
 
 import jax
-from gymnax.environments import spaces
 
-from rlsuite.agents import make_head
+from rlsuite.agents import make_agent
 from rlsuite.experiments.errors import ConfigError
 from rlsuite.experiments.methods.learned_policy_gradient.levels import LevelEvaluationConfig
 from rlsuite.experiments.specs import Run, WorldSpec
@@ -59,11 +58,8 @@ def check(method: Any, world: WorldSpec) -> None:
             f"objective.precision: {precision!r} is not allowed; it must be one this machine's "
             f"{backend} has: {', '.join(allowed)}"
         )
-    if not isinstance(world.world.action_space(world.world.default_params), spaces.Discrete):
-        raise ConfigError(
-            f"tasks: {world.name!r} is not allowed; it must be a world with discrete actions"
-        )
     try:
-        make_head(world.world, 1, 1.0, method.agent)
+        make_agent(world.world, method.agent)
     except ValueError as error:
-        raise ConfigError(f"agent.{error}") from error
+        name = "tasks" if str(error).startswith("actions") else "agent"
+        raise ConfigError(f"{name}.{error}") from error

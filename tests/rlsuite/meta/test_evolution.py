@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from rlsuite.agents import AgentConfig
+from rlsuite.agents import AgentConfig, make_agent
 from rlsuite.lifetime import Life, Task
 from rlsuite.meta.evolution import EvolutionConfig, evolve, evolve_objective
 from rlsuite.method import train
@@ -354,7 +354,8 @@ def test_mean_fitness_is_the_return_over_the_life(counting_life, sample_task):
 def test_lpg_evolves_on_a_tiny_grid(tiny_grid):
     """The whole composition: agents learn to find the goal in time as their LPG evolves."""
     agent = AgentConfig(policy_learning_rate=20.0, prediction_learning_rate=2.0)
-    objective = lpg(tiny_grid, agent, LPGConfig(recurrent_width=8))
+    config = LPGConfig(recurrent_width=8)
+    objective = lpg(make_agent(tiny_grid, agent, config.num_predictions), config)
     life = Life(tiny_grid, objective, num_workers=4, rollout_length=6)
     level = tiny_grid.default_params.replace(max_steps_in_episode=6)
     level = jax.tree.map(jnp.asarray, level)

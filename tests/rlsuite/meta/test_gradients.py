@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from rlsuite.agents import AgentConfig, make_head
+from rlsuite.agents import AgentConfig, make_agent
 from rlsuite.curricula.curriculum import random_tasks
 from rlsuite.lifetime import Life, Task
 from rlsuite.meta.gradients import MetaGradientConfig, meta_gradient
@@ -89,8 +89,8 @@ def recorder(config):
 
 def make(world, config=CONFIG, *, score=None, curriculum=None, lifetime=1000):
     life = Life(world, growing_preference(), NUM_WORKERS, ROLLOUT_LENGTH)
-    agent = AgentConfig("perceptron", max_gradient_norm=10.0)
-    critic = make_head(world, 1, 0.01, agent)
+    agent = AgentConfig("perceptron", prediction_learning_rate=0.01, max_gradient_norm=10.0)
+    critic = make_agent(world, agent).prediction
     level = world.default_params.replace(goal=3, max_steps_in_episode=4)
     task = Task(jax.tree.map(jnp.asarray, level), jnp.array(lifetime))
     curriculum = curriculum or random_tasks(lambda key: task)

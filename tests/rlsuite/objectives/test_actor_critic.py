@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from rlsuite.agents import AgentConfig
+from rlsuite.agents import ActorPredictor, AgentConfig, make_agent
 from rlsuite.lifetime import Life, Task
 from rlsuite.objectives.actor_critic import A2CConfig, a2c
 from rlsuite.objectives.objective import Clock
@@ -15,6 +15,11 @@ KEY = jax.random.key(5)
 CLOCK = Clock(jnp.array(0), jnp.array(10))
 DISCOUNT, GAE_LAMBDA, ENTROPY = 0.9, 0.7, 0.3
 POLICY_RATE, CRITIC_RATE = 3.0, 2.0
+
+
+def lived(steps):
+    """What an agent without memory experienced."""
+    return Experience(steps, ActorPredictor())
 
 
 def advantages_by_hand(steps, values, next_values):
@@ -36,12 +41,12 @@ def test_update_equals_the_derivation_by_hand(
         prediction_learning_rate=CRITIC_RATE,
         max_gradient_norm=max_gradient_norm,
     )
-    objective = a2c(tiny_grid, agent, A2CConfig(DISCOUNT, GAE_LAMBDA, ENTROPY))
+    objective = a2c(make_agent(tiny_grid, agent), A2CConfig(DISCOUNT, GAE_LAMBDA, ENTROPY))
     steps = random_grid_rollout(1)
     learner = jax.jit(objective.init)(jax.random.key(0))
-    updated, metrics = jax.jit(objective.update)(KEY, (), learner, Experience(steps, ()), CLOCK)
+    updated, metrics = jax.jit(objective.update)(KEY, (), learner, lived(steps), CLOCK)
 
-    critic, policy = by_hand.kernel_of(learner.critic), by_hand.kernel_of(learner.policy)
+    critic, policy = by_hand.kernel_of(learner.prediction), by_hand.kernel_of(learner.policy)
     values = by_hand.outputs(critic, steps.observation)[..., 0]
     next_values = by_hand.outputs(critic, steps.next_observation)[..., 0]
     advantages = advantages_by_hand(steps, values, next_values)
@@ -63,7 +68,7 @@ def test_update_equals_the_derivation_by_hand(
 
     for head, kernel, gradient, rate in (
         (updated.policy, policy, policy_gradient, POLICY_RATE),
-        (updated.critic, critic, critic_gradient, CRITIC_RATE),
+        (updated.prediction, critic, critic_gradient, CRITIC_RATE),
     ):
         expected = kernel - rate * by_hand.scaled_down(gradient, max_gradient_norm)
         np.testing.assert_allclose(by_hand.kernel_of(head), expected, rtol=1e-4, atol=1e-5)
@@ -73,7 +78,9 @@ def test_update_equals_the_derivation_by_hand(
 
 def test_it_learns_a_tiny_grid_world(tiny_grid):
     agent = AgentConfig(policy_learning_rate=10.0, prediction_learning_rate=2.0)
-    life = Life(tiny_grid, a2c(tiny_grid, agent, A2CConfig()), num_workers=8, rollout_length=10)
+    life = Life(
+        tiny_grid, a2c(make_agent(tiny_grid, agent), A2CConfig()), num_workers=8, rollout_length=10
+    )
     # Four steps lead to the goal; a limit of eight leaves a random walk little chance.
     level = tiny_grid.default_params.replace(max_steps_in_episode=jnp.int32(8))
 

@@ -12,9 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlsuite.agents import AgentConfig, HeadState
+from rlsuite.agents import ActorPredictor, AgentConfig, TrainState, make_agent
 from rlsuite.objectives.learned_policy_gradient import (
-    LPGAgent,
     LPGConfig,
     LPGInputs,
     LPGNetwork,
@@ -30,6 +29,11 @@ CONFIG = LPGConfig(
 )
 POLICY_RATE, PREDICTION_RATE = 3.0, 2.0
 LENGTH, WORKERS = 6, 4
+
+
+def lived(steps):
+    """What an agent without memory experienced."""
+    return Experience(steps, ActorPredictor())
 
 
 def random_inputs(seed, length=LENGTH):
@@ -137,9 +141,9 @@ def table_learner(seed=0):
     def head(num_outputs):
         kernel = jnp.asarray(random.normal(size=(19, num_outputs)), jnp.float32)
         states = (optax.EmptyState(), (optax.EmptyState(), optax.EmptyState()))
-        return HeadState({"params": {"kernel": kernel}}, states)
+        return TrainState({"params": {"kernel": kernel}}, states)
 
-    return LPGAgent(head(5), head(CONFIG.num_predictions))
+    return ActorPredictor(head(5), head(CONFIG.num_predictions))
 
 
 def make_objective(world, max_gradient_norm=100.0):
@@ -148,7 +152,7 @@ def make_objective(world, max_gradient_norm=100.0):
         prediction_learning_rate=PREDICTION_RATE,
         max_gradient_norm=max_gradient_norm,
     )
-    return lpg(world, agent, CONFIG)
+    return lpg(make_agent(world, agent, CONFIG.num_predictions), CONFIG)
 
 
 @pytest.fixture(scope="module")
@@ -163,9 +167,7 @@ class TestUpdate:
     ):
         objective = make_objective(tiny_grid, max_gradient_norm)
         learner, steps = table_learner(), random_grid_rollout(1)
-        updated, metrics = jax.jit(objective.update)(
-            KEY, parameters, learner, Experience(steps, ()), CLOCK
-        )
+        updated, metrics = jax.jit(objective.update)(KEY, parameters, learner, lived(steps), CLOCK)
 
         policy, prediction = (
             by_hand.kernel_of(learner.policy),
@@ -231,7 +233,7 @@ class TestUpdate:
         def value_and_gradient(objective):
             def loss(parameters):
                 updated, metrics = objective.update_agents(
-                    keys, parameters, learners, Experience(rollouts, ()), clocks
+                    keys, parameters, learners, lived(rollouts), clocks
                 )
                 policies = updated.policy.parameters["params"]["kernel"]
                 return jnp.square(policies).sum(), (updated, metrics)
@@ -244,9 +246,13 @@ class TestUpdate:
     def test_the_clock_plays_no_part(self, tiny_grid, parameters, random_grid_rollout):
         update = jax.jit(make_objective(tiny_grid).update)
         learner, steps = table_learner(), random_grid_rollout(1)
-        first, _ = update(KEY, parameters, learner, Experience(steps, ()), CLOCK)
+        first, _ = update(KEY, parameters, learner, lived(steps), CLOCK)
         second, _ = update(
-            KEY, parameters, learner, Experience(steps, ()), Clock(jnp.array(5), jnp.array(7))
+            KEY,
+            parameters,
+            learner,
+            lived(steps),
+            Clock(jnp.array(5), jnp.array(7)),
         )
         jax.tree.map(np.testing.assert_array_equal, first, second)
 
@@ -254,7 +260,8 @@ class TestUpdate:
         self, tiny_grid, random_grid_rollout
     ):
         config = replace(CONFIG, time="progress_and_lifetime")
-        objective = lpg(tiny_grid, AgentConfig(max_gradient_norm=100.0), config)
+        agent = make_agent(tiny_grid, AgentConfig(max_gradient_norm=100.0), config.num_predictions)
+        objective = lpg(agent, config)
         parameters = spread(jax.jit(objective.init_parameters)(jax.random.key(0)))
         gru = parameters["params"]["BackwardGRU_0"]
         assert gru["input_kernel"].shape[0] == 5 + 2
@@ -263,7 +270,7 @@ class TestUpdate:
 
         def updated(num_updates, lifetime):
             clock = Clock(jnp.array(num_updates), jnp.array(lifetime))
-            return update(KEY, parameters, learner, Experience(steps, ()), clock)[0]
+            return update(KEY, parameters, learner, lived(steps), clock)[0]
 
         # Progress n/N enters as the bias that its weights make of it, and so does log N.
         bias = gru["bias"] + 0.4 * gru["input_kernel"][5] + np.log(20) * gru["input_kernel"][6]
@@ -271,8 +278,8 @@ class TestUpdate:
             "params": parameters["params"]
             | {"BackwardGRU_0": gru | {"input_kernel": gru["input_kernel"][:5], "bias": bias}}
         }
-        without = lpg(tiny_grid, AgentConfig(max_gradient_norm=100.0), CONFIG)
-        expected, _ = jax.jit(without.update)(KEY, plain, learner, Experience(steps, ()), CLOCK)
+        without = lpg(agent, CONFIG)
+        expected, _ = jax.jit(without.update)(KEY, plain, learner, lived(steps), CLOCK)
         close = partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-5)
         jax.tree.map(close, updated(8, 20), expected)
         assert not np.allclose(
@@ -283,9 +290,9 @@ class TestUpdate:
 
     def test_the_policy_is_the_softmax_of_its_table(self, tiny_grid, random_grid_rollout, by_hand):
         learner, observation = table_learner(), random_grid_rollout(1).observation
-        probabilities = make_objective(tiny_grid).policy(learner, (), observation)[0].probs
+        policy, _ = make_objective(tiny_grid).policy(learner, ActorPredictor(), observation)
         expected = by_hand.softmax(by_hand.outputs(by_hand.kernel_of(learner.policy), observation))
-        np.testing.assert_allclose(probabilities, expected, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(policy.probs, expected, rtol=1e-5, atol=1e-6)
 
 
 def final_loss(learner, steps):
@@ -306,9 +313,7 @@ class TestMetaGradient:
         def loss(parameters):
             updated = learner
             for steps in rollouts[:-1]:
-                updated, _ = objective.update(
-                    KEY, parameters, updated, Experience(steps, ()), CLOCK
-                )
+                updated, _ = objective.update(KEY, parameters, updated, lived(steps), CLOCK)
             return final_loss(updated, rollouts[-1])
 
         return loss
@@ -386,7 +391,7 @@ class TestMetaGradient:
                     heads, gradients, (POLICY_RATE, PREDICTION_RATE), strict=True
                 )
             )
-            return LPGAgent(
+            return ActorPredictor(
                 learner.policy._replace(parameters=policy),
                 learner.prediction._replace(parameters=prediction),
             ), {}
@@ -429,10 +434,10 @@ def test_a_positive_policy_target_makes_the_action_likelier(
     )
     objective, learner = make_objective(tiny_grid, 0.01), table_learner()
     steps = random_grid_rollout(1, length=1, num_workers=1)
-    updated, metrics = jax.jit(objective.update)(KEY, biases, learner, Experience(steps, ()), CLOCK)
+    updated, metrics = jax.jit(objective.update)(KEY, biases, learner, lived(steps), CLOCK)
     np.testing.assert_allclose(metrics["policy_target_norm"], 1.0)
     before, after = (
-        objective.policy(state, (), steps.observation)[0].prob(steps.action)[0, 0]
+        objective.policy(state, ActorPredictor(), steps.observation)[0].prob(steps.action)[0, 0]
         for state in (learner, updated)
     )
     assert (after - before) * sign > 0

@@ -10,11 +10,12 @@ import pytest
 from flax import struct
 from gymnax.environments import environment, spaces
 
+from rlsuite.agents import ActorPredictor
 from rlsuite.drifts import LearnedDriftConfig, learned, ppo_clip
 from rlsuite.lifetime import Life, Task
 from rlsuite.networks import NetworkConfig
 from rlsuite.objectives.objective import Clock
-from rlsuite.objectives.proximal_policy_optimisation import ActorCritic, PPOConfig, ppo
+from rlsuite.objectives.proximal_policy_optimisation import PPOConfig, ppo
 from rlsuite.rollout import Experience
 
 KEY = jax.random.key(5)
@@ -22,6 +23,11 @@ CLOCK = Clock(jnp.array(0), jnp.array(10))
 TABLE = NetworkConfig()
 SMALL = NetworkConfig("perceptron", (16,), activation="tanh")
 EPSILON = 0.2
+
+
+def lived(steps):
+    """What an agent without memory experienced."""
+    return Experience(steps, ActorPredictor())
 
 
 def table_ppo(world, **changes):
@@ -45,7 +51,7 @@ def kernels(learner):
 
 def acted(objective, learner, steps):
     """The steps with the probabilities that the learner's own policy gives to their actions."""
-    policy, _ = objective.policy(learner, (), steps.observation)
+    policy, _ = objective.policy(learner, ActorPredictor(), steps.observation)
     return steps._replace(log_probability=policy.log_prob(steps.action))
 
 
@@ -123,7 +129,7 @@ def test_epochs_equal_the_derivation_by_hand(
     steps = random_grid_rollout(1)
     learner = drawn(jax.jit(objective.init)(jax.random.key(0)))
     steps = acted(objective, learner, steps)
-    updated, _ = jax.jit(objective.update)(KEY, (), learner, Experience(steps, ()), CLOCK)
+    updated, _ = jax.jit(objective.update)(KEY, (), learner, lived(steps), CLOCK)
 
     policy, critic, flat = learn_by_hand(steps, *kernels(learner), config, by_hand)
     assert 0 < flat.mean() < 1
@@ -136,10 +142,8 @@ def test_metrics_speak_of_the_last_epoch(tiny_grid, random_grid_rollout, by_hand
     steps = random_grid_rollout(1)
     learner = drawn(objective.init(jax.random.key(0)))
     steps = acted(objective, learner, steps)
-    _, metrics = jax.jit(objective.update)(KEY, (), learner, Experience(steps, ()), CLOCK)
-    after_one, _ = jax.jit(table_ppo(tiny_grid).update)(
-        KEY, (), learner, Experience(steps, ()), CLOCK
-    )
+    _, metrics = jax.jit(objective.update)(KEY, (), learner, lived(steps), CLOCK)
+    after_one, _ = jax.jit(table_ppo(tiny_grid).update)(KEY, (), learner, lived(steps), CLOCK)
 
     old, new = (
         by_hand.softmax(by_hand.outputs(kernels(state)[0], steps.observation))
@@ -169,7 +173,7 @@ def test_truncated_episodes_are_bootstrapped_and_terminated_ones_are_not(
         """The critic where the given steps arrived elsewhere."""
         index = jnp.where(arrived, 1 - steps.next_observation.index, steps.next_observation.index)
         changed = steps._replace(next_observation=steps.next_observation.replace(index=index))
-        return kernels(update(KEY, (), learner, Experience(changed, ()), CLOCK)[0])[1]
+        return kernels(update(KEY, (), learner, lived(changed), CLOCK)[0])[1]
 
     before = learned_from(jnp.zeros_like(steps.terminated))
     assert steps.truncated.any()
@@ -185,7 +189,7 @@ def test_the_learning_rate_falls_to_zero_over_a_life(tiny_grid, random_grid_roll
 
     def change(num_updates):
         clock = Clock(jnp.array(num_updates), jnp.array(8))
-        after, _ = update(KEY, (), learner, Experience(random_grid_rollout(2), ()), clock)
+        after, _ = update(KEY, (), learner, lived(random_grid_rollout(2)), clock)
         return kernels(after)[0] - kernels(learner)[0]
 
     np.testing.assert_allclose(change(6), change(0) / 4, rtol=1e-3, atol=1e-6)
@@ -199,12 +203,10 @@ def test_normalised_rewards_are_the_same_as_rewards_scaled_beforehand(
     objective = table_ppo(tiny_grid, normalise_rewards=True)
     learner = drawn(objective.init(jax.random.key(0)))
     steps = acted(objective, learner, steps)
-    after, _ = jax.jit(objective.update)(KEY, (), learner, Experience(steps, ()), CLOCK)
+    after, _ = jax.jit(objective.update)(KEY, (), learner, lived(steps), CLOCK)
     deviation = jnp.sqrt(after.returns.statistics.variance)
     scaled = steps._replace(reward=steps.reward / deviation)
-    expected, _ = jax.jit(table_ppo(tiny_grid).update)(
-        KEY, (), learner, Experience(scaled, ()), CLOCK
-    )
+    expected, _ = jax.jit(table_ppo(tiny_grid).update)(KEY, (), learner, lived(scaled), CLOCK)
     for kernel, other in zip(kernels(after), kernels(expected), strict=True):
         np.testing.assert_allclose(kernel, other, rtol=1e-3, atol=1e-4)
 
@@ -226,8 +228,8 @@ def test_observations_are_normalised_as_when_they_were_collected():
         before, after = first.observation.reshape(-1, 4), second.observation
         seen = (after - before.mean(0)) / before.std(0)
         policies = (
-            objective.policy(after_one.learner, (), after)[0].logits,
-            plain.policy(after_one.learner, (), jnp.clip(seen, -10, 10))[0].logits,
+            objective.policy(after_one.learner, ActorPredictor(), after)[0].logits,
+            plain.policy(after_one.learner, ActorPredictor(), jnp.clip(seen, -10, 10))[0].logits,
         )
         return agent, after_one, first, second, metrics, policies
 
@@ -268,7 +270,7 @@ def test_an_update_is_differentiable_in_the_drift(tiny_grid, random_grid_rollout
     steps = acted(objective, learner, random_grid_rollout(1))
 
     def moved(parameters):
-        after, _ = objective.update(KEY, parameters, learner, Experience(steps, ()), CLOCK)
+        after, _ = objective.update(KEY, parameters, learner, lived(steps), CLOCK)
         return after.networks.policy["params"]["kernel"].sum()
 
     for leaf in jax.tree.leaves(jax.jit(jax.grad(moved))(parameters)):
@@ -330,7 +332,7 @@ def test_it_learns_to_aim_in_a_box():
     life = Life(world, ppo(world, SMALL, config, ppo_clip(), 16), num_workers=16, rollout_length=5)
     task = Task(world.default_params, jnp.array(60))
     agent = jax.jit(lambda key: life.whole(key, (), task))(jax.random.key(0))
-    policy, _ = life.objective.policy(agent.learner, (), jnp.ones((3, 1)))
+    policy, _ = life.objective.policy(agent.learner, ActorPredictor(), jnp.ones((3, 1)))
     assert policy.log_prob(jnp.zeros((3, 2))).shape == (3,)
     np.testing.assert_allclose(policy.mode(), jnp.tile(world.aim, (3, 1)), atol=0.2)
     assert (policy.distribution.stddev() < 0.5).all()
@@ -340,8 +342,10 @@ def test_networks_start_with_an_even_policy():
     world, _ = gymnax.make("CartPole-v1")
     objective = ppo(world, SMALL, PPOConfig(), ppo_clip(), num_workers=4)
     learner = objective.init(jax.random.key(0))
-    assert isinstance(learner.networks, ActorCritic)
-    policy, _ = objective.policy(learner, (), jax.random.normal(jax.random.key(1), (9, 4)))
+    assert isinstance(learner.networks, ActorPredictor)
+    policy, _ = objective.policy(
+        learner, ActorPredictor(), jax.random.normal(jax.random.key(1), (9, 4))
+    )
     np.testing.assert_allclose(policy.probs, 0.5, atol=0.02)
 
 
@@ -350,5 +354,8 @@ def test_what_cannot_be_served_is_refused(tiny_grid, random_grid_rollout):
         table_ppo(tiny_grid, normalise_observations=True)
     objective = table_ppo(tiny_grid, num_mini_batches=5)
     with pytest.raises(ValueError, match="num_mini_batches: 5 is not allowed"):
-        learner, experience = objective.init(KEY), Experience(random_grid_rollout(0), ())
+        learner, experience = (
+            objective.init(KEY),
+            lived(random_grid_rollout(0)),
+        )
         objective.update(KEY, (), learner, experience, CLOCK)

@@ -1,4 +1,4 @@
-"""A recurrent network that reads a rollout from its end, with a gradient written for speed."""
+"""Gated recurrent units along rollouts, either way, with a gradient written for speed."""
 
 from functools import partial
 from typing import NamedTuple
@@ -8,11 +8,19 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from rlsuite.initialisers import orthogonal
 from rlsuite.precision import DotGeneral, dense
 
 
 class GRUWeights(NamedTuple):
-    """Weights of a gated recurrent unit; gates lie side by side as reset, keep, candidate."""
+    r"""Weights of a gated recurrent unit (Cho et al., arXiv 1406.1078).
+
+    .. math::
+        r, z = \sigma(W_{r,z} x + U_{r,z} h + b), \quad
+        n = \tanh(W_n x + b_n + r (U_n h + c)), \quad h' = (1 - z) n + z h
+
+    Gates lie side by side as reset, keep, candidate.
+    """
 
     input_kernel: Float[Array, "input 3*width"]
     bias: Float[Array, " 3*width"]
@@ -20,12 +28,26 @@ class GRUWeights(NamedTuple):
     candidate_bias: Float[Array, " width"]
 
 
-class BackwardGRU(nn.Module):
-    r"""A gated recurrent unit (Cho et al., arXiv 1406.1078) that runs from the last step back.
+class GRU(nn.Module):
+    """A gated recurrent unit that runs from the first step on, where it left off."""
 
-    .. math::
-        r, z = \sigma(W_{r,z} x + U_{r,z} h + b), \quad
-        n = \tanh(W_n x + b_n + r (U_n h + c)), \quad h' = (1 - z) n + z h
+    width: int
+    dot_general: DotGeneral = jax.lax.dot_general
+
+    @nn.compact
+    def __call__(
+        self,
+        inputs: Float[Array, "time *batch input"],
+        start: Float[Array, "*batch {self.width}"],
+        fresh: Bool[Array, "time *batch"],
+    ) -> Float[Array, "time *batch {self.width}"]:
+        """The state after each step; it is set to zero before the `fresh` ones."""
+        weights = _weights(self, inputs.shape[-1])
+        return gru(self.dot_general, False, weights, start, inputs, fresh)
+
+
+class BackwardGRU(nn.Module):
+    """A gated recurrent unit that runs from the last step back.
 
     The state is set to zero where an episode ended, so nothing flows back into another episode.
     """
@@ -38,32 +60,45 @@ class BackwardGRU(nn.Module):
         self, inputs: Float[Array, "time *batch input"], ended: Bool[Array, "time *batch"]
     ) -> Float[Array, "time *batch {self.width}"]:
         """The state after each step, having seen that step and all later ones of its episode."""
-        width = self.width
-        weights = GRUWeights(
-            self.param(
-                "input_kernel", nn.initializers.lecun_normal(), (inputs.shape[-1], 3 * width)
-            ),
-            self.param("bias", nn.initializers.zeros, (3 * width,)),
-            self.param("recurrent_kernel", _orthogonal_gates, (width, 3 * width)),
-            self.param("candidate_bias", nn.initializers.zeros, (width,)),
-        )
-        return backward_gru(self.dot_general, weights, inputs, ended)
+        start = jnp.zeros((*inputs.shape[1:-1], self.width))
+        weights = _weights(self, inputs.shape[-1])
+        return gru(self.dot_general, True, weights, start, inputs, ended)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(0,))
-def backward_gru(
+def _weights(module: GRU | BackwardGRU, num_inputs: int) -> GRUWeights:
+    width, zeros = module.width, nn.initializers.zeros
+    return GRUWeights(
+        module.param("input_kernel", nn.initializers.lecun_normal(), (num_inputs, 3 * width)),
+        module.param("bias", zeros, (3 * width,)),
+        module.param("recurrent_kernel", _orthogonal_gates, (width, 3 * width)),
+        module.param("candidate_bias", zeros, (width,)),
+    )
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0, 1))
+def gru(
     dot_general: DotGeneral,
+    reverse: bool,
     weights: GRUWeights,
+    start: Float[Array, "*batch width"],
     inputs: Float[Array, "time *batch input"],
-    ended: Bool[Array, "time *batch"],
+    fresh: Bool[Array, "time *batch"],
 ) -> Float[Array, "time *batch width"]:
-    """The states of a `BackwardGRU`.
+    """The states of a gated recurrent unit after each step, in the order of the inputs.
 
     Its gradient is what automatic differentiation gives, up to rounding, from fewer passes over
     memory: it keeps four arrays a step and works the candidates out again, its scan holds only what
     is recurrent, and the gradients of the weights are products over all steps at once.
+
+    Args:
+      dot_general: how matrices are multiplied.
+      reverse: whether the last step is taken first.
+      weights: of the unit.
+      start: the state before the first step taken.
+      inputs: of each step.
+      fresh: where the state is set to zero before the step is taken.
     """
-    return _run(dot_general, weights, inputs, ended)[0]
+    return _run(dot_general, reverse, weights, start, inputs, fresh)[0]
 
 
 class _Gates(NamedTuple):
@@ -74,13 +109,13 @@ class _Gates(NamedTuple):
     from_state: Array
 
 
-def _run(dot_general, weights, inputs, ended):
+def _run(dot_general, reverse, weights, start, inputs, fresh):
     """States after each step, and the gates behind them."""
     width = weights.recurrent_kernel.shape[0]
 
     def step(state, step_inputs):
-        inputs, ended = step_inputs
-        state = jnp.where(ended[..., None], 0.0, state)
+        inputs, fresh = step_inputs
+        state = jnp.where(fresh[..., None], 0.0, state)
         from_input = dense(dot_general, inputs, weights.input_kernel) + weights.bias
         from_state = dense(dot_general, state, weights.recurrent_kernel)
         reset = nn.sigmoid(from_input[..., :width] + from_state[..., :width])
@@ -90,25 +125,24 @@ def _run(dot_general, weights, inputs, ended):
         state = candidate + keep * (state - candidate)
         return state, (state, _Gates(reset, keep, from_state))
 
-    start = jnp.zeros((*inputs.shape[1:-1], width))
-    return jax.lax.scan(step, start, (inputs, ended), reverse=True)[1]
+    return jax.lax.scan(step, start, (inputs, fresh), reverse=reverse)[1]
 
 
-def _forward(dot_general, weights, inputs, ended):
-    states, gates = _run(dot_general, weights, inputs, ended)
-    return states, (weights, inputs, ended, states, gates)
+def _forward(dot_general, reverse, weights, start, inputs, fresh):
+    states, gates = _run(dot_general, reverse, weights, start, inputs, fresh)
+    return states, (weights, start, inputs, fresh, states, gates)
 
 
-def _backward(dot_general, residuals, cotangents):
-    weights, inputs, ended, states, gates = residuals
+def _backward(dot_general, reverse, residuals, cotangents):
+    weights, start, inputs, fresh, states, gates = residuals
     width = weights.recurrent_kernel.shape[0]
     gates_kernel, candidate_kernel = jnp.split(weights.input_kernel, [2 * width], axis=1)
-    start = jnp.zeros_like(cotangents[0])
-    states_before = jnp.where(ended[..., None], 0.0, jnp.concatenate([states[1:], start[None]]))
+    earlier = [states[1:], start[None]] if reverse else [start[None], states[:-1]]
+    states_before = jnp.where(fresh[..., None], 0.0, jnp.concatenate(earlier))
 
     def step(gradient, step_inputs):
         """Gradients of the state before a step and of what went into its gates."""
-        cotangent, inputs, ended, state, (reset, keep, from_state) = step_inputs
+        cotangent, inputs, fresh, state, (reset, keep, from_state) = step_inputs
         from_input = dense(dot_general, inputs, candidate_kernel) + weights.bias[-width:]
         candidate = jnp.tanh(from_input + reset * from_state)
         gradient = gradient + cotangent
@@ -119,10 +153,11 @@ def _backward(dot_general, residuals, cotangents):
         to_state = to_candidate * reset
         to_gates = jnp.concatenate([to_two_gates, to_state], axis=-1)
         gradient = gradient * keep + dense(dot_general, to_gates, weights.recurrent_kernel.T)
-        gradient = jnp.where(ended[..., None], 0.0, gradient)
+        gradient = jnp.where(fresh[..., None], 0.0, gradient)
         return gradient, (to_two_gates, to_candidate, to_state)
 
-    _, outputs = jax.lax.scan(step, start, (cotangents, inputs, ended, states_before, gates))
+    steps = cotangents, inputs, fresh, states_before, gates
+    to_start, outputs = jax.lax.scan(step, jnp.zeros_like(start), steps, reverse=not reverse)
     to_two_gates, to_candidate, to_state = (_rows(output) for output in outputs)
 
     def outer(left, *right):
@@ -138,10 +173,10 @@ def _backward(dot_general, residuals, cotangents):
     )
     to_inputs = dense(dot_general, to_two_gates, gates_kernel.T)
     to_inputs += dense(dot_general, to_candidate, candidate_kernel.T)
-    return gradients, to_inputs.reshape(inputs.shape), None
+    return gradients, to_start, to_inputs.reshape(inputs.shape), None
 
 
-backward_gru.defvjp(_forward, _backward)
+gru.defvjp(_forward, _backward)
 
 
 def _rows(values):
@@ -151,5 +186,5 @@ def _rows(values):
 def _orthogonal_gates(key, shape, dtype=jnp.float32):
     width = shape[0]
     keys = jax.random.split(key, shape[1] // width)
-    blocks = [nn.initializers.orthogonal()(k, (width, width), dtype) for k in keys]
+    blocks = [orthogonal()(k, (width, width), dtype) for k in keys]
     return jnp.concatenate(blocks, axis=1)
