@@ -37,7 +37,7 @@ class LevelSet(NamedTuple):
     horizon: int | None = None
 
 
-def take(tree: PyTree, index: Int[np.ndarray, "*indices"]) -> PyTree:
+def take(tree: PyTree, index: int | np.integer | Int[np.ndarray, "*indices"]) -> PyTree:
     """The entries of every leaf's leading axis that `index` names."""
     return jax.tree.map(lambda leaf: leaf[index], tree)
 

@@ -19,7 +19,9 @@ class Estimate(NamedTuple):
         return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]"
 
 
-def interquartile_mean(values: Float[np.ndarray, "*shape"], axis: int | None = None) -> np.ndarray:
+def interquartile_mean(
+    values: Float[np.ndarray, "*shape"], axis: int | None = None
+) -> np.ndarray | np.floating:
     """Mean of the middle half of the values, robust to a few extreme levels."""
     return trim_mean(values, 0.25, axis=axis)
 

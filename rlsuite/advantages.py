@@ -3,6 +3,7 @@
 import chex
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float
 
 
@@ -13,8 +14,8 @@ def generalised_advantage(
     terminated: Bool[Array, "time *batch"],
     truncated: Bool[Array, "time *batch"],
     *,
-    discount: float,
-    gae_lambda: float,
+    discount: Float[ArrayLike, ""],
+    gae_lambda: Float[ArrayLike, ""],
 ) -> Float[Array, "time *batch"]:
     r"""Generalised advantage estimates (Schulman et al., arXiv 1506.02438, equation 16).
 

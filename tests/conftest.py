@@ -11,8 +11,19 @@ import jax
 import pytest
 from jaxtyping import install_import_hook
 
+CHECKED = [
+    *("rlsuite.envs", "rlsuite.experiments"),
+    *("rlsuite.advantages", "rlsuite.analysis", "rlsuite.curricula", "rlsuite.drifts"),
+    *(
+        "rlsuite.method",
+        "rlsuite.precision",
+        "rlsuite.ranges",
+        "rlsuite.scores",
+        "rlsuite.selection",
+    ),
+]
 # Annotations are checked whenever a function is called or traced, shapes of arrays included.
-install_import_hook(["rlsuite.envs"], "annotations.checked")
+install_import_hook(CHECKED, "annotations.checked")
 
 
 @pytest.fixture(scope="module")

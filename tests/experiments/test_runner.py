@@ -14,18 +14,17 @@ from rich.console import Console
 
 from rlsuite.experiments.errors import UserError
 from rlsuite.experiments.runner import Outcome, abstract_state, initial_state, run
-from rlsuite.experiments.specs import Experiment
+from rlsuite.experiments.specs import Experiment, Run
 from rlsuite.experiments.storage import Checkpoints, MetricsLog, create_run, read_metrics
 from rlsuite.method import Method
 
 
 @dataclasses.dataclass(frozen=True)
-class ToyConfig:
+class ToyConfig(Run):
     seed: int = 3
     steps: int = 11
     log_every: int = 3
     checkpoint_every: int = 6
-    wandb: str | None = None
 
 
 class ToyState(NamedTuple):

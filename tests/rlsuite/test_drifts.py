@@ -87,7 +87,7 @@ def test_a_drift_and_its_slope_vanish_where_nothing_changed(
 def grid():
     """Ratios and advantages in all combinations, none of them at a kink."""
     ratio, advantage = np.meshgrid(np.linspace(0.03, 4.01, 41), np.linspace(-2.9, 3.1, 25))
-    return ratio.astype(np.float32), advantage.astype(np.float32)
+    return jnp.float32(ratio), jnp.float32(advantage)
 
 
 CLOCK = Clock(jnp.array(3), jnp.array(12))
