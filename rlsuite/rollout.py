@@ -7,7 +7,7 @@ import distrax
 import jax
 import jax.numpy as jnp
 from gymnax.environments.environment import Environment
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree, Shaped
 
 Level = Any
 """A pytree of world parameters (gymnax `EnvParams`), so that worlds can be vmapped over levels."""
@@ -75,7 +75,7 @@ class Transition(NamedTuple):
     extra: PyTree = ()
 
     @property
-    def ended(self) -> Bool[Array, "time worker"]:
+    def ended(self) -> Bool[Array, "*time worker"]:
         """Whether the episode ended with this step, for either reason."""
         return self.terminated | self.truncated
 
@@ -155,7 +155,7 @@ def stagger(key: PRNGKeyArray, world: Environment, level: Level, worlds: Worlds)
 
 
 def step_worlds(
-    keys: PRNGKeyArray,
+    keys: Shaped[Array, "worker *key"],
     world: Environment,
     level: Level,
     policy: Policy,

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 import distrax
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree, Shaped
 
 from rlsuite.method import Metrics
 from rlsuite.rollout import Experience, Memory, Policy, no_memory
@@ -82,7 +82,7 @@ class Objective(NamedTuple):
 
     def update_agents(
         self,
-        keys: PRNGKeyArray,
+        keys: Shaped[Array, "agent *key"],
         parameters: Parameters,
         learners: Learner,
         experience: Experience,

@@ -264,6 +264,8 @@ def test_compilation_cache_is_the_users_unless_told_otherwise(
 ):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
+    # Another test may have run a command in this process.
+    jax.config.update("jax_compilation_cache_dir", None)
     enable_compilation_cache()
     assert jax.config.jax_compilation_cache_dir == str(tmp_path / "rlsuite" / "jax")
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "/elsewhere")

@@ -73,7 +73,9 @@ def test_rewards_are_scaled_by_the_deviation_of_returns_so_far(discount):
 
     state = no_return_statistics(4)
     for start, stop in ((0, 5), (5, 12)):
-        state, scaled = scale_rewards(state, rewards[start:stop], ended[start:stop], discount)
+        state, scaled = scale_rewards(
+            state, jnp.asarray(rewards[start:stop]), jnp.asarray(ended[start:stop]), discount
+        )
         deviation = returns[:stop].std()
         np.testing.assert_allclose(scaled, rewards[start:stop] / deviation, rtol=1e-4)
     np.testing.assert_allclose(state.returns, running, rtol=1e-4, atol=1e-5)
