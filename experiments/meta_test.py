@@ -127,7 +127,7 @@ def _final_return(
         life, parameters = learned_by(world, agent, parameters)
         life_key, episode_key = jax.random.split(key)
         trained = life.whole(life_key, parameters, task)
-        return life.mean_return(episode_key, trained, task.level, num_episodes)
+        return life.mean_return(episode_key, trained, num_episodes)
 
     return jit(jax.vmap(final_return, in_axes=(None, 0, 0)))
 

@@ -36,7 +36,7 @@ def life_course(
 
     def update(agent, _):
         before = agent.learner
-        agent, (experience, _) = life.update(parameters, agent, task)
+        agent, (experience, _) = life.update(parameters, agent)
         observation = experience.transitions.observation
         learners = before, agent.learner
         remembered = [memories(objective.behaviour(learner), experience) for learner in learners]

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from gymnax.environments.environment import Environment
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from rlsuite.method import Metrics
 from rlsuite.objectives.objective import Clock, Learner, Objective, Parameters
@@ -14,6 +14,8 @@ from rlsuite.ranges import Count
 from rlsuite.rollout import (
     Experience,
     Level,
+    LevelAxes,
+    Levels,
     Memory,
     Worlds,
     episode_returns,
@@ -24,7 +26,11 @@ from rlsuite.rollout import (
 
 
 class Task(NamedTuple):
-    """A level and a lifetime: how many updates an agent gets on it."""
+    """A level and a lifetime: how many updates an agent gets on it.
+
+    One level is that of all workers; where `Life` says so, each worker has its own, on the first
+    axis.
+    """
 
     level: Level
     lifetime: Int[Array, ""]
@@ -52,6 +58,7 @@ class Agent(NamedTuple):
     """
 
     key: PRNGKeyArray
+    task: Task
     learner: Learner
     worlds: Worlds
     memory: Memory
@@ -68,6 +75,9 @@ class Life(NamedTuple):
       rollout_length: steps in each world between updates.
       staggered: whether the worlds of a fresh agent start with clocks at random, so that episodes
         don't end in step.
+      level_axes: which axis of a level is the worker's, as `in_axes` of `jax.vmap` says it: none
+        where all workers share one level, 0 where each has its own, or a tree of both. A level that
+        is shared is never copied, which matters where it holds the weights of a network.
     """
 
     world: Environment
@@ -75,27 +85,30 @@ class Life(NamedTuple):
     num_workers: int
     rollout_length: int
     staggered: bool = False
+    level_axes: LevelAxes = None
 
     def init(self, key: PRNGKeyArray, task: Task) -> Agent:
         """A fresh agent in freshly started worlds of the task's level."""
         own_key, learner_key, world_key = jax.random.split(key, 3)
-        worlds = reset_worlds(world_key, self.world, task.level, self.num_workers)
+        levels = Levels(task.level, self.level_axes)
+        worlds = reset_worlds(world_key, self.world, levels, self.num_workers)
         if self.staggered:
-            worlds = stagger(jax.random.fold_in(key, 3), self.world, task.level, worlds)
+            worlds = stagger(jax.random.fold_in(key, 3), self.world, levels, worlds)
         return Agent(
             key=own_key,
+            task=task,
             learner=self.objective.init(learner_key),
             worlds=worlds,
             memory=self.objective.init_memory(self.num_workers),
             num_updates=jnp.zeros((), jnp.int32),
         )
 
-    def act(self, key: PRNGKeyArray, agent: Agent, task: Task) -> tuple[Agent, Experience]:
+    def act(self, key: PRNGKeyArray, agent: Agent) -> tuple[Agent, Experience]:
         """One rollout of the agent as it is."""
         worlds, memory, experience = rollout(
             key,
             self.world,
-            task.level,
+            Levels(agent.task.level, self.level_axes),
             self.objective.behaviour(agent.learner),
             agent.worlds,
             agent.memory,
@@ -104,36 +117,36 @@ class Life(NamedTuple):
         return agent._replace(worlds=worlds, memory=memory), experience
 
     def update(
-        self, parameters: Parameters, agent: Agent, task: Task
+        self, parameters: Parameters, agent: Agent
     ) -> tuple[Agent, tuple[Experience, Metrics]]:
         """One rollout and one update on it, differentiable in `parameters` and the learner."""
-        agent, experience = self._explore(agent, task)
+        agent, experience = self._explore(agent)
         learner, metrics = self.objective.update(
             _learning_key(agent),
             parameters,
             agent.learner,
             experience,
-            Clock(agent.num_updates, task.lifetime),
+            _clock(agent),
         )
         return _grown(agent, learner), (experience, metrics)
 
     def update_together(
-        self, parameters: Parameters, agents: Agent, tasks: Task
+        self, parameters: Parameters, agents: Agent
     ) -> tuple[Agent, tuple[Experience, Metrics]]:
         """`vmap(update)` over a leading `agent` axis, as fast as the objective knows how."""
-        agents, experience = jax.vmap(self._explore)(agents, tasks)
+        agents, experience = jax.vmap(self._explore)(agents)
         keys = jax.vmap(_learning_key)(agents)
         learners, metrics = self.objective.update_agents(
-            keys, parameters, agents.learner, experience, Clock(agents.num_updates, tasks.lifetime)
+            keys, parameters, agents.learner, experience, _clock(agents)
         )
         return _grown(agents, learners), (experience, metrics)
 
     def updates(
-        self, parameters: Parameters, agent: Agent, task: Task, num_updates: int
+        self, parameters: Parameters, agent: Agent, num_updates: int
     ) -> tuple[Agent, tuple[Experience, Metrics]]:
         """`num_updates` updates in a row; rollouts and metrics get a leading `update` axis."""
         return jax.lax.scan(
-            lambda agent, _: self.update(parameters, agent, task), agent, length=num_updates
+            lambda agent, _: self.update(parameters, agent), agent, length=num_updates
         )
 
     def whole(self, key: PRNGKeyArray, parameters: Parameters, task: Task) -> Agent:
@@ -142,13 +155,10 @@ class Life(NamedTuple):
         The lifetime may differ between agents under `vmap`; the cost is the longest one's.
         """
 
-        def alive(agent):
-            return agent.num_updates < task.lifetime
-
         def live(agent):
-            return self.update(parameters, agent, task)[0]
+            return self.update(parameters, agent)[0]
 
-        return jax.lax.while_loop(alive, live, self.init(key, task))
+        return jax.lax.while_loop(is_alive, live, self.init(key, task))
 
     def whole_with_return(
         self, key: PRNGKeyArray, parameters: Parameters, task: Task
@@ -159,29 +169,44 @@ class Life(NamedTuple):
         that the life's end cuts short count as they are.
         """
 
-        def alive(carry):
-            return carry[0].num_updates < task.lifetime
-
         def live(carry):
             agent, reward, num_episodes = carry
-            agent, (experience, _) = self.update(parameters, agent, task)
+            agent, (experience, _) = self.update(parameters, agent)
             steps = experience.transitions
             return agent, reward + steps.reward.sum(), num_episodes + steps.ended.sum()
 
         start = (self.init(key, task), jnp.zeros(()), jnp.array(self.num_workers))
-        agent, reward, num_episodes = jax.lax.while_loop(alive, live, start)
+        agent, reward, num_episodes = jax.lax.while_loop(
+            lambda carry: is_alive(carry[0]), live, start
+        )
         return agent, reward / num_episodes
 
-    def mean_return(
-        self, key: PRNGKeyArray, agent: Agent, level: Level, num_episodes: int
-    ) -> Float[Array, ""]:
-        """Mean undiscounted return of the agent's policy over fresh episodes."""
-        policy = self.objective.behaviour(agent.learner)
-        return episode_returns(key, self.world, level, policy, num_episodes).mean()
+    def mean_return(self, key: PRNGKeyArray, agent: Agent, num_episodes: int) -> Float[Array, ""]:
+        """Mean undiscounted return of the agent's policy over fresh episodes on its level.
 
-    def _explore(self, agent, task):
-        key = jax.random.fold_in(agent.key, agent.num_updates)
-        return self.act(key, agent, task)
+        Where every worker has a level of its own, there are `num_episodes` on each of them.
+        """
+        policy, axes = self.objective.behaviour(agent.learner), self.level_axes
+
+        def mean(key, level):
+            return episode_returns(key, self.world, level, policy, num_episodes).mean()
+
+        if not jax.tree.leaves(axes):
+            return mean(key, agent.task.level)
+        keys = jax.random.split(key, self.num_workers)
+        return jax.vmap(mean, in_axes=(0, axes))(keys, agent.task.level).mean()
+
+    def _explore(self, agent):
+        return self.act(jax.random.fold_in(agent.key, agent.num_updates), agent)
+
+
+def is_alive(agent: Agent) -> Bool[Array, ""]:
+    """Whether updates are left in the agent's lifetime."""
+    return agent.num_updates < agent.task.lifetime
+
+
+def _clock(agent: Agent) -> Clock:
+    return Clock(agent.num_updates, agent.task.lifetime)
 
 
 def _learning_key(agent: Agent) -> PRNGKeyArray:

@@ -12,6 +12,22 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree, Shaped
 Level = Any
 """A pytree of world parameters (gymnax `EnvParams`), so that worlds can be vmapped over levels."""
 
+LevelAxes = Any
+"""The worker's axis of a level, as `in_axes` of `jax.vmap` takes it; none if it is shared."""
+
+
+class Levels(NamedTuple):
+    """The level of all workers, or one for each along the given axes."""
+
+    level: Level
+    axes: LevelAxes = None
+
+    def map(self, function: Callable[..., Any], *arguments: PyTree) -> Any:
+        """`function(*arguments, level)` for every worker, the first axis of all arguments."""
+        in_axes = (*(0 for _ in arguments), self.axes)
+        return jax.vmap(function, in_axes=in_axes)(*arguments, self.level)
+
+
 Memory = Any
 """What a policy remembers of the episode so far: a pytree, `()` where it remembers nothing.
 
@@ -38,7 +54,7 @@ class Policy(NamedTuple):
 
 
 class Worlds(NamedTuple):
-    """The worlds of one agent's workers: the same level, each in a state of its own.
+    """The worlds of one agent's workers, each in a state of its own.
 
     Every leaf has a leading `worker` axis.
     """
@@ -135,29 +151,29 @@ def memories(policy: Policy, experience: Experience) -> Memory:
     return jax.lax.scan(step, experience.memory, inputs)[1]
 
 
-def reset_worlds(key: PRNGKeyArray, world: Environment, level: Level, num_workers: int) -> Worlds:
-    """Starts `num_workers` worlds of one level."""
-    keys = jax.random.split(key, num_workers)
-    observation, state = jax.vmap(world.reset, in_axes=(0, None))(keys, level)
+def reset_worlds(key: PRNGKeyArray, world: Environment, levels: Levels, num_workers: int) -> Worlds:
+    """Starts `num_workers` worlds."""
+    observation, state = levels.map(world.reset, jax.random.split(key, num_workers))
     return Worlds(state=state, observation=observation)
 
 
-def stagger(key: PRNGKeyArray, world: Environment, level: Level, worlds: Worlds) -> Worlds:
+def stagger(key: PRNGKeyArray, world: Environment, levels: Levels, worlds: Worlds) -> Worlds:
     """Sets the clock of each worker's state at random, in [0, `max_steps_in_episode`).
 
     So episodes that the time limit cuts don't end in step. The first ones are shorter for it.
     """
     time = worlds.state.time
-    clocks = jax.random.randint(key, time.shape, 0, level.max_steps_in_episode)
+    limits = levels.map(lambda time, level: level.max_steps_in_episode, time)
+    clocks = jax.random.randint(key, time.shape, 0, limits)
     state = worlds.state.replace(time=clocks.astype(time.dtype))
-    observation = jax.vmap(lambda state: world.get_obs(state, params=level))(state)
+    observation = levels.map(lambda state, level: world.get_obs(state, params=level), state)
     return Worlds(state=state, observation=observation)
 
 
 def step_worlds(
     keys: Shaped[Array, "worker *key"],
     world: Environment,
-    level: Level,
+    levels: Levels,
     policy: Policy,
     worlds: Worlds,
     memory: Memory,
@@ -169,9 +185,9 @@ def step_worlds(
     """
     actions, memory = policy.act(memory, worlds.observation)
     action, log_probability = actions.sample_and_log_prob(seed=keys[0])
-    observation, state, reward, terminated, truncated, info = jax.vmap(
-        world.step, in_axes=(0, 0, 0, None)
-    )(keys[1:], worlds.state, action, level)
+    observation, state, reward, terminated, truncated, info = levels.map(
+        world.step, keys[1:], worlds.state, action
+    )
     transition = Transition(
         observation=worlds.observation,
         action=action,
@@ -189,7 +205,7 @@ def step_worlds(
 def rollout(
     key: PRNGKeyArray,
     world: Environment,
-    level: Level,
+    levels: Levels,
     policy: Policy,
     worlds: Worlds,
     memory: Memory,
@@ -205,7 +221,7 @@ def rollout(
     """
 
     def step(carry, step_keys):
-        worlds, memory, transition = step_worlds(step_keys, world, level, policy, *carry)
+        worlds, memory, transition = step_worlds(step_keys, world, levels, policy, *carry)
         return (worlds, memory), transition
 
     num_workers = jax.tree.leaves(worlds.observation)[0].shape[0]
@@ -227,7 +243,8 @@ def episode_returns(
     must therefore end every episode sooner or later (all gymnax worlds have a step limit).
     """
     reset_key, step_key = jax.random.split(key)
-    worlds = reset_worlds(reset_key, world, level, num_episodes)
+    levels = Levels(level)
+    worlds = reset_worlds(reset_key, world, levels, num_episodes)
 
     def unfinished(carry):
         return ~carry[-1].all()
@@ -235,7 +252,7 @@ def episode_returns(
     def step(carry):
         time, worlds, memory, returns, finished = carry
         keys = jax.random.split(jax.random.fold_in(step_key, time), num_episodes + 1)
-        worlds, memory, transition = step_worlds(keys, world, level, policy, worlds, memory)
+        worlds, memory, transition = step_worlds(keys, world, levels, policy, worlds, memory)
         returns = returns + jnp.where(finished, 0.0, transition.reward)
         return time + 1, worlds, memory, returns, finished | transition.ended
 

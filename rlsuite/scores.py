@@ -65,11 +65,12 @@ def algorithmic_regret(antagonist: Life, num_updates: int, num_episodes: int) ->
     """
 
     def observe(agent, task, evidence):
-        del evidence
-        return antagonist.updates((), agent, task, num_updates)[0]
+        del task, evidence
+        return antagonist.updates((), agent, num_updates)[0]
 
     def value(key, agent, task, agent_return):
-        return antagonist.mean_return(key, agent, task.level, num_episodes) - agent_return
+        del task
+        return antagonist.mean_return(key, agent, num_episodes) - agent_return
 
     return Score(init=antagonist.init, observe=observe, value=value)
 

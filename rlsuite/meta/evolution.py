@@ -117,7 +117,7 @@ def evolve_objective(
 def _final_return(key, life, parameters, task, num_episodes):
     life_key, return_key = jax.random.split(key)
     agent = life.whole(life_key, parameters, task)
-    return life.mean_return(return_key, agent, task.level, num_episodes)
+    return life.mean_return(return_key, agent, num_episodes)
 
 
 def _mean_return(key, life, parameters, task, num_episodes):

@@ -128,7 +128,7 @@ def meta_gradient(
     def agent_loss(key, slot, agent, rollouts, metrics):
         """The meta-objective of one agent after its updates, and its slot after the meta-step."""
         task = slot.proposal.task
-        agent, last_rollout = life.act(key, agent, task)
+        agent, last_rollout = life.act(key, agent)
         critic_state, judged = _judge(
             critic, slot.critic, rollouts.transitions, last_rollout.transitions, config
         )
@@ -154,7 +154,7 @@ def meta_gradient(
 
     def batch_loss(parameters, keys, slots):
         def update(agents, _):
-            return life.update_together(parameters, agents, slots.proposal.task)
+            return life.update_together(parameters, agents)
 
         agents, experience = jax.lax.scan(update, slots.agent, length=config.num_updates)
         losses, extra = jax.vmap(agent_loss, in_axes=(0, 0, 0, 1, 1))(
@@ -206,7 +206,7 @@ def meta_gradient(
         def judge_life(key, slot):
             return_key, score_key = jax.random.split(key)
             task = slot.proposal.task
-            agent_return = life.mean_return(return_key, slot.agent, task.level, config.num_episodes)
+            agent_return = life.mean_return(return_key, slot.agent, config.num_episodes)
             return agent_return, score.value(score_key, slot.score, task, agent_return)
 
         keys = jax.random.split(key, config.num_agents)

@@ -210,7 +210,7 @@ def raise_victims(
         life_key, return_key, channel_key = jax.random.split(key, 3)
         task = Task(heard_level(channel_key, weights), jnp.int32(num_updates))
         agent, curve = life_with_curve(life_key, life, task, num_updates)
-        final = life.mean_return(return_key, agent, task.level, config.meta.num_episodes)
+        final = life.mean_return(return_key, agent, config.meta.num_episodes)
         return Victims(agent, curve, final)
 
     def raise_all(key, weights):
@@ -230,7 +230,7 @@ def life_with_curve(
 
     def live(carry, _):
         agent, running, latest = carry
-        agent, (experience, _) = life.update((), agent, task)
+        agent, (experience, _) = life.update((), agent)
         running, mean = finished_returns(running, experience.transitions)
         latest = jnp.where(jnp.isnan(mean), latest, mean)
         return (agent, running, latest), latest

@@ -54,7 +54,7 @@ def test_agents_learn_by_the_first_part_of_their_settings(name, lifetime, untrai
     @jax.jit
     def final_return(key, lifetime):
         agent = life.whole(key, (), Task(level, lifetime))
-        return life.mean_return(key, agent, level, 32)
+        return life.mean_return(key, agent, 32)
 
     assert final_return(jax.random.key(0), 0) < untrained
     assert final_return(jax.random.key(0), lifetime) > trained

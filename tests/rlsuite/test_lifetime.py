@@ -69,14 +69,14 @@ def test_lives_of_unequal_length_are_the_same_alone_and_side_by_side(whole, toge
         assert_same(item(together, i), whole(keys[i], item(tasks, i)))
 
 
-def test_updates_in_a_row_equal_updates_one_by_one(life, together, tasks):
-    update = jax.jit(lambda agent, task: life.update((), agent, task))
-    agent, task = item(together, 0), item(tasks, 0)
+def test_updates_in_a_row_equal_updates_one_by_one(life, together):
+    update = jax.jit(lambda agent: life.update((), agent))
+    agent = item(together, 0)
     single, history = agent, []
     for _ in range(5):
-        single, outputs = update(single, task)
+        single, outputs = update(single)
         history.append(outputs)
-    at_once, outputs = jax.jit(lambda agent, task: life.updates((), agent, task, 5))(agent, task)
+    at_once, outputs = jax.jit(lambda agent: life.updates((), agent, 5))(agent)
     assert_same(at_once, single)
     assert_same(outputs, jax.tree.map(lambda *leaves: jnp.stack(leaves), *history))
     assert at_once.num_updates == agent.num_updates + 5
@@ -86,7 +86,7 @@ def test_a_whole_life_is_its_updates(life, whole, together, tasks, keys):
     task = item(tasks, 1)
     agent = jax.jit(life.init)(keys[1], task)
     assert agent.num_updates == 0
-    agent, _ = jax.jit(lambda agent: life.updates((), agent, task, 3))(agent)
+    agent, _ = jax.jit(lambda agent: life.updates((), agent, 3))(agent)
     assert_same(agent, whole(keys[1], task))
 
 
@@ -97,10 +97,10 @@ def test_agents_with_keys_of_their_own_live_differently(whole, tasks, keys):
     assert not np.allclose(*kernels)
 
 
-def test_every_update_draws_afresh_from_the_agents_own_key(life, together, tasks):
+def test_every_update_draws_afresh_from_the_agents_own_key(life, together):
     """Two updates from the same worlds and learner, but at different ages, act differently."""
-    agent, task = item(together, 3), item(tasks, 3)
-    act = jax.jit(lambda agent: life.update((), agent, task)[1][0].transitions.action)
+    agent = item(together, 3)
+    act = jax.jit(lambda agent: life.update((), agent)[1][0].transitions.action)
     later = agent._replace(num_updates=agent.num_updates + 1)
     assert (act(agent) != act(later)).any()
     np.testing.assert_array_equal(act(agent), act(agent))
@@ -108,7 +108,7 @@ def test_every_update_draws_afresh_from_the_agents_own_key(life, together, tasks
 
 def test_the_mean_return_is_that_of_the_agents_policy(life, tiny_grid, together):
     """An agent that walks right, then down, reaches the goal for sure; one that waits never."""
-    evaluate = jax.jit(lambda agent, level: life.mean_return(jax.random.key(0), agent, level, 4))
+    evaluate = jax.jit(lambda agent: life.mean_return(jax.random.key(0), agent, 4))
     agent = item(together, 0)
     right, down, stay = 3, 1, 4
 
@@ -123,8 +123,8 @@ def test_the_mean_return_is_that_of_the_agents_policy(life, tiny_grid, together)
         return agent._replace(learner=agent.learner._replace(policy=policy))
 
     walks = with_policy(lambda cell: right if cell % 3 < 2 else down)
-    assert evaluate(walks, tiny_grid.default_params) == 1.0
-    assert evaluate(with_policy(lambda cell: stay), tiny_grid.default_params) == 0.0
+    assert evaluate(walks) == 1.0
+    assert evaluate(with_policy(lambda cell: stay)) == 0.0
 
 
 def test_objectives_are_told_how_old_the_agent_is_and_how_old_it_gets(counting_world):
@@ -160,3 +160,51 @@ def test_clocks_are_staggered_where_life_says_so(life, tasks, keys):
     assert_same(staggered.learner, together.learner)
     clocks_alike = staggered.worlds.state.replace(time=together.worlds.state.time)
     assert_same(clocks_alike, together.worlds.state)
+
+
+def test_workers_with_a_level_each_live_as_those_who_share_it(life, tasks, keys):
+    """Where all of the levels are the same one, and where they differ each in its own."""
+    task = item(tasks, 1)
+    each = life._replace(level_axes=0)
+    repeated = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (3, *jnp.shape(leaf))), task.level)
+
+    @jax.jit
+    def both(key):
+        own = each.whole(key, (), Task(repeated, task.lifetime))
+        return life.whole(key, (), task)._replace(task=()), own._replace(task=())
+
+    assert_same(*both(keys[1]))
+
+
+def test_each_worker_is_in_its_own_level_and_all_are_evaluated(counting_world):
+    starts, limits = jnp.array([0, 10, 20]), jnp.array([2, 3, 4])
+
+    class FixedStart(type(counting_world)):
+        def reset_env(self, key, params):
+            _, state = super().reset_env(key, params)
+            state = state.replace(count=params.highest_start)
+            return self.get_obs(state), state
+
+    level = counting_world.default_params.replace(goal=jnp.int32(1000))
+    levels = jax.vmap(
+        lambda start, limit: level.replace(highest_start=start, max_steps_in_episode=limit)
+    )(starts, limits)
+
+    def policy(learner, memory, observation):
+        return distrax.Categorical(0 * observation + jnp.array([0, 1e6])), memory
+
+    objective = Objective(
+        init_parameters=lambda key: (),
+        init=lambda key: (),
+        policy=policy,
+        update=lambda key, parameters, learner, experience, clock: (learner, {}),
+    )
+    life = Life(FixedStart(), objective, num_workers=3, rollout_length=4, level_axes=0)
+    key, task = jax.random.key(0), Task(levels, jnp.array(1))
+    assert (life._replace(staggered=True).init(key, task).worlds.state.time < limits).all()
+    agent, (experience, _) = jax.jit(life.update)((), life.init(key, task))
+    lengths, firsts = np.asarray(limits), np.asarray(starts)
+    time = np.arange(4)[:, None]
+    np.testing.assert_array_equal(experience.transitions.reward, firsts + time % lengths + 1)
+    by_hand = (firsts * lengths + lengths * (lengths + 1) / 2).mean()
+    np.testing.assert_allclose(life.mean_return(key, agent, 2), by_hand)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from rlsuite.rollout import (
+    Levels,
     Policy,
     Transition,
     episode_returns,
@@ -41,7 +42,7 @@ LENGTH, WORKERS = 6, 4
 
 @pytest.fixture(scope="module")
 def start(counting_world):
-    return jax.jit(lambda key, level: reset_worlds(key, counting_world, level, WORKERS))
+    return jax.jit(lambda key, level: reset_worlds(key, counting_world, Levels(level), WORKERS))
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,9 @@ def act(counting_world):
     @jax.jit
     def act(key, level, policy, worlds):
         policy = memoryless(policy)
-        worlds, _, experience = rollout(key, counting_world, level, policy, worlds, (), LENGTH)
+        worlds, _, experience = rollout(
+            key, counting_world, Levels(level), policy, worlds, (), LENGTH
+        )
         return worlds, experience.transitions
 
     return act
@@ -194,14 +197,14 @@ def test_a_greedy_policy_over_a_box_takes_its_centre():
 def test_staggered_clocks_cut_first_episodes_at_all_times(counting_world, level):
     level = level.replace(max_steps_in_episode=5)
     key = jax.random.key(0)
-    fresh = reset_worlds(key, counting_world, level, 200)
-    worlds = stagger(key, counting_world, level, fresh)
+    fresh = reset_worlds(key, counting_world, Levels(level), 200)
+    worlds = stagger(key, counting_world, Levels(level), fresh)
     values, counts = np.unique(worlds.state.time, return_counts=True)
     np.testing.assert_array_equal(values, range(5))
     assert counts.min() > 20
     np.testing.assert_array_equal(worlds.observation[:, 1], worlds.state.time)
     np.testing.assert_array_equal(worlds.state.count, fresh.state.count)
-    _, _, steps = rollout(key, counting_world, level, memoryless(COUNT), worlds, (), 5)
+    _, _, steps = rollout(key, counting_world, Levels(level), memoryless(COUNT), worlds, (), 5)
     cut_at = np.argmax(steps.transitions.truncated, axis=0)
     np.testing.assert_array_equal(cut_at, 4 - worlds.state.time)
 
@@ -223,11 +226,12 @@ def test_memory_is_carried_along_and_lost_as_episodes_end(counting_world, level,
 
     @jax.jit
     def two_rollouts(key):
-        worlds = reset_worlds(key, counting_world, level, WORKERS)
+        levels, memory = Levels(level), policy.init_memory(WORKERS)
+        worlds = reset_worlds(key, counting_world, levels, WORKERS)
         worlds, memory, first = rollout(
-            key, counting_world, level, policy, worlds, policy.init_memory(WORKERS), length
+            key, counting_world, Levels(level), policy, worlds, policy.init_memory(WORKERS), length
         )
-        *_, second = rollout(key, counting_world, level, policy, worlds, memory, length)
+        *_, second = rollout(key, counting_world, levels, policy, worlds, memory, length)
         return first, second, [memories(policy, experience) for experience in (first, second)]
 
     first, second, remembered = two_rollouts(KEY)
@@ -264,8 +268,8 @@ def test_what_worlds_tell_learners_alone_comes_along(counting_world, level, star
             return *outputs, {"extra": {"doubled": 2 * outputs[1].count}}
 
     world, policy = Telling(), memoryless(COUNT)
-    worlds = reset_worlds(KEY, world, level, WORKERS)
-    *_, experience = rollout(KEY, world, level, policy, worlds, (), LENGTH)
+    worlds = reset_worlds(KEY, world, Levels(level), WORKERS)
+    *_, experience = rollout(KEY, world, Levels(level), policy, worlds, (), LENGTH)
     doubled = experience.transitions.extra["doubled"]
     np.testing.assert_array_equal(doubled, np.tile([[2], [4], [6], [8], [10], [12]], (1, WORKERS)))
     assert act(KEY, level, COUNT, start(KEY, level))[1].extra == ()

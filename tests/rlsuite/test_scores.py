@@ -38,7 +38,7 @@ def test_antagonists_in_lockstep_are_those_trained_separately(tiny_grid):
     observe = jax.jit(jax.vmap(lambda state, task: score.observe(state, task, None)))
     regret = jax.jit(score.value)
     alone = jax.jit(lambda key, task: life.whole(key, (), task))
-    mean_return = jax.jit(lambda agent, level: life.mean_return(KEY, agent, level, 4))
+    mean_return = jax.jit(lambda agent: life.mean_return(KEY, agent, 4))
 
     history = [jax.jit(jax.vmap(score.init))(keys, tasks)]
     for _ in range(max(LIFETIMES) // NUM_UPDATES):
@@ -56,7 +56,7 @@ def test_antagonists_in_lockstep_are_those_trained_separately(tiny_grid):
             (expected.learner, expected.worlds),
         )
         result = regret(KEY, ended, task, 0.25)
-        np.testing.assert_allclose(result, mean_return(expected, task.level) - 0.25, rtol=1e-6)
+        np.testing.assert_allclose(result, mean_return(expected) - 0.25, rtol=1e-6)
 
 
 def test_exact_regret_is_the_optimum_minus_the_return():

@@ -342,7 +342,7 @@ def test_mean_fitness_is_the_return_over_the_life(counting_life, sample_task):
     agent, mean_return = jax.jit(counting_life.whole_with_return)(key, parameters, task)
     assert_equal(agent, jax.jit(counting_life.whole)(key, parameters, task))
     start = jax.jit(counting_life.init)(key, task)
-    updates = jax.jit(lambda agent: counting_life.updates(parameters, agent, task, 6))
+    updates = jax.jit(lambda agent: counting_life.updates(parameters, agent, 6))
     _, (rollouts, _) = updates(start)
     rollouts = rollouts.transitions
     num_episodes = counting_life.num_workers + rollouts.ended.sum()

@@ -39,7 +39,7 @@ def test_agents_learn_by_a_trained_objective_and_not_by_an_untrained_one(tiny_gr
         task_key, life_key, return_key = jax.random.split(key, 3)
         task = sample_task(task_key)
         agent = life.whole(life_key, parameters, task)
-        return life.mean_return(return_key, agent, task.level, 8)
+        return life.mean_return(return_key, agent, 8)
 
     def compare(key):
         train_key, test_key = jax.random.split(key)

@@ -221,9 +221,9 @@ def test_observations_are_normalised_as_when_they_were_collected():
     @jax.jit
     def live(key):
         agent = life.init(key, task)
-        agent, (first, _) = life.update((), agent, task)
+        agent, (first, _) = life.update((), agent)
         after_one = agent
-        agent, (second, metrics) = life.update((), agent, task)
+        agent, (second, metrics) = life.update((), agent)
         first, second = first.transitions, second.transitions
         before, after = first.observation.reshape(-1, 4), second.observation
         seen = (after - before.mean(0)) / before.std(0)
@@ -292,7 +292,7 @@ def test_it_learns_to_balance_a_pole():
     @jax.jit
     def final_return(key, lifetime):
         agent = life.whole(key, (), Task(params, lifetime))
-        return life.mean_return(key, agent, params, 16)
+        return life.mean_return(key, agent, 16)
 
     assert final_return(jax.random.key(0), 0) < 60
     assert final_return(jax.random.key(0), 60) > 150
