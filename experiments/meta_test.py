@@ -12,8 +12,8 @@ from gymnax.environments.environment import Environment
 from jaxtyping import Float
 
 from rlsuite.analysis import life_course
+from rlsuite.compiling import jit
 from rlsuite.experiments import evaluation
-from rlsuite.experiments.compiling import jit
 from rlsuite.experiments.evaluation import Evaluation, Role, Table
 from rlsuite.experiments.level_sets import HELD_OUT_SEED, LevelSet, take
 from rlsuite.experiments.specs import Watch

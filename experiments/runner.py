@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 from rich.console import Console
 
-from rlsuite.experiments.compiling import jit_once
+from rlsuite.compiling import jit
 from rlsuite.experiments.errors import UserError
 from rlsuite.experiments.progress import Bar, Lines, display, figures
 from rlsuite.experiments.specs import Experiment, Run
@@ -74,7 +74,7 @@ def initial_state(method: Method, seed: int) -> State:
     Weak types are made strong: a checkpoint does not record them, and the step may compute another
     result for a state that has them.
     """
-    return jit_once(_strongly_typed_init(method))(jax.random.key(seed))
+    return jit(_strongly_typed_init(method), program="once")(jax.random.key(seed))
 
 
 def abstract_state(method: Method) -> State:

@@ -12,8 +12,8 @@ from gymnax.environments.environment import Environment
 from jaxtyping import Array, Float, PRNGKeyArray, UInt8
 
 from rlsuite.agents import AgentConfig
+from rlsuite.compiling import jit
 from rlsuite.curricula.curriculum import log_uniform_lifetimes
-from rlsuite.experiments.compiling import jit
 from rlsuite.experiments.errors import ConfigError
 from rlsuite.experiments.evaluation import Evaluation
 from rlsuite.experiments.fields import INLINED

@@ -6,9 +6,11 @@ from . import meta as meta
 from . import methods as methods
 from . import objectives as objectives
 from . import scores as scores
+from .compiling import jit as jit
 from .lifetime import Agent as Agent
 from .lifetime import Life as Life
 from .lifetime import Task as Task
+from .living import live as live
 from .method import Method as Method
 from .method import train as train
 

@@ -4,7 +4,7 @@ import os
 
 # Set before JAX is first imported: tests neither read nor fill the user's compilation cache.
 os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
-# As `rlsuite.experiments.compiling` does it, for tests that call JAX themselves.
+# As `rlsuite.jit` compiles large programs, for tests that call JAX themselves.
 os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_cpu_use_fusion_emitters=false"
 
 import jax

@@ -7,9 +7,9 @@ import gymnax
 import jax
 import jax.numpy as jnp
 
+from rlsuite.compiling import jit
 from rlsuite.experiments.bench import Figures
 from rlsuite.experiments.bench.timing import REPEATS, alternate_seconds, median
-from rlsuite.experiments.compiling import jit
 from rlsuite.experiments.ppo_settings import PPOSettings, ppo_settings
 from rlsuite.lifetime import Task
 

@@ -10,15 +10,15 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from rlsuite.advantages import normalise
 from rlsuite.agents import Trainable, TrainState
-from rlsuite.curricula.curriculum import Curriculum, CurriculumState, Proposal
-from rlsuite.lifetime import Agent, Life
+from rlsuite.curricula.curriculum import Curriculum, CurriculumState
+from rlsuite.lifetime import Life
+from rlsuite.living import Lives, Slot
 from rlsuite.method import Method, Metrics
 from rlsuite.objectives.actor_critic import advantages_and_values, fit_critic
 from rlsuite.objectives.objective import Parameters
 from rlsuite.ranges import Count, Fraction, NotNegative, Positive
 from rlsuite.rollout import Transition, memories
-from rlsuite.scores import Evidence, Score, ScoreState
-from rlsuite.selection import map_selected
+from rlsuite.scores import Evidence, Score
 
 
 @dataclass(frozen=True)
@@ -60,17 +60,11 @@ class MetaGradientConfig:
     num_episodes: Count = 16
 
 
-class Slot(NamedTuple):
-    """One place for an agent: who lives there now, on what, and what judges it."""
-
-    agent: Agent
-    critic: TrainState
-    proposal: Proposal
-    score: ScoreState
-
-
 class MetaState(NamedTuple):
-    """Everything that changes. Every leaf of `slots` has a leading `agent` axis."""
+    """Everything that changes. Every leaf of `slots` has a leading `agent` axis.
+
+    A slot's companion is the state of the agent's value critic.
+    """
 
     key: PRNGKeyArray
     parameters: Parameters
@@ -124,13 +118,13 @@ def meta_gradient(
             f"it must divide the {config.num_agents} agents"
         )
     optimiser = _optimiser(config)
+    lives = Lives(life, curriculum, score, config.num_agents, config.num_episodes, critic.init)
 
     def agent_loss(key, slot, agent, rollouts, metrics):
         """The meta-objective of one agent after its updates, and its slot after the meta-step."""
-        task = slot.proposal.task
         agent, last_rollout = life.act(key, agent)
         critic_state, judged = _judge(
-            critic, slot.critic, rollouts.transitions, last_rollout.transitions, config
+            critic, slot.companion, rollouts.transitions, last_rollout.transitions, config
         )
 
         last = last_rollout.transitions
@@ -147,8 +141,8 @@ def meta_gradient(
         }
         slot = slot._replace(
             agent=agent,
-            critic=critic_state,
-            score=score.observe(slot.score, task, judged.evidence),
+            companion=critic_state,
+            score=score.observe(slot.score, agent.task, judged.evidence),
         )
         return loss, (jax.lax.stop_gradient(slot), metrics)
 
@@ -178,71 +172,26 @@ def meta_gradient(
         slots, metrics = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), outputs)
         return jax.tree.map(lambda leaf: leaf / num_batches, total), slots, metrics
 
-    def settle(key, proposal):
-        """A fresh slot for one proposed task."""
-        agent_key, critic_key, score_key = jax.random.split(key, 3)
-        return Slot(
-            agent=life.init(agent_key, proposal.task),
-            critic=critic.init(critic_key),
-            proposal=proposal,
-            score=score.init(score_key, proposal.task),
-        )
-
     def init(key):
-        keys = jax.random.split(key, 6)
-        key, parameter_key, curriculum_key, propose_key, stagger_key, slot_key = keys
+        key, parameter_key, *keys = jax.random.split(key, 6)
         parameters = life.objective.init_parameters(parameter_key)
-        state, proposal = curriculum.propose(
-            propose_key, curriculum.init(curriculum_key), jnp.ones(config.num_agents, bool)
-        )
-        if config.stagger:
-            proposal = _stagger(stagger_key, proposal, config.num_updates)
-        slots = jax.vmap(settle)(jax.random.split(slot_key, config.num_agents), proposal)
+        slots, state = lives.begin(keys, stagger=config.stagger, unit=config.num_updates)
         return MetaState(key, parameters, optimiser.init(parameters), slots, state)
-
-    def judge_lives(key, slots, finished):
-        """Final returns and scores of the agents whose lives have ended, NaN for the others."""
-
-        def judge_life(key, slot):
-            return_key, score_key = jax.random.split(key)
-            task = slot.proposal.task
-            agent_return = life.mean_return(return_key, slot.agent, config.num_episodes)
-            return agent_return, score.value(score_key, slot.score, task, agent_return)
-
-        keys = jax.random.split(key, config.num_agents)
-        missing = jnp.full(config.num_agents, jnp.nan)
-        return map_selected(judge_life, finished, (keys, slots), (missing, missing))
-
-    def turn_over(key, slots, state, finished):
-        """Replaces the agents whose lives have ended, by way of the curriculum."""
-        judge_key, propose_key, settle_key = jax.random.split(key, 3)
-        returns, scores = judge_lives(judge_key, slots, finished)
-        state = curriculum.report(state, slots.proposal.ticket, scores, finished)
-        state, proposal = curriculum.propose(propose_key, state, finished)
-        keys = jax.random.split(settle_key, config.num_agents)
-        slots = map_selected(settle, finished, (keys, proposal), slots)
-        return (
-            slots,
-            state,
-            {
-                "agent_return": jnp.nanmean(returns),
-                "score": jnp.nanmean(scores),
-            },
-        )
 
     def step(state):
         key, act_key, turn_key = jax.random.split(state.key, 3)
         keys = jax.random.split(act_key, config.num_agents)
         gradients, slots, metrics = gradient(state.parameters, keys, state.slots)
         updates, optimiser_state = optimiser.update(gradients, state.optimiser_state)
-        finished = slots.agent.num_updates >= slots.proposal.task.lifetime
-        slots, curriculum_state, ends = turn_over(turn_key, slots, state.curriculum, finished)
+        judge_key, *replace_keys = jax.random.split(turn_key, 3)
+        finished = slots.finished
+        curriculum_state, ends = lives.judge(judge_key, slots, state.curriculum, finished)
+        slots, curriculum_state = lives.replace(replace_keys, slots, curriculum_state, finished)
         metrics = {
             **jax.tree.map(jnp.mean, metrics),
             **ends,
             **curriculum.metrics(curriculum_state),
             "gradient_norm": optax.tree.norm(gradients),
-            "lifetimes_ended": finished.sum().astype(jnp.float32),
         }
         parameters = optax.apply_updates(state.parameters, updates)
         return MetaState(key, parameters, optimiser_state, slots, curriculum_state), metrics
@@ -255,19 +204,6 @@ def _optimiser(config: MetaGradientConfig) -> optax.GradientTransformation:
     if config.max_gradient_norm is None:
         return adam
     return optax.chain(optax.clip_by_global_norm(config.max_gradient_norm), adam)
-
-
-def _stagger(key: PRNGKeyArray, proposal: Proposal, num_updates: int) -> Proposal:
-    """Cuts each lifetime to a random number of whole meta-steps.
-
-    The curriculum keeps the task as it was, so the first score of a task may speak of a shorter
-    life than the next one.
-    """
-    task = proposal.task
-    share = jax.random.uniform(key, task.lifetime.shape)
-    meta_steps = 1 + jnp.floor(share * (task.lifetime // num_updates)).astype(jnp.int32)
-    lifetime = jnp.minimum(meta_steps * num_updates, task.lifetime)
-    return proposal._replace(task=task._replace(lifetime=lifetime))
 
 
 class Judgement(NamedTuple):

@@ -15,12 +15,12 @@ from rlsuite.curricula.curriculum import SampleTask
 from rlsuite.drifts import ppo_clip
 from rlsuite.envs.cheap_talk import CheapTalk, CheapTalkParams
 from rlsuite.lifetime import Agent, Life, LifeConfig, Task
+from rlsuite.living import finished_returns
 from rlsuite.meta.evolution import RETURNS, EvolutionConfig, evolve, require_known
 from rlsuite.method import Method
 from rlsuite.networks import NetworkConfig, make_predictor
 from rlsuite.objectives.proximal_policy_optimisation import PPOConfig, ppo
 from rlsuite.ranges import Count, Counts, NotNegative
-from rlsuite.rollout import Transition
 
 GoalName = Literal["adversary", "ally"]
 """Whether a channel is paid for a low return of its victims, or for a high one."""
@@ -231,28 +231,14 @@ def life_with_curve(
     def live(carry, _):
         agent, running, latest = carry
         agent, (experience, _) = life.update((), agent)
-        running, mean = finished_returns(running, experience.transitions)
+        running, returns = finished_returns(running, experience.transitions)
+        mean = jnp.nanmean(returns)
         latest = jnp.where(jnp.isnan(mean), latest, mean)
         return (agent, running, latest), latest
 
     start = (life.init(key, task), jnp.zeros(life.num_workers), jnp.nan)
     (agent, _, _), curve = jax.lax.scan(live, start, length=num_updates)
     return agent, curve
-
-
-def finished_returns(
-    running: Float[Array, " worker"], transitions: Transition
-) -> tuple[Float[Array, " worker"], Float[Array, ""]]:
-    """Returns so far of episodes that go on, and the mean of those that ended, NaN if none did."""
-
-    def step(running, inputs):
-        reward, ended = inputs
-        running = running + reward
-        return jnp.where(ended, 0.0, running), jnp.where(ended, running, 0.0)
-
-    ended = transitions.ended
-    running, finished = jax.lax.scan(step, running, (transitions.reward, ended))
-    return running, finished.sum() / jnp.where(ended.any(), ended.sum(), jnp.nan)
 
 
 def messages(

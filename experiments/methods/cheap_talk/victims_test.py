@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, PyTree
 
-from rlsuite.experiments.compiling import jit
+from rlsuite.compiling import jit
 from rlsuite.experiments.errors import UserError
 from rlsuite.experiments.evaluation import Contender, Curve, Curves, Evaluation, Table
 from rlsuite.experiments.finished import Finished

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
+from rlsuite.compiling import jit
 from rlsuite.curricula.buffer import BufferConfig
-from rlsuite.experiments.compiling import jit_large
 from rlsuite.experiments.errors import ConfigError
 from rlsuite.experiments.methods.learned_policy_gradient.levels import LevelEvaluationConfig
 from rlsuite.experiments.methods.learned_policy_gradient.meta_test import test
@@ -49,6 +50,7 @@ _SIZES: dict[str, Run] = {
     ),
     "paper": Run(method=MetaGradientLPGConfig(), evaluation=LevelEvaluationConfig()),
 }
+_JIT = partial(jit, program="large")
 _BUFFERS = {"smoke": BufferConfig(size=64), "laptop": BufferConfig(size=256)}
 
 _PANELS = {
@@ -78,7 +80,7 @@ def _build_lpg(run: Run, world: WorldSpec | None) -> Experiment:
     world = _checked(run.method, required(world))
     method = meta_gradient_lpg(world.world, world.sample_task, run.method)
     updates, steps = _work(run.method)
-    return Experiment(method, updates, steps, ("agent_return", "policy_entropy"), jit_large)
+    return Experiment(method, updates, steps, ("agent_return", "policy_entropy"), _JIT)
 
 
 def _build_groove(run: Run, world: WorldSpec | None) -> Experiment:
@@ -99,7 +101,7 @@ def _build_groove(run: Run, world: WorldSpec | None) -> Experiment:
     if config.score == "algorithmic_regret":
         steps += updates * config.life.num_workers * config.life.rollout_length
     headline = ("agent_return", "policy_entropy", "score", "buffer_score")
-    return Experiment(method, updates, steps, headline, jit_large)
+    return Experiment(method, updates, steps, headline, _JIT)
 
 
 def _checked(config: MetaGradientLPGConfig, world: WorldSpec) -> WorldSpec:

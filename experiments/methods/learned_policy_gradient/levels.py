@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from annotated_types import MinLen
 
+from rlsuite.compiling import jit
 from rlsuite.envs.gridworld.levels import LEVEL_DISTRIBUTIONS, TABULAR_LEVELS
 from rlsuite.envs.gridworld.mazes import MAZES
-from rlsuite.experiments.compiling import jit, jit_once
 from rlsuite.experiments.level_sets import HELD_OUT_SEED, LevelSet, lasting, shortened, take
 from rlsuite.experiments.meta_test import ObjectiveEvaluationConfig
 from rlsuite.experiments.specs import WorldSpec
@@ -94,7 +94,7 @@ def level_set(
     drawn = []
     for index, world in enumerate(worlds):
         keys = jax.random.split(jax.random.fold_in(key, index), num_draws)
-        drawn.append(jit_once(jax.vmap(world.sample_task))(keys))
+        drawn.append(jit(jax.vmap(world.sample_task), program="once")(keys))
     tasks = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *drawn)
     tasks = shortened(tasks, max_lifetime)
     strata = [member.name for member in members for _ in range(num_draws)]

@@ -151,8 +151,8 @@ def test_the_critic_learns(long_run):
     """Its parameters change and its loss falls."""
     states, history = long_run
     for first, last in zip(
-        jax.tree.leaves(states[0].slots.critic.parameters),
-        jax.tree.leaves(states[-1].slots.critic.parameters),
+        jax.tree.leaves(states[0].slots.companion.parameters),
+        jax.tree.leaves(states[-1].slots.companion.parameters),
         strict=True,
     ):
         assert (first != last).any()
@@ -210,7 +210,7 @@ def test_staggering_cuts_the_first_lifetimes_to_whole_meta_steps(counting_world)
 
     def first_lifetimes(lifetime):
         init = jax.jit(make(counting_world, config, lifetime=lifetime).init)
-        return np.asarray(init(jax.random.key(0)).slots.proposal.task.lifetime)
+        return np.asarray(init(jax.random.key(0)).slots.agent.task.lifetime)
 
     lifetimes = first_lifetimes(10)
     # Five lengths of equal probability; 3.5 standard deviations of a binomial count.
@@ -284,16 +284,16 @@ def test_agents_are_replaced_when_their_lifetime_has_ended_and_only_then(short_l
             == jax.random.key_data(after.slots.agent.key)
         ).all(axis=-1)
         np.testing.assert_array_equal(same_key, ~ends)
-        tickets = before.slots.proposal.ticket, after.slots.proposal.ticket
+        tickets = before.slots.ticket, after.slots.ticket
         np.testing.assert_array_equal(tickets[0] == tickets[1], ~ends)
-        assert (after.slots.proposal.ticket >= 0).all()
+        assert (after.slots.ticket >= 0).all()
 
 
 def test_fresh_agents_get_fresh_worlds_and_critics(short_lives):
     (_, after, *_), _ = short_lives
     ends = np.array(ENDS[0])
     np.testing.assert_array_equal(after.slots.agent.worlds.observation[ends], 0)
-    biases = jax.tree.leaves(after.slots.critic.parameters)[0]
+    biases = jax.tree.leaves(after.slots.companion.parameters)[0]
     np.testing.assert_array_equal(biases[ends], 0)
     assert (biases[~ends] != 0).all()
 
@@ -304,7 +304,7 @@ def test_the_curriculum_is_told_of_the_ended_lives_and_asked_for_as_many(short_l
         told = after.curriculum
         np.testing.assert_array_equal(told["finished"], ends)
         np.testing.assert_array_equal(told["wanted"], ends)
-        np.testing.assert_array_equal(told["tickets"], before.slots.proposal.ticket)
+        np.testing.assert_array_equal(told["tickets"], before.slots.ticket)
         np.testing.assert_array_equal(np.isfinite(told["scores"]), ends)
         np.testing.assert_allclose(metrics["score"], np.nanmean(told["scores"]), rtol=1e-6)
         np.testing.assert_allclose(metrics["score"] + metrics["agent_return"], OPTIMUM, rtol=1e-6)

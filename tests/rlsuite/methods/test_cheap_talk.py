@@ -1,7 +1,6 @@
 """Tests of train-time cheap talk; channels, PPO and evolution are tested by themselves."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import gymnax
 import jax
@@ -18,7 +17,6 @@ from rlsuite.methods.cheap_talk import (
     ChannelConfig,
     TrainTimeConfig,
     act_train,
-    finished_returns,
     life_with_curve,
     make_channel,
     messages,
@@ -286,26 +284,6 @@ def test_an_ally_is_paid_what_its_victims_are_and_an_adversary_the_opposite(star
     np.testing.assert_allclose(adversary["fitness"], -ally["fitness"], rtol=1e-6)
     np.testing.assert_allclose(adversary["fitness_max"], -ally["fitness_min"], rtol=1e-6)
     assert 0 < ally["fitness_min"] < ally["fitness_max"] <= 10
-
-
-def test_curves_average_the_episodes_that_end():
-    random = np.random.default_rng(0)
-    reward, ended = random.normal(size=(4, 6, 3)), random.random((4, 6, 3)) < 0.2
-    ended[1] = False
-    running, by_hand = np.zeros(3), np.zeros(3)
-    for update in range(4):
-        rollout = SimpleNamespace(
-            reward=jnp.asarray(reward[update], jnp.float32), ended=jnp.asarray(ended[update])
-        )
-        running, mean = finished_returns(running, rollout)
-        finished = []
-        for time in range(6):
-            by_hand += reward[update, time]
-            finished += by_hand[ended[update, time]].tolist()
-            by_hand[ended[update, time]] = 0
-        np.testing.assert_allclose(running, by_hand, rtol=1e-5, atol=1e-6)
-        np.testing.assert_allclose(mean, np.mean(finished) if finished else np.nan, rtol=1e-5)
-    assert ended[3].any()
 
 
 @pytest.fixture(scope="module")

@@ -73,5 +73,5 @@ def test_lifetimes_are_rounded_up_to_whole_meta_steps(tiny_grid, make, lifetime,
         config = GrooveConfig(OBJECTIVE, life=life, meta=meta, buffer=BufferConfig(size=4))
         method = groove(tiny_grid, sample_task, config)
     # Without compiling all of it: constants fold as the function is traced.
-    state = jax.jit(lambda key: method.init(key).slots.proposal.task.lifetime)(jax.random.key(0))
+    state = jax.jit(lambda key: method.init(key).slots.agent.task.lifetime)(jax.random.key(0))
     assert state.tolist() == [rounded] * 2

@@ -1,0 +1,42 @@
+"""Tests of compiling by the kind of program."""
+
+from typing import get_args
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from rlsuite.compiling import Program, jit
+
+
+@pytest.mark.parametrize("program", get_args(Program))
+def test_any_kind_of_program_computes_what_the_function_does(program):
+    weights = jnp.arange(6.0).reshape(2, 3) / 6
+
+    def function(x):
+        return jax.lax.scan(
+            lambda x, _: (jnp.tanh(weights.T @ (weights @ x)), x.sum()), x, length=4
+        )
+
+    x = jnp.array([0.3, -0.2, 0.5])
+    for result, expected in zip(jit(function, program=program)(x), function(x), strict=True):
+        np.testing.assert_allclose(result, expected, rtol=1e-6)
+
+
+def test_cpus_are_told_of_the_kind_and_other_devices_are_not(monkeypatch):
+    monkeypatch.setattr(jax, "jit", lambda function, **options: options["compiler_options"])
+    options = [jit(len, program=program) for program in get_args(Program)]
+    assert [o["xla_cpu_use_fusion_emitters"] for o in options] == [True, False, False]
+    assert [o["xla_backend_optimization_level"] for o in options] == [2, 2, 0]
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert [jit(len, program=program) for program in get_args(Program)] == [None] * 3
+
+
+def test_options_of_jax_are_handed_on():
+    assert jit(lambda n, x: n * x, program="once", static_argnums=0)(2, jnp.ones(())) == 2
+
+
+def test_an_unknown_kind_is_refused():
+    with pytest.raises(ValueError, match="program: 'huge' is not allowed; it must be one of usual"):
+        jit(len, program="huge")
