@@ -7,7 +7,7 @@ from jax.sharding import Mesh
 
 from rlsuite.experiments.specs import Experiment, WorldSpec
 from rlsuite.lifetime import LifeConfig
-from rlsuite.meta.evolution import EvolutionConfig
+from rlsuite.meta.configs import EvolutionConfig
 from rlsuite.method import Method
 
 PANELS = {

@@ -12,6 +12,7 @@ from .lifetime import Life as Life
 from .lifetime import Task as Task
 from .living import live as live
 from .method import Method as Method
+from .method import after as after
 from .method import train as train
 
 __version__: str

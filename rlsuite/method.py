@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
-from jaxtyping import Array, PRNGKeyArray
+import jax.numpy as jnp
+from jaxtyping import Array, Int, PRNGKeyArray
 
 State = Any
 Metrics = dict[str, Array]
@@ -47,3 +48,78 @@ def train(method: Method, num_steps: int) -> Callable[[PRNGKeyArray], tuple[Stat
         return jax.lax.scan(lambda state, _: method.step(state), method.init(key), length=num_steps)
 
     return run
+
+
+class PhaseState(NamedTuple):
+    """Where a run of two methods is: `num_steps` made so far, and the states of both.
+
+    The first's state stays as it was when it handed over. The second's is all zeros until then.
+    """
+
+    num_steps: Int[Array, ""]
+    first: State
+    second: State
+
+
+def after(
+    first: Method, num_steps: int, hand_over: Callable[[State], State], second: Method
+) -> Method:
+    """One method, and after some steps of it another one that goes on with what it left.
+
+    The state says which phase it is in, so that a run may be put away in either and in between. A
+    step costs what a step of its phase does, but for `vmap` over states: there each phase's step is
+    made in every step unless all states share one `num_steps` (`in_axes=PhaseState(None, 0, 0)`).
+
+    Args:
+      first: what runs first.
+      num_steps: how many steps of it.
+      hand_over: from the first's last state to the state that the second starts from.
+      second: what runs from then on; its `init` is `hand_over`'s to call if it wants to, with a key
+        from the first's state.
+
+    Returns:
+      A method whose state is a `PhaseState`. It reports the metrics of both, those of the other
+      phase as NaN.
+
+    Raises:
+      ValueError: if `num_steps` is below 1.
+    """
+    if num_steps < 1:
+        raise ValueError(f"num_steps: {num_steps} is not allowed; it must be at least 1")
+
+    def init(key):
+        state = first.init(key)
+        later = jax.eval_shape(hand_over, state)
+        nothing_yet = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), later)
+        return PhaseState(jnp.zeros((), jnp.int32), state, nothing_yet)
+
+    def step(state):
+        names = {
+            name: jnp.full((), jnp.nan)
+            for method, its_state in ((first, state.first), (second, state.second))
+            for name in jax.eval_shape(method.step, its_state)[1]
+        }
+
+        def reported(metrics):
+            return names | {name: jnp.asarray(m, jnp.float32) for name, m in metrics.items()}
+
+        def step_first(state):
+            after_step, metrics = first.step(state.first)
+            later = jax.lax.cond(
+                state.num_steps + 1 == num_steps,
+                hand_over,
+                lambda _: state.second,
+                after_step,
+            )
+            return after_step, later, reported(metrics)
+
+        def step_second(state):
+            later, metrics = second.step(state.second)
+            return state.first, later, reported(metrics)
+
+        earlier, later, metrics = jax.lax.cond(
+            state.num_steps < num_steps, step_first, step_second, state
+        )
+        return PhaseState(state.num_steps + 1, earlier, later), metrics
+
+    return Method(init=init, step=step)

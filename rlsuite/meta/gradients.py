@@ -1,6 +1,6 @@
 """Learning an objective by the gradient of what agents become after a few updates with it."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -16,48 +16,34 @@ from rlsuite.living import Lives, Slot
 from rlsuite.method import Method, Metrics
 from rlsuite.objectives.actor_critic import advantages_and_values, fit_critic
 from rlsuite.objectives.objective import Parameters
-from rlsuite.ranges import Count, Fraction, NotNegative, Positive
 from rlsuite.rollout import Transition, memories
 from rlsuite.scores import Evidence, Score
 
+Regulariser = Callable[[Metrics], Float[Array, ""]]
+"""From an agent's metrics, means over its K updates, to what is added to its loss.
 
-@dataclass(frozen=True)
-class MetaGradientConfig:
-    """Hyperparameters of the truncated meta-gradient.
+Metrics are differentiable in an objective's parameters as far as its update is, so that whatever an
+objective reports can be regularised.
+"""
 
-    Attributes:
-      num_agents: agents that learn side by side.
-      num_updates: agent updates the meta-gradient reaches back through (K).
-      learning_rate: of Adam on the objective's parameters.
-      max_gradient_norm: the meta-gradient is scaled down to this norm; none leaves it. With few
-        agents a single one whose policy has saturated can blow the gradient up a thousandfold,
-        which Adam's second moment then remembers for as many steps.
-      discount: of the meta-objective's advantages.
-      gae_lambda: likewise.
-      policy_entropy_coefficient: weight of the agents' policy entropy, maximised.
-      prediction_entropy_coefficient: weight of the agents' prediction entropy, maximised.
-      policy_target_coefficient: weight of the mean squared policy target, minimised.
-      prediction_target_coefficient: weight of the prediction target's squared norm, minimised.
-      stagger: whether the first agents' lives are cut to different lengths, so that agents of every
-        age are there from then on, where lifetimes are all the same.
-      num_mini_batches: agents are taken in this many groups, one after the other, to save memory;
-        the gradient is the same.
-      num_episodes: evaluation episodes behind the return of an agent at the end of its life.
+
+def weighted(**weights: float) -> Regulariser:
+    """A weighted sum of metrics; with a negative weight a metric is maximised.
+
+    Raises:
+      ValueError: once it is given metrics, if it needs one that the objective does not report.
     """
 
-    num_agents: Count = 512
-    num_updates: Count = 5
-    learning_rate: Positive = 1e-4
-    max_gradient_norm: Positive | None = None
-    discount: Fraction = 0.99
-    gae_lambda: Fraction = 0.95
-    policy_entropy_coefficient: NotNegative = 0.05
-    prediction_entropy_coefficient: NotNegative = 0.001
-    policy_target_coefficient: NotNegative = 0.005
-    prediction_target_coefficient: NotNegative = 0.001
-    stagger: bool = True
-    num_mini_batches: Count = 1
-    num_episodes: Count = 16
+    def regularise(metrics):
+        unknown = sorted(set(weights) - set(metrics))
+        if unknown:
+            raise ValueError(
+                f"regulariser: {', '.join(unknown)} is not allowed; it must be one of what the "
+                f"objective reports: {', '.join(sorted(metrics))}"
+            )
+        return sum((weight * metrics[name] for name, weight in weights.items()), jnp.zeros(()))
+
+    return regularise
 
 
 class MetaState(NamedTuple):
@@ -78,7 +64,16 @@ def meta_gradient(
     critic: Trainable,
     curriculum: Curriculum,
     score: Score,
-    config: MetaGradientConfig,
+    *,
+    optimiser: optax.GradientTransformation,
+    num_agents: int,
+    num_updates: int,
+    regulariser: Regulariser | None = None,
+    discount: float = 0.99,
+    gae_lambda: float = 0.95,
+    stagger: bool = True,
+    num_mini_batches: int = 1,
+    num_episodes: int = 16,
 ) -> Method:
     r"""Trains an objective's parameters by truncated meta-gradients (LPG, arXiv 2007.08794).
 
@@ -86,11 +81,11 @@ def meta_gradient(
     parameters :math:`\eta` descend
 
     .. math::
-        -E[\log \pi_{\theta_K}(a|s) \hat A]
-        - \beta_0 H(\pi) - \beta_1 H(y) + \beta_2 \hat\pi^2 + \beta_3 \|\hat y\|^2
+        -E[\log \pi_{\theta_K}(a|s) \hat A] + R
 
     averaged over agents, where :math:`\hat A` are normalised advantages from a value critic of the
-    agent's own, trained on the same rollouts, and the regularisers are means over the K updates.
+    agent's own, trained on the same rollouts, and :math:`R` regularises what the updates report.
+    LPG's is :math:`- \beta_0 H(\pi) - \beta_1 H(y) + \beta_2 \hat\pi^2 + \beta_3 \|\hat y\|^2`.
     The gradient of the mean is one backward pass: agents and workers fold into one batch.
 
     An agent whose lifetime has ended is evaluated, its task scored and reported to the curriculum,
@@ -102,7 +97,17 @@ def meta_gradient(
       critic: the value critic, one output and no memory.
       curriculum: which tasks come next.
       score: what the curriculum is told of a task.
-      config: hyperparameters.
+      optimiser: steps the parameters.
+      num_agents: agents that learn side by side.
+      num_updates: agent updates the meta-gradient reaches back through (K).
+      regulariser: from an agent's metrics to what is added to its loss; nothing by default.
+      discount: of the meta-objective's advantages.
+      gae_lambda: likewise.
+      stagger: whether the first agents' lives are cut to different lengths, so that agents of every
+        age are there from then on, where lifetimes are all the same.
+      num_mini_batches: agents are taken in this many groups, one after the other, to save memory;
+        the gradient is the same.
+      num_episodes: evaluation episodes behind the return of an agent at the end of its life.
 
     Returns:
       A method whose state is a `MetaState`.
@@ -112,19 +117,24 @@ def meta_gradient(
     """
     if jax.tree.leaves(critic.network.init_memory(1)):
         raise ValueError("critic: a network with memory is not allowed; it must have none")
-    if config.num_agents % config.num_mini_batches:
+    if num_agents % num_mini_batches:
         raise ValueError(
-            f"meta.num_mini_batches: {config.num_mini_batches} is not allowed; "
-            f"it must divide the {config.num_agents} agents"
+            f"num_mini_batches: {num_mini_batches} is not allowed; "
+            f"it must divide the {num_agents} agents"
         )
-    optimiser = _optimiser(config)
-    lives = Lives(life, curriculum, score, config.num_agents, config.num_episodes, critic.init)
+    regularise = regulariser or weighted()
+    lives = Lives(life, curriculum, score, num_agents, num_episodes, critic.init)
 
     def agent_loss(key, slot, agent, rollouts, metrics):
         """The meta-objective of one agent after its updates, and its slot after the meta-step."""
         agent, last_rollout = life.act(key, agent)
         critic_state, judged = _judge(
-            critic, slot.companion, rollouts.transitions, last_rollout.transitions, config
+            critic,
+            slot.companion,
+            rollouts.transitions,
+            last_rollout.transitions,
+            discount=discount,
+            gae_lambda=gae_lambda,
         )
 
         last = last_rollout.transitions
@@ -133,7 +143,7 @@ def meta_gradient(
         log_probability = policy.log_prob(last.action)
         metrics = {name: values.mean() for name, values in metrics.items()}
         metrics["policy_loss"] = -(log_probability * normalise(judged.evidence.advantages)).mean()
-        loss = metrics["policy_loss"] + _regulariser(metrics, config)
+        loss = metrics["policy_loss"] + regularise(metrics)
         metrics |= {
             "meta_loss": loss,
             "critic_loss": judged.critic_loss,
@@ -150,7 +160,7 @@ def meta_gradient(
         def update(agents, _):
             return life.update_together(parameters, agents)
 
-        agents, experience = jax.lax.scan(update, slots.agent, length=config.num_updates)
+        agents, experience = jax.lax.scan(update, slots.agent, length=num_updates)
         losses, extra = jax.vmap(agent_loss, in_axes=(0, 0, 0, 1, 1))(
             keys, slots, agents, *experience
         )
@@ -163,7 +173,7 @@ def meta_gradient(
             gradients, (slots, metrics) = jax.grad(batch_loss, has_aux=True)(parameters, *batch)
             return jax.tree.map(jnp.add, total, gradients), (slots, metrics)
 
-        num_batches = config.num_mini_batches
+        num_batches = num_mini_batches
         batches = jax.tree.map(
             lambda leaf: leaf.reshape(num_batches, -1, *leaf.shape[1:]), (keys, slots)
         )
@@ -175,14 +185,16 @@ def meta_gradient(
     def init(key):
         key, parameter_key, *keys = jax.random.split(key, 6)
         parameters = life.objective.init_parameters(parameter_key)
-        slots, state = lives.begin(keys, stagger=config.stagger, unit=config.num_updates)
+        slots, state = lives.begin(keys, stagger=stagger, unit=num_updates)
         return MetaState(key, parameters, optimiser.init(parameters), slots, state)
 
     def step(state):
         key, act_key, turn_key = jax.random.split(state.key, 3)
-        keys = jax.random.split(act_key, config.num_agents)
+        keys = jax.random.split(act_key, num_agents)
         gradients, slots, metrics = gradient(state.parameters, keys, state.slots)
-        updates, optimiser_state = optimiser.update(gradients, state.optimiser_state)
+        updates, optimiser_state = optimiser.update(
+            gradients, state.optimiser_state, state.parameters
+        )
         judge_key, *replace_keys = jax.random.split(turn_key, 3)
         finished = slots.finished
         curriculum_state, ends = lives.judge(judge_key, slots, state.curriculum, finished)
@@ -199,13 +211,6 @@ def meta_gradient(
     return Method(init=init, step=step)
 
 
-def _optimiser(config: MetaGradientConfig) -> optax.GradientTransformation:
-    adam = optax.adam(config.learning_rate)
-    if config.max_gradient_norm is None:
-        return adam
-    return optax.chain(optax.clip_by_global_norm(config.max_gradient_norm), adam)
-
-
 class Judgement(NamedTuple):
     """What a value critic has to say about one agent's meta-step."""
 
@@ -218,7 +223,9 @@ def _judge(
     state: TrainState,
     rollouts: Transition,
     last_rollout: Transition,
-    config: MetaGradientConfig,
+    *,
+    discount: float,
+    gae_lambda: float,
 ) -> tuple[TrainState, Judgement]:
     """Trains the critic on the K rollouts, reads the last one with it, then trains on that too."""
 
@@ -228,8 +235,8 @@ def _judge(
             state.parameters,
             (),
             rollout,
-            discount=config.discount,
-            gae_lambda=config.gae_lambda,
+            discount=discount,
+            gae_lambda=gae_lambda,
         )
         state, loss = fit_critic(critic, state, (), rollout, advantages + values)
         return state, (advantages, values, loss)
@@ -240,12 +247,3 @@ def _judge(
     state, (advantages, values, losses) = jax.lax.scan(fit, state, rollouts)
     reward, ended = (leaf.reshape(-1, leaf.shape[-1]) for leaf in (rollouts.reward, rollouts.ended))
     return state, Judgement(Evidence(reward, ended, advantages[-1], values[-1]), losses[-1])
-
-
-def _regulariser(metrics: Metrics, config: MetaGradientConfig) -> Float[Array, ""]:
-    return (
-        config.policy_target_coefficient * metrics["policy_target_norm"]
-        + config.prediction_target_coefficient * metrics["prediction_target_norm"]
-        - config.policy_entropy_coefficient * metrics["policy_entropy"]
-        - config.prediction_entropy_coefficient * metrics["prediction_entropy"]
-    )

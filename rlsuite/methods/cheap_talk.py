@@ -16,7 +16,12 @@ from rlsuite.drifts import ppo_clip
 from rlsuite.envs.cheap_talk import CheapTalk, CheapTalkParams
 from rlsuite.lifetime import Agent, Life, LifeConfig, Task
 from rlsuite.living import finished_returns
-from rlsuite.meta.evolution import RETURNS, EvolutionConfig, evolve, require_known
+from rlsuite.meta.configs import (
+    EvolutionConfig,
+    evolve_from_config,
+    require_known,
+    return_from_config,
+)
 from rlsuite.method import Method
 from rlsuite.networks import NetworkConfig, make_predictor
 from rlsuite.objectives.proximal_policy_optimisation import PPOConfig, ppo
@@ -135,14 +140,13 @@ def act_train(
     channel = make_channel(world, config.channel)
     life = victim_life(channel.world, config.networks, config.ppo, config.life)
     require_known("goal", config.goal, _SIGNS)
-    require_known("meta.fitness", config.meta.fitness, RETURNS)
-    sign, return_of_life = _SIGNS[config.goal], RETURNS[config.meta.fitness]
+    sign, return_of_life = _SIGNS[config.goal], return_from_config(life, config.meta)
 
     def fitness(key, weights, task):
         heard = Task(CheapTalkParams(task.level, weights), task.lifetime)
-        return sign * return_of_life(key, life, (), heard, config.meta.num_episodes)
+        return sign * return_of_life(key, (), heard)
 
-    return evolve(
+    return evolve_from_config(
         channel.init,
         lambda key: Task(*sample_task(key)),
         fitness,

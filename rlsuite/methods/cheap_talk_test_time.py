@@ -18,7 +18,7 @@ from rlsuite.envs.cheap_talk import CheapTalkParams
 from rlsuite.envs.goals import GoalWorld, goal_form
 from rlsuite.envs.messenger import MessengerParams, MessengerWorld
 from rlsuite.lifetime import Life, LifeConfig, Task
-from rlsuite.meta.evolution import EvolutionConfig, evolve, require_known
+from rlsuite.meta.configs import EvolutionConfig, evolve_from_config, require_known
 from rlsuite.method import Method
 from rlsuite.methods.cheap_talk import (
     Channel,
@@ -148,7 +148,7 @@ def act_test(
         )
         return episodes.goal_return.mean()
 
-    return evolve(
+    return evolve_from_config(
         init_parameters,
         lambda key: Task(*sample_task(key)),
         fitness,

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 from rlsuite.agents import make_agent
 from rlsuite.curricula.buffer import BufferConfig, prioritised_replay
 from rlsuite.curricula.curriculum import SampleTask
-from rlsuite.meta.gradients import meta_gradient
+from rlsuite.meta.configs import meta_gradient_from_config
 from rlsuite.method import Method
 from rlsuite.methods.lpg import (
     MetaGradientLPGConfig,
@@ -75,7 +75,7 @@ def groove(
     critic = value_critic(world, config.agent)
     sample = whole_meta_steps(sample_task, config.meta.num_updates)
     curriculum = prioritised_replay(sample, config.buffer)
-    return meta_gradient(
+    return meta_gradient_from_config(
         life, critic, curriculum, _score(world, config, optimal_return), config.meta
     )
 

@@ -7,7 +7,7 @@ from gymnax.environments.environment import Environment
 from rlsuite.agents import AgentConfig, Trainable, make_agent
 from rlsuite.curricula.curriculum import SampleTask, random_tasks
 from rlsuite.lifetime import Life, LifeConfig, Task
-from rlsuite.meta.gradients import MetaGradientConfig, meta_gradient
+from rlsuite.meta.configs import MetaGradientConfig, meta_gradient_from_config
 from rlsuite.method import Method
 from rlsuite.objectives.learned_policy_gradient import LPGConfig, lpg
 from rlsuite.scores import no_score
@@ -38,7 +38,7 @@ def meta_gradient_lpg(
     """
     life = agent_life(world, config)
     curriculum = random_tasks(whole_meta_steps(sample_task, config.meta.num_updates))
-    return meta_gradient(
+    return meta_gradient_from_config(
         life, value_critic(world, config.agent), curriculum, no_score(), config.meta
     )
 

@@ -8,7 +8,7 @@ from jax.sharding import Mesh
 from rlsuite.curricula.curriculum import SampleTask
 from rlsuite.drifts import LearnedDriftConfig, learned
 from rlsuite.lifetime import Life, LifeConfig
-from rlsuite.meta.evolution import EvolutionConfig, evolve_objective
+from rlsuite.meta.configs import EvolutionConfig, evolve_objective_from_config
 from rlsuite.method import Method
 from rlsuite.networks import NetworkConfig
 from rlsuite.objectives.proximal_policy_optimisation import PPOConfig, ppo
@@ -44,4 +44,4 @@ def lpo(
     drift, num_workers = learned(config.drift), config.life.num_workers
     objective = ppo(world, config.networks, config.ppo, drift, num_workers)
     life = Life(world, objective, num_workers, config.life.rollout_length)
-    return evolve_objective(life, sample_task, config.meta, mesh=mesh)
+    return evolve_objective_from_config(life, sample_task, config.meta, mesh=mesh)

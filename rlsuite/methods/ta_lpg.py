@@ -8,7 +8,7 @@ from jax.sharding import Mesh
 from rlsuite.agents import AgentConfig, make_agent
 from rlsuite.curricula.curriculum import SampleTask
 from rlsuite.lifetime import Life, LifeConfig
-from rlsuite.meta.evolution import EvolutionConfig, evolve_objective
+from rlsuite.meta.configs import EvolutionConfig, evolve_objective_from_config
 from rlsuite.method import Method
 from rlsuite.objectives.learned_policy_gradient import LPGConfig, lpg
 
@@ -44,4 +44,4 @@ def evolved_lpg(
     agent = make_agent(world, config.agent, config.objective.num_predictions)
     objective = lpg(agent, config.objective)
     life = Life(world, objective, config.life.num_workers, config.life.rollout_length)
-    return evolve_objective(life, sample_task, config.meta, mesh=mesh)
+    return evolve_objective_from_config(life, sample_task, config.meta, mesh=mesh)

@@ -16,7 +16,7 @@ from rlsuite.experiments.ppo_settings import check_mini_batches
 from rlsuite.experiments.registry import find_world, world_names
 from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec, required
 from rlsuite.lifetime import LifeConfig
-from rlsuite.meta.evolution import EvolutionConfig
+from rlsuite.meta.configs import EvolutionConfig
 from rlsuite.methods.lpo import LPOConfig, lpo
 from rlsuite.networks import NetworkConfig
 from rlsuite.objectives.objective import KnowledgeOfTime

@@ -19,7 +19,7 @@ from rlsuite.experiments.methods.learned_policy_gradient.settings import (
 )
 from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec, required
 from rlsuite.lifetime import LifeConfig
-from rlsuite.meta.gradients import MetaGradientConfig
+from rlsuite.meta.configs import MetaGradientConfig
 from rlsuite.methods.groove import GrooveConfig, groove
 from rlsuite.methods.lpg import MetaGradientLPGConfig, meta_gradient_lpg
 from rlsuite.objectives.learned_policy_gradient import LPGConfig

@@ -10,11 +10,20 @@ import distrax
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
+from evosax.algorithms.distribution_based import distribution_based_algorithms
 
 from rlsuite.agents import AgentConfig, make_agent
 from rlsuite.lifetime import Life, Task
-from rlsuite.meta.evolution import EvolutionConfig, evolve, evolve_objective
+from rlsuite.meta.configs import (
+    EvolutionConfig,
+    evolve_from_config,
+    evolve_objective_from_config,
+)
+from rlsuite.meta.evolution import evolve, return_over_life
+from rlsuite.meta.shaping import centred_rank, raw
+from rlsuite.meta.strategies import from_evosax, open_es
 from rlsuite.method import train
 from rlsuite.objectives.learned_policy_gradient import LPGConfig, lpg
 from rlsuite.objectives.objective import Objective
@@ -61,7 +70,7 @@ def test_both_of_a_pair_see_the_same_tasks_and_keys_and_no_other_pair_does(strat
         return 1000 * task + jax.random.uniform(key)
 
     config = replace(CONFIG, strategy=strategy, tasks_per_candidate=2)
-    _, metrics = run(evolve(start, jax.random.uniform, seen, config), 3)
+    _, metrics = run(evolve_from_config(start, jax.random.uniform, seen, config), 3)
     np.testing.assert_array_equal(metrics["tied_pairs"], 1)
     assert (metrics["fitness_deviation"] > 10).all()
     assert len(np.unique(metrics["fitness"])) == 3
@@ -74,7 +83,9 @@ def test_fitness_is_the_mean_over_tasks():
 
     def spread(num_tasks):
         config = replace(CONFIG, tasks_per_candidate=num_tasks)
-        method = evolve(start, jax.random.rademacher, lambda key, p, task: 1.0 * task, config)
+        method = evolve_from_config(
+            start, jax.random.rademacher, lambda key, p, task: 1.0 * task, config
+        )
         return run(method, 20)[1]["fitness_deviation"].mean()
 
     np.testing.assert_allclose(spread(16) / spread(1), 1 / 4, rtol=0.25)
@@ -83,7 +94,7 @@ def test_fitness_is_the_mean_over_tasks():
 def test_metrics_describe_the_population():
     """A fitness that is a coordinate of the candidates themselves: normal about the mean's, 0."""
     config = replace(CONFIG, population_size=400, shaping="z_score")
-    method = evolve(start, lambda key: 0.0, lambda key, p, task: p["b"], config)
+    method = evolve_from_config(start, lambda key: 0.0, lambda key, p, task: p["b"], config)
     state, metrics = run(method, 1)
     np.testing.assert_allclose(metrics["fitness"], 0, atol=1e-6)  # Mirror images cancel.
     np.testing.assert_allclose(metrics["fitness_deviation"], 0.1, rtol=0.2)
@@ -104,7 +115,7 @@ def test_candidates_that_fail_count_as_worst_and_are_reported(shaping, failure):
         return jnp.where(parameters > 0.05, failure, -parameters)
 
     config = replace(CONFIG, shaping=shaping)
-    method = evolve(lambda key: jnp.zeros(()), lambda key: 0, fitness, config)
+    method = evolve_from_config(lambda key: jnp.zeros(()), lambda key: 0, fitness, config)
     state, metrics = run(method, 10)
     assert metrics["failed_candidates"][0] > 0
     assert metrics["failed_candidates"][-1] == 0
@@ -113,12 +124,86 @@ def test_candidates_that_fail_count_as_worst_and_are_reported(shaping, failure):
 
 
 def test_a_generation_that_fails_altogether_leaves_the_mean_and_reports_nothing():
-    method = evolve(start, lambda key: 0, lambda key, parameters, task: jnp.nan, CONFIG)
+    method = evolve_from_config(start, lambda key: 0, lambda key, parameters, task: jnp.nan, CONFIG)
     _, metrics = run(method, 1)
     assert metrics["failed_candidates"] == CONFIG.population_size
     assert metrics["update_norm"] == 0
     for name in ("fitness", "fitness_max", "fitness_min", "fitness_deviation"):
         assert jnp.isnan(metrics[name])
+
+
+# --- Values in place of names -------------------------------------------------------------------
+
+
+def values(population_size=12):
+    return open_es(population_size, standard_deviation=0.1, optimiser=optax.adam(0.05))
+
+
+@pytest.mark.parametrize("candidates_per_task", [1, 3, 12])
+def test_as_many_candidates_as_asked_for_share_their_tasks(candidates_per_task):
+    """A fitness that only tells the task takes as many values as there are groups."""
+
+    def seen(key, parameters, task):
+        return 1000 * task + jax.random.uniform(key)
+
+    told = []
+
+    def shaping(fitness):
+        jax.debug.callback(lambda values: told.append(np.asarray(values)), fitness)
+        return raw(fitness)
+
+    method = evolve(
+        start,
+        jax.random.uniform,
+        seen,
+        values(),
+        shaping=shaping,
+        candidates_per_task=candidates_per_task,
+    )
+    run(method, 1)
+    jax.effects_barrier()
+    groups = told[0].reshape(-1, candidates_per_task)
+    np.testing.assert_array_equal(groups, np.broadcast_to(groups[:, :1], groups.shape))
+    assert len(np.unique(groups)) == 12 // candidates_per_task
+
+
+def test_an_odd_population_evolves_where_nothing_needs_pairs():
+    """By a strategy of evosax as it comes, its own options among it."""
+    mean = jax.tree.map(jnp.zeros_like, jax.eval_shape(start, jax.random.key(0)))
+    algorithm = distribution_based_algorithms["Sep_CMA_ES"](population_size=7, solution=mean)
+    strategy = from_evosax(algorithm, algorithm.default_params.replace(std_init=jnp.asarray(0.2)))
+    options = {"shaping": centred_rank, "candidates_per_task": 7}
+    method = evolve(start, lambda key: jnp.ones(()), parabola, strategy, **options)
+    _, metrics = run(method, 30)
+    assert metrics["fitness"][-5:].mean() > metrics["fitness"][:3].mean()
+
+
+def test_states_show_the_mean(counting_life):
+    evaluate = return_over_life(counting_life)
+    method = evolve(lambda key: jnp.array(3.0), lambda key: None, evaluate, values())
+    assert jax.jit(method.init)(jax.random.key(0)).parameters == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"candidates_per_task": 5}, "candidates_per_task: 5 is not allowed; it must be a divisor"),
+        ({"candidates_per_task": 0}, "candidates_per_task: 0 is not allowed"),
+        ({"candidates_per_task": 12, "num_mini_batches": 2}, "it must be a divisor of 1"),
+    ],
+)
+def test_groups_that_do_not_fit_are_refused(options, message):
+    with pytest.raises(ValueError) as caught:
+        evolve(start, jax.random.normal, parabola, values(), **options)
+    assert message in str(caught.value)
+
+
+def test_there_are_no_pairs_in_an_odd_population():
+    algorithm = distribution_based_algorithms["SNES"](population_size=7, solution=jnp.zeros(3))
+    with pytest.raises(ValueError, match=r"shaping: pairwise is not allowed; .* no pair"):
+        evolve(
+            jnp.zeros, jax.random.normal, parabola, from_evosax(algorithm), candidates_per_task=1
+        )
 
 
 # --- Groupings, order, resuming, seeds ----------------------------------------------------------
@@ -128,7 +213,7 @@ REPORTS = ("fitness", "fitness_max", "fitness_min", "fitness_deviation", "update
 
 def in_mini_batches(num_mini_batches):
     config = replace(CONFIG, tasks_per_candidate=3, num_mini_batches=num_mini_batches)
-    return run(evolve(start, jax.random.normal, parabola, config), 2)
+    return run(evolve_from_config(start, jax.random.normal, parabola, config), 2)
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +234,7 @@ def test_sorting_by_lifetime_changes_nothing_but_the_waste():
     config = replace(CONFIG, tasks_per_candidate=2, num_mini_batches=6, shaping="raw")
 
     def outcome(**options):
-        return run(evolve(start, jax.random.normal, parabola, config, **options), 3)
+        return run(evolve_from_config(start, jax.random.normal, parabola, config, **options), 3)
 
     state, metrics = outcome(lifetime=lambda task: (100 * task).astype(jnp.int32))
     expected, expected_metrics = outcome()
@@ -163,7 +248,7 @@ def test_sorting_by_lifetime_changes_nothing_but_the_waste():
 @pytest.mark.parametrize("strategy", ["Open_ES", "SNES"])
 def test_a_state_put_away_and_taken_up_again_goes_on_bit_for_bit(strategy):
     config = replace(CONFIG, strategy=strategy)
-    method = evolve(start, jax.random.normal, parabola, config)
+    method = evolve_from_config(start, jax.random.normal, parabola, config)
     step = jax.jit(method.step)
     states = [jax.jit(method.init)(jax.random.key(0))]
     for _ in range(4):
@@ -182,7 +267,9 @@ def test_a_state_put_away_and_taken_up_again_goes_on_bit_for_bit(strategy):
 
 
 def test_seeds_side_by_side_are_the_same_as_alone():
-    method = evolve(start, jax.random.normal, parabola, replace(CONFIG, num_mini_batches=2))
+    method = evolve_from_config(
+        start, jax.random.normal, parabola, replace(CONFIG, num_mini_batches=2)
+    )
     keys, program = jax.random.split(jax.random.key(3), 2), jax.jit(train(method, 3))
     state, metrics = jax.jit(jax.vmap(train(method, 3)))(keys)
     for i, key in enumerate(keys):
@@ -195,7 +282,7 @@ SHARDED = """
     import jax
     import jax.numpy as jnp
     import numpy as np
-    from rlsuite.meta.evolution import EvolutionConfig, evolve
+    from rlsuite.meta.configs import EvolutionConfig, evolve_from_config
     from rlsuite.method import train
 
     assert len(jax.devices()) == 2
@@ -211,7 +298,7 @@ SHARDED = """
 
     def outcome(strategy, mesh):
         config = EvolutionConfig(strategy, 16, shaping="z_score", num_mini_batches=2)
-        method = evolve(
+        method = evolve_from_config(
             lambda key: jnp.ones(3), lambda key: jax.random.randint(key, (), 1, 9), fitness, config,
             lifetime=lambda task: task, mesh=mesh,
         )
@@ -228,7 +315,8 @@ SHARDED = """
         assert "num_partitions=2" in text
         print("same")
     try:
-        evolve(jnp.ones, jnp.ones, fitness, EvolutionConfig(population_size=6), mesh=mesh)
+        config = EvolutionConfig(population_size=6)
+        evolve_from_config(lambda key: jnp.ones(3), lambda key: 0, fitness, config, mesh=mesh)
     except ValueError as error:
         print(error)
 """
@@ -294,7 +382,7 @@ def sample_task(counting_world):
 def test_what_agents_become_decides(counting_life, sample_task, fitness):
     """The objective comes to favour the action that pays."""
     config = replace(CONFIG, population_size=32, num_mini_batches=2, fitness=fitness)
-    state, metrics = run(evolve_objective(counting_life, sample_task, config), 30)
+    state, metrics = run(evolve_objective_from_config(counting_life, sample_task, config), 30)
     assert state.parameters > 0.5
     assert metrics["fitness"][-5:].mean() > metrics["fitness"][:5].mean() + 1
 
@@ -324,7 +412,9 @@ def test_final_fitness_is_the_return_after_whole_lives_of_their_own(counting_wor
     )
     life = Life(counting_world, objective, num_workers=1, rollout_length=1)
     lifetimes = []
-    _, metrics = run(evolve_objective(life, sample_task, replace(CONFIG, num_mini_batches=2)), 1)
+    _, metrics = run(
+        evolve_objective_from_config(life, sample_task, replace(CONFIG, num_mini_batches=2)), 1
+    )
     jax.effects_barrier()
     ages = np.array(lifetimes)
     assert len(set(lifetimes)) > 2
@@ -360,7 +450,9 @@ def test_lpg_evolves_on_a_tiny_grid(tiny_grid):
     level = tiny_grid.default_params.replace(max_steps_in_episode=6)
     level = jax.tree.map(jnp.asarray, level)
     config = replace(CONFIG, population_size=32, learning_rate=0.1, num_episodes=16)
-    method = evolve_objective(life, lambda key: (level, jax.random.randint(key, (), 6, 13)), config)
+    method = evolve_objective_from_config(
+        life, lambda key: (level, jax.random.randint(key, (), 6, 13)), config
+    )
     _, metrics = run(method, 40)
     fitness = metrics["fitness"]
     assert fitness[-5:].mean() > fitness[:5].mean() + 0.2
@@ -390,6 +482,6 @@ def test_lpg_evolves_on_a_tiny_grid(tiny_grid):
 )
 def test_nonsense_is_refused_in_one_line(counting_life, sample_task, changes, message):
     with pytest.raises(ValueError) as caught:
-        evolve_objective(counting_life, sample_task, replace(CONFIG, **changes))
+        evolve_objective_from_config(counting_life, sample_task, replace(CONFIG, **changes))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -12,29 +12,27 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from jax.flatten_util import ravel_pytree
 
-from rlsuite.meta.strategies import (
-    SHAPINGS,
-    STRATEGIES,
-    centred_rank,
-    make_strategy,
-    open_es,
-    pairwise,
-    rank_weights,
-    raw,
-    z_score,
-)
+from rlsuite.meta.configs import SHAPINGS, STRATEGIES, make_strategy, rank_weights
+from rlsuite.meta.shaping import centred_rank, pairwise, raw, z_score
+from rlsuite.meta.strategies import open_es
 
 DEVIATION = 0.1
 MEAN = {"bias": jnp.array([0.3, -0.2]), "weights": jnp.arange(6.0).reshape(2, 3) / 10}
 FAILED = -np.inf
 
 
-def generation(strategy, num_pairs, mean=MEAN, key=0):
+def pairs_of(strategy, draw):
+    """All candidates, [pair, 2, …]."""
+    indices = jnp.arange(strategy.population_size)
+    candidates = jax.vmap(strategy.candidate, in_axes=(None, 0))(draw, indices)
+    return jax.tree.map(lambda leaf: leaf.reshape(-1, 2, *leaf.shape[1:]), candidates)
+
+
+def generation(strategy, mean=MEAN, key=0):
     """The state, the draw and all candidates [pair, 2, …] of a first generation."""
     init_key, ask_key = jax.random.split(jax.random.key(key))
-    state, draw = strategy.ask(ask_key, strategy.init(init_key, mean), mean)
-    candidates = jax.vmap(strategy.pair, in_axes=(None, None, 0))
-    return state, draw, candidates(draw, mean, jnp.arange(num_pairs))
+    state, draw = strategy.ask(ask_key, strategy.init(init_key, mean))
+    return state, draw, pairs_of(strategy, draw)
 
 
 def make(name, population_size, mean=MEAN):
@@ -68,10 +66,10 @@ def test_the_gradient_of_a_quadratic_is_the_analytic_one():
         return -0.5 * (x - target) @ curvature @ (x - target)
 
     # With plain steps of size 1 the mean moves by the gradient itself.
-    strategy = open_es(num_pairs, standard_deviation=DEVIATION, optimiser=optax.sgd(1.0))
-    state, draw, candidates = generation(strategy, num_pairs, mean)
+    strategy = open_es(2 * num_pairs, standard_deviation=DEVIATION, optimiser=optax.sgd(1.0))
+    state, draw, candidates = generation(strategy, mean)
     values = jax.vmap(jax.vmap(value))(candidates)
-    _, moved = jax.jit(strategy.tell)(jax.random.key(1), state, mean, draw, values)
+    moved = jax.jit(strategy.tell)(jax.random.key(1), state, draw, values.reshape(-1)).mean
     expected = np.asarray(jax.grad(value)(mean), np.float64)
     error = np.sqrt((expected @ expected + expected**2) / num_pairs)
     assert (np.abs(np.asarray(moved - mean) - expected) < 4.5 * error).all()
@@ -86,7 +84,7 @@ def test_the_gradient_of_a_quadratic_is_the_analytic_one():
 
 def test_it_moves_the_mean_as_evosax_does_given_the_same_candidates():
     num_pairs, optimiser = 8, optax.adam(optax.exponential_decay(0.05, 1, 0.9))
-    ours = open_es(num_pairs, standard_deviation=DEVIATION, optimiser=optimiser)
+    ours = open_es(2 * num_pairs, standard_deviation=DEVIATION, optimiser=optimiser)
     theirs = Open_ES(
         2 * num_pairs,
         MEAN,
@@ -95,25 +93,25 @@ def test_it_moves_the_mean_as_evosax_does_given_the_same_candidates():
         fitness_shaping_fn=identity_fitness_shaping_fn,
     )
     their_state = theirs.init(jax.random.key(0), MEAN, theirs.default_params)
-    state, mean = ours.init(jax.random.key(0), MEAN), MEAN
+    state = ours.init(jax.random.key(0), MEAN)
     for step in range(3):
         key = jax.random.key(step)
-        state, draw = ours.ask(key, state, mean)
-        candidates = jax.vmap(ours.pair, in_axes=(None, None, 0))(draw, mean, jnp.arange(num_pairs))
+        state, draw = ours.ask(key, state)
+        candidates = pairs_of(ours, draw)
         values = jax.random.normal(key, (num_pairs, 2))
-        state, mean = ours.tell(key, state, mean, draw, values)
+        state = ours.tell(key, state, draw, values.reshape(-1))
         population = jax.tree.map(lambda x: jnp.concatenate([x[:, 0], x[:, 1]]), candidates)
         their_state, _ = theirs.tell(
             key, population, -values.T.ravel(), their_state, theirs.default_params
         )
         expected = theirs.get_mean(their_state)
-        jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-5), mean, expected)
+        jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-5), state.mean, expected)
 
 
 def test_perturbations_are_normal_and_each_pair_has_its_own():
     num_pairs = 2000
     strategy = make("Open_ES", 2 * num_pairs)
-    _, _, candidates = generation(strategy, num_pairs)
+    _, _, candidates = generation(strategy)
     noise = (flat(candidates)[:, 0] - np.asarray(ravel_pytree(MEAN)[0])) / DEVIATION
     tolerance = 4.5 / np.sqrt(num_pairs)
     np.testing.assert_allclose(noise.mean(axis=0), 0, atol=tolerance)
@@ -127,7 +125,7 @@ def test_perturbations_are_normal_and_each_pair_has_its_own():
 @pytest.mark.parametrize("name", ["Open_ES", "PGPE", "ESMC", "CR_FM_NES"])
 def test_antithetic_strategies_pair_a_perturbation_with_its_mirror_image(name):
     num_pairs = 6
-    _, _, candidates = generation(make(name, 2 * num_pairs), num_pairs)
+    _, _, candidates = generation(make(name, 2 * num_pairs))
     candidates, mean = flat(candidates), np.asarray(ravel_pytree(MEAN)[0])
     np.testing.assert_allclose(
         candidates.mean(axis=1), np.tile(mean, (num_pairs, 1)), rtol=0, atol=1e-6
@@ -138,7 +136,7 @@ def test_antithetic_strategies_pair_a_perturbation_with_its_mirror_image(name):
 @pytest.mark.parametrize("name", ["Open_ES", "PGPE", "ARS", "SNES", "xNES", "CMA_ES", "Sep_CMA_ES"])
 def test_the_first_candidates_spread_as_asked(name):
     num_pairs = 2000
-    _, _, candidates = generation(make(name, 2 * num_pairs), num_pairs)
+    _, _, candidates = generation(make(name, 2 * num_pairs))
     spread = flat(candidates).std(axis=(0, 1))
     np.testing.assert_allclose(spread, DEVIATION, rtol=0.06)
 
@@ -148,22 +146,19 @@ def test_the_first_candidates_spread_as_asked(name):
 )
 def test_values_pull_the_mean_towards_what_is_better(name):
     """Twenty generations of a linear value, told as pairwise ranks."""
-    num_pairs, strategy = 16, make(name, 32)
+    strategy = make(name, 32)
 
-    def step(carry, key):
-        state, mean = carry
+    def step(state, key):
         ask_key, tell_key = jax.random.split(key)
-        state, draw = strategy.ask(ask_key, state, mean)
-        candidates = jax.vmap(strategy.pair, in_axes=(None, None, 0))(
-            draw, mean, jnp.arange(num_pairs)
-        )
-        values = pairwise(candidates["bias"][..., 0] - candidates["bias"][..., 1])
-        return strategy.tell(tell_key, state, mean, draw, values), None
+        state, draw = strategy.ask(ask_key, state)
+        candidates = pairs_of(strategy, draw)
+        values = pairwise((candidates["bias"][..., 0] - candidates["bias"][..., 1]).reshape(-1))
+        return strategy.tell(tell_key, state, draw, values), None
 
-    carry = strategy.init(jax.random.key(0), MEAN), MEAN
-    (_, mean), _ = jax.jit(
-        lambda carry: jax.lax.scan(step, carry, jax.random.split(jax.random.key(1), 20))
-    )(carry)
+    state = strategy.init(jax.random.key(0), MEAN)
+    (mean, _), _ = jax.jit(
+        lambda state: jax.lax.scan(step, state, jax.random.split(jax.random.key(1), 20))
+    )(state)
     gain = (mean["bias"] - MEAN["bias"]) @ jnp.array([1.0, -1.0])
     assert jnp.isfinite(gain)
     assert gain > 0.3
@@ -176,12 +171,18 @@ def test_strategies_for_unrolls_draw_afresh_in_every_generation():
     (By evosax's default it would be kept for ten generations.)
     """
     strategy = make("NoiseReuseES", 4)
-    state, draw, first = generation(strategy, 2)
+    state, draw, first = generation(strategy)
     key = jax.random.key(1)
-    state, mean = strategy.tell(key, state, MEAN, draw, jnp.zeros((2, 2)))
-    _, draw = strategy.ask(key, state, mean)
-    second = jax.vmap(strategy.pair, in_axes=(None, None, 0))(draw, mean, jnp.arange(2))
+    state = strategy.tell(key, state, draw, jnp.zeros(4))
+    _, draw = strategy.ask(key, state)
+    second = pairs_of(strategy, draw)
     assert not np.allclose(flat(first), flat(second))
+
+
+@pytest.mark.parametrize("size", [0, 7])
+def test_mirror_images_need_an_even_population(size):
+    with pytest.raises(ValueError, match=f"population_size: {size} is not allowed; .* even"):
+        open_es(size, standard_deviation=DEVIATION, optimiser=optax.sgd(1.0))
 
 
 def test_swarms_and_samplers_are_not_offered():
@@ -208,19 +209,19 @@ def test_ties_share_the_weights_of_their_ranks():
 
 # Whole numbers, so that transforming them is exact, few enough that ties are frequent.
 fitnesses = arrays(
-    np.float32, st.tuples(st.integers(1, 6), st.just(2)), elements=st.integers(-6, 6)
+    np.float32, st.integers(1, 6).map(lambda pairs: 2 * pairs), elements=st.integers(-6, 6)
 )
 with_failures = arrays(
     np.float32,
-    st.tuples(st.integers(1, 6), st.just(2)),
+    st.integers(1, 6).map(lambda pairs: 2 * pairs),
     elements=st.integers(-6, 6) | st.just(FAILED),
 )
 
 
 def test_shapings_in_closed_form():
-    fitness = jnp.array([[3.0, 1.0], [2.0, 2.0], [-4.0, 8.0]])
-    np.testing.assert_array_equal(pairwise(fitness), [[1, 0], [0.5, 0.5], [0, 1]])
-    ranks = np.array([[5, 2], [3.5, 3.5], [1, 6]])
+    fitness = jnp.array([3.0, 1.0, 2.0, 2.0, -4.0, 8.0])
+    np.testing.assert_array_equal(pairwise(fitness), [1, 0, 0.5, 0.5, 0, 1])
+    ranks = np.array([5, 2, 3.5, 3.5, 1, 6])
     np.testing.assert_allclose(centred_rank(fitness), (ranks - 1) / 5 - 0.5, rtol=1e-6)
     values = np.asarray(fitness)
     np.testing.assert_allclose(z_score(fitness), (values - 2) / values.std(), rtol=1e-5)
@@ -228,17 +229,17 @@ def test_shapings_in_closed_form():
 
 
 def test_failures_are_the_worst():
-    fitness = jnp.array([[FAILED, -7.0], [FAILED, FAILED], [1.0, FAILED]])
-    np.testing.assert_array_equal(pairwise(fitness), [[0, 1], [0.5, 0.5], [1, 0]])
-    np.testing.assert_array_equal(raw(fitness), [[-7, -7], [-7, -7], [1, -7]])
-    ranks = np.array([[2.5, 5], [2.5, 2.5], [6, 2.5]])
+    fitness = jnp.array([FAILED, -7.0, FAILED, FAILED, 1.0, FAILED])
+    np.testing.assert_array_equal(pairwise(fitness), [0, 1, 0.5, 0.5, 1, 0])
+    np.testing.assert_array_equal(raw(fitness), [-7, -7, -7, -7, 1, -7])
+    ranks = np.array([2.5, 5, 2.5, 2.5, 6, 2.5])
     np.testing.assert_allclose(centred_rank(fitness), (ranks - 1) / 5 - 0.5, rtol=1e-6)
     np.testing.assert_array_equal(z_score(fitness), z_score(raw(fitness)))
 
 
 @pytest.mark.parametrize("name", SHAPINGS)
 def test_a_generation_in_which_all_failed_is_told_nothing(name):
-    shaped = SHAPINGS[name](jnp.full((3, 2), FAILED))
+    shaped = SHAPINGS[name](jnp.full(6, FAILED))
     np.testing.assert_allclose(shaped - shaped.mean(), 0, atol=1e-6)
 
 
@@ -248,6 +249,7 @@ def test_a_generation_in_which_all_failed_is_told_nothing(name):
 def test_shaped_fitness_is_finite_and_keeps_the_order_within_pairs(name, fitness):
     shaped = np.asarray(SHAPINGS[name](jnp.asarray(fitness)))
     assert np.isfinite(shaped).all()
+    fitness, shaped = fitness.reshape(-1, 2), shaped.reshape(-1, 2)
     better = fitness[:, 0] > fitness[:, 1]
     assert (shaped[better, 0] >= shaped[better, 1]).all()
     tied = fitness[:, 0] == fitness[:, 1]
@@ -283,6 +285,6 @@ def test_negated_fitness_is_told_as_the_opposite(name, total, fitness):
 @given(fitness=fitnesses)
 def test_shaped_fitness_has_the_mean_it_should(fitness):
     fitness = jnp.asarray(fitness)
-    np.testing.assert_array_equal(pairwise(fitness).sum(axis=1), 1)
+    np.testing.assert_array_equal(pairwise(fitness).reshape(-1, 2).sum(axis=1), 1)
     np.testing.assert_allclose(centred_rank(fitness).mean(), 0, atol=1e-6)
     np.testing.assert_allclose(z_score(fitness).mean(), 0, atol=1e-5)

@@ -6,12 +6,14 @@ import distrax
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from rlsuite.agents import AgentConfig, make_agent
 from rlsuite.curricula.curriculum import random_tasks
 from rlsuite.lifetime import Life, Task
-from rlsuite.meta.gradients import MetaGradientConfig, meta_gradient
+from rlsuite.meta.configs import MetaGradientConfig, meta_gradient_from_config
+from rlsuite.meta.gradients import meta_gradient, weighted
 from rlsuite.objectives.objective import Objective
 from rlsuite.scores import (
     Evidence,
@@ -94,7 +96,25 @@ def make(world, config=CONFIG, *, score=None, curriculum=None, lifetime=1000):
     level = world.default_params.replace(goal=3, max_steps_in_episode=4)
     task = Task(jax.tree.map(jnp.asarray, level), jnp.array(lifetime))
     curriculum = curriculum or random_tasks(lambda key: task)
-    return meta_gradient(life, critic, curriculum, score or no_score(), config)
+    return meta_gradient_from_config(life, critic, curriculum, score or no_score(), config)
+
+
+def make_of_values(world, **options):
+    """With plain steps of size 1, and no regulariser unless it is among the options."""
+    life = Life(world, growing_preference(), NUM_WORKERS, ROLLOUT_LENGTH)
+    critic = make_agent(world, AgentConfig("perceptron", max_gradient_norm=10.0)).prediction
+    level = world.default_params.replace(goal=3, max_steps_in_episode=4)
+    task = Task(jax.tree.map(jnp.asarray, level), jnp.array(1000))
+    return meta_gradient(
+        life,
+        critic,
+        random_tasks(lambda key: task),
+        no_score(),
+        optimiser=optax.sgd(1.0),
+        num_agents=4,
+        num_updates=2,
+        **options,
+    )
 
 
 def run(method, num_steps, key=0):
@@ -322,3 +342,38 @@ def test_the_return_of_no_ended_life_is_missing(long_run):
     _, history = long_run
     assert all(np.isnan(metrics["agent_return"]) for metrics in history)
     assert all(np.isfinite(metrics["meta_loss"]) for metrics in history)
+
+
+def test_any_objective_is_trained_without_a_regulariser_and_by_any_optimiser(counting_world):
+    """Plain gradient descent moves the parameters by the gradient whose norm is reported."""
+    (before, after), (metrics,) = run(make_of_values(counting_world), 1)
+    np.testing.assert_array_equal(metrics["meta_loss"], metrics["policy_loss"])
+    assert metrics["gradient_norm"] > 0
+    change = abs(after.parameters - before.parameters)
+    np.testing.assert_allclose(change, metrics["gradient_norm"], rtol=1e-4)
+
+
+def test_a_regulariser_is_any_function_of_what_updates_report(counting_world):
+    """With L = P + θ̄² the gradient differs from that of P by 2 θ̄ dθ̄/dη, averaged over agents."""
+
+    def square(metrics):
+        return metrics["policy_entropy"] ** 2
+
+    (before, plain), _ = run(make_of_values(counting_world), 1)
+    (_, after), (metrics,) = run(make_of_values(counting_world, regulariser=square), 1)
+    start = np.asarray(before.slots.agent.learner, np.float64)
+    mean = start * ((1 + GROWTH) + (1 + GROWTH) ** 2) / 2
+    slope = start * (1 + 2 * (1 + GROWTH)) / 2
+    np.testing.assert_allclose(
+        metrics["meta_loss"] - metrics["policy_loss"], (mean**2).mean(), rtol=1e-4
+    )
+    difference = plain.parameters - after.parameters
+    np.testing.assert_allclose(difference, (2 * mean * slope).mean(), rtol=1e-3)
+
+
+def test_weights_name_what_is_reported():
+    metrics = {"a": jnp.array(2.0), "b": jnp.array(3.0), "c": jnp.array(5.0)}
+    assert weighted(a=0.5, c=-1.0)(metrics) == -4
+    assert weighted()(metrics) == 0
+    with pytest.raises(ValueError, match=r"regulariser: d, e is not allowed; .* reports: a, b, c"):
+        weighted(a=1.0, e=1.0, d=1.0)(metrics)
