@@ -1,0 +1,68 @@
+"""A2C as a method of the command, with the field's usual agent for the world."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from rlsuite.agents import make_agent
+from rlsuite.experiments.errors import ConfigError
+from rlsuite.experiments.methods.agents.common import (
+    KIND,
+    PANELS,
+    AgentEvaluationConfig,
+    experiment,
+    learners,
+    test,
+    whole_lives,
+)
+from rlsuite.experiments.registry import find_world
+from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec
+from rlsuite.lifetime import LifeConfig
+from rlsuite.methods.a2c import A2CAgentsConfig, a2c_agents
+
+_SIZES = {
+    "smoke": Run(
+        steps=4,
+        log_every=1,
+        checkpoint_every=2,
+        method=A2CAgentsConfig(life=LifeConfig(num_workers=4), num_agents=2),
+        evaluation=AgentEvaluationConfig(8),
+    ),
+    "laptop": Run(
+        steps=1500,
+        log_every=25,
+        checkpoint_every=250,
+        method=A2CAgentsConfig(life=LifeConfig(num_workers=16), num_agents=8),
+        evaluation=AgentEvaluationConfig(),
+    ),
+}
+
+
+def _preset(size: str) -> Callable[[WorldSpec | None], Run]:
+    def preset(world):
+        world, run = world or find_world("CartPole-v1"), _SIZES[size]
+        return replace(run, tasks=world.name, method=replace(run.method, agent=world.agent))
+
+    return preset
+
+
+def _build(run: Run, world: WorldSpec | None) -> Experiment:
+    config, world = run.method, whole_lives(run, world)
+    try:
+        make_agent(world.world, config.agent)
+    except ValueError as error:
+        name = "tasks" if str(error).startswith("actions") else "agent"
+        raise ConfigError(f"{name}.{error}") from error
+    return experiment(a2c_agents(world.world, world.sample_task, config), config)
+
+
+A2C = MethodSpec(
+    name="a2c",
+    kind=KIND,
+    summary="agents that learn by advantage actor-critic",
+    paper="1602.01783",
+    presets={size: _preset(size) for size in _SIZES},
+    build=_build,
+    test=test,
+    learned=learners,
+    panels=PANELS,
+)

@@ -1,0 +1,67 @@
+"""PPO as a method of the command, with the settings with which it is good at the world."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from rlsuite.agents import make_actor
+from rlsuite.experiments.errors import ConfigError
+from rlsuite.experiments.methods.agents.common import (
+    KIND,
+    PANELS,
+    AgentEvaluationConfig,
+    experiment,
+    learners,
+    test,
+    whole_lives,
+)
+from rlsuite.experiments.ppo_settings import check_mini_batches
+from rlsuite.experiments.registry import find_world
+from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec
+from rlsuite.lifetime import LifeConfig
+from rlsuite.methods.ppo import PPOAgentsConfig, ppo_agents
+
+_SIZES = {
+    "smoke": Run(steps=4, log_every=1, checkpoint_every=2, evaluation=AgentEvaluationConfig(8)),
+    "laptop": Run(log_every=1, checkpoint_every=50, evaluation=AgentEvaluationConfig()),
+}
+_NUM_AGENTS = {"smoke": 2, "laptop": 8}
+
+
+def _preset(size: str) -> Callable[[WorldSpec | None], Run]:
+    def preset(world):
+        world = world or find_world("CartPole-v1")
+        settings, run = world.ppo, _SIZES[size]
+        method = PPOAgentsConfig(
+            networks=settings.networks,
+            ppo=settings.ppo,
+            life=LifeConfig(settings.num_workers, settings.rollout_length),
+            num_agents=_NUM_AGENTS[size],
+        )
+        steps = run.steps if size == "smoke" else settings.lifetime
+        return replace(run, tasks=world.name, steps=steps, method=method)
+
+    return preset
+
+
+def _build(run: Run, world: WorldSpec | None) -> Experiment:
+    config, world = run.method, whole_lives(run, world)
+    check_mini_batches("ppo", config.ppo, config.life)
+    try:
+        make_actor(world.world, config.networks)
+    except ValueError as error:
+        name = "tasks" if str(error).startswith("actions") else "networks"
+        raise ConfigError(f"{name}.{error}") from error
+    return experiment(ppo_agents(world.world, world.sample_task, config), config)
+
+
+PPO = MethodSpec(
+    name="ppo",
+    kind=KIND,
+    summary="agents that learn by proximal policy optimisation",
+    paper="1707.06347",
+    presets={size: _preset(size) for size in _SIZES},
+    build=_build,
+    test=test,
+    learned=learners,
+    panels=PANELS,
+)

@@ -1,0 +1,61 @@
+"""PPO: agents that simply learn, side by side."""
+
+from dataclasses import dataclass, field
+
+from gymnax.environments.environment import Environment
+
+from rlsuite.curricula.curriculum import SampleTask, random_tasks
+from rlsuite.drifts import ppo_clip
+from rlsuite.lifetime import Life, LifeConfig
+from rlsuite.living import live
+from rlsuite.method import Method
+from rlsuite.networks import NetworkConfig
+from rlsuite.objectives.proximal_policy_optimisation import PPOConfig, ppo
+from rlsuite.ranges import Count, Positive
+
+
+@dataclass(frozen=True)
+class PPOAgentsConfig:
+    """What PPO's agents are made of.
+
+    Attributes:
+      networks: of policy and critic.
+      ppo: how they learn.
+      clip_epsilon: how far the ratio of new to old probabilities may go from 1.
+      life: how much experience an update takes.
+      num_agents: agents that learn side by side, each from a key of its own.
+      num_episodes: evaluation episodes behind the return of an agent at the end of its life.
+    """
+
+    networks: NetworkConfig = field(default_factory=NetworkConfig)
+    ppo: PPOConfig = field(default_factory=PPOConfig)
+    clip_epsilon: Positive = 0.2
+    life: LifeConfig = field(default_factory=LifeConfig)
+    num_agents: Count = 8
+    num_episodes: Count = 16
+
+    def life_in(self, world: Environment) -> Life:
+        """How such agents live in a world."""
+        num_workers = self.life.num_workers
+        drift = ppo_clip(self.clip_epsilon)
+        objective = ppo(world, self.networks, self.ppo, drift, num_workers)
+        return Life(world, objective, num_workers, self.life.rollout_length)
+
+
+def ppo_agents(world: Environment, sample_task: SampleTask, config: PPOAgentsConfig) -> Method:
+    """Proximal policy optimisation (Schulman et al., arXiv 1707.06347) on tasks drawn anew.
+
+    Args:
+      world: a gymnax world with discrete actions or a box of them.
+      sample_task: `key -> Task`, where levels and lifetimes come from.
+      config: sizes and hyperparameters.
+
+    Returns:
+      A method whose step is one update of every agent, and whose state is a `LivingState`.
+    """
+    return live(
+        config.life_in(world),
+        random_tasks(sample_task),
+        num_agents=config.num_agents,
+        num_episodes=config.num_episodes,
+    )
