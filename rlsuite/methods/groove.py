@@ -54,6 +54,7 @@ def groove(
     sample_task: SampleTask,
     config: GrooveConfig,
     *,
+    score: Score | None = None,
     optimal_return: Callable[[Level], Float[Array, ""]] | None = None,
 ) -> Method:
     """LPG meta-trained on the tasks it regrets most (arXiv 2310.02782, Algorithm 1).
@@ -62,6 +63,7 @@ def groove(
       world: a gymnax world with discrete actions.
       sample_task: `key -> Task`, where fresh tasks come from.
       config: sizes and hyperparameters.
+      score: what makes a task worth replaying, in place of the score that the config names.
       optimal_return: `level -> return`, needed by the score `exact_regret` only.
 
     Returns:
@@ -71,16 +73,15 @@ def groove(
     Raises:
       ValueError: if the score needs an `optimal_return` and there is none.
     """
+    score = score or _named_score(world, config, optimal_return)
     life = agent_life(world, config)
     critic = value_critic(world, config.agent)
     sample = whole_meta_steps(sample_task, config.meta.num_updates)
     curriculum = prioritised_replay(sample, config.buffer)
-    return meta_gradient_from_config(
-        life, critic, curriculum, _score(world, config, optimal_return), config.meta
-    )
+    return meta_gradient_from_config(life, critic, curriculum, score, config.meta)
 
 
-def _score(world, config: GrooveConfig, optimal_return) -> Score:
+def _named_score(world, config: GrooveConfig, optimal_return) -> Score:
     meta = config.meta
     if config.score == "exact_regret":
         if optimal_return is None:

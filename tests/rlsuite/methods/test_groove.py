@@ -10,6 +10,7 @@ from rlsuite.meta.configs import MetaGradientConfig
 from rlsuite.methods.groove import GrooveConfig, groove
 from rlsuite.methods.lpg import MetaGradientLPGConfig, meta_gradient_lpg
 from rlsuite.objectives.learned_policy_gradient import LPGConfig
+from rlsuite.scores import no_score
 
 OBJECTIVE = LPGConfig(recurrent_width=4, embedding_width=3)
 LIFE = LifeConfig(num_workers=3, rollout_length=4)
@@ -50,6 +51,20 @@ def test_algorithmic_regret_keeps_an_antagonist_per_agent(tiny_grid, sample_task
     assert score.num_updates.shape == (2,)
     # Its predictions are values.
     assert all(leaf.shape[-1] == 1 for leaf in jax.tree.leaves(score.learner.prediction))
+
+
+def test_any_score_takes_the_place_of_the_named_one(tiny_grid, sample_task):
+    """One that remembers nothing and scores by the lifetime, in place of the antagonist's."""
+    score = no_score()._replace(value=lambda key, state, task, agent_return: 1.0 * task.lifetime)
+    config = GrooveConfig(OBJECTIVE, life=LIFE, meta=META, buffer=BufferConfig(size=4))
+    method = groove(tiny_grid, sample_task, config, score=score)
+    state = jax.jit(method.init)(jax.random.key(0))
+    assert jax.tree.leaves(state.slots.score) == []
+    for _ in range(2):
+        state, metrics = jax.jit(method.step)(state)
+    # Lifetimes of 3 are rounded up to two meta-steps of two updates; staggered ones may be shorter.
+    assert metrics["lifetimes_ended"] > 0
+    assert 2 <= metrics["score"] <= 4
 
 
 def test_exact_regret_needs_a_solver(tiny_grid, sample_task):
