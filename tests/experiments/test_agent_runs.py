@@ -52,7 +52,7 @@ def test_agents_of_different_methods_stand_beside_each_other(runs, quiet):
 
 
 def test_worlds_that_networks_cannot_read_are_refused():
-    with pytest.raises(ConfigError, match="networks.architecture: 'perceptron' can't read"):
+    with pytest.raises(ConfigError, match=r"networks.architecture: 'perceptron' can't read"):
         plan(METHODS, "ppo", "smoke", {}, tasks="small")
     assert plan(METHODS, "a2c", "smoke", {}, tasks="small").run.method.agent.architecture == "table"
     assert plan(METHODS, "a2c", "smoke", {}, tasks="Pendulum-v1").run.tasks == "Pendulum-v1"
