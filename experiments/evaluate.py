@@ -3,18 +3,27 @@
 import json
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table as RichTable
 
 from rlsuite.experiments.errors import UserError
 from rlsuite.experiments.evaluation import Contender, Evaluation, standings, to_json
 from rlsuite.experiments.finished import Finished
+from rlsuite.experiments.progress import shown
 from rlsuite.experiments.specs import Watch
 from rlsuite.experiments.storage import write_text
 
@@ -51,7 +60,7 @@ def evaluate(
     _save(run.directory, evaluation)
     console.print(_table(evaluation))
     for line in (*standings(evaluation), *evaluation.notes):
-        console.print(line, markup=False)
+        console.print(shown(line, console.encoding), markup=False)
     for rival, contender in zip(rivals, evaluation.of_role("rival"), strict=True):
         if tested_alike(run, rival) and not (rival.directory / "evaluation.json").exists():
             _save(rival.directory, _seen_from(evaluation, contender, rival.title))
@@ -127,25 +136,47 @@ def _console() -> Console:
 
 @contextmanager
 def _watching(console: Console) -> Iterator[Watch]:
-    """Bars on a terminal, lines elsewhere."""
+    """A bar on a terminal, a line as each part begins elsewhere; both say how long it will take."""
     if not console.is_terminal:
-        yield Watch(lambda description: _say(console, description))
+        parts = _Parts(console)
+        yield Watch(parts.begin, parts.expect)
         return
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=console, transient=True) as progress:
+        bar = progress.add_task("testing", total=None)
 
         def begin(description):
-            bar = progress.add_task(description, total=None)
-            return lambda: progress.update(bar, total=1, completed=1)
+            progress.update(bar, description=shown(description, console.encoding))
+            return lambda: progress.advance(bar)
 
-        yield Watch(begin)
+        yield Watch(begin, lambda num_parts: progress.update(bar, total=num_parts))
 
 
-def _say(console: Console, description: str):
-    began = time.monotonic()
+class _Parts:
+    """Lines that say which part of a test begins, and how long the rest may take."""
 
-    def done():
-        seconds = time.monotonic() - began
-        console.print(f"{description}: {seconds:.0f} s", markup=False, highlight=False)
+    def __init__(self, console: Console):
+        self._console, self._began = console, time.monotonic()
+        self._done, self._expected = 0, 0
 
-    return done
+    def expect(self, num_parts: int) -> None:
+        self._expected = self._done + num_parts
+
+    def begin(self, description: str) -> Callable[[], None]:
+        left = ""
+        if self._done and self._expected > self._done:
+            seconds = (time.monotonic() - self._began) / self._done
+            rest = timedelta(seconds=round(seconds * (self._expected - self._done)))
+            left = f", about {rest} left"
+        text = shown(f"{description} …{left}", self._console.encoding)
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        return self.finish
+
+    def finish(self) -> None:
+        self._done += 1

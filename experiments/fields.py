@@ -28,6 +28,7 @@ import docstring_parser
 from annotated_types import Ge, GroupedMetadata, Gt, Le, Lt, MinLen
 
 from rlsuite.experiments.errors import ConfigError, closest
+from rlsuite.ranges import OneOf
 
 Config = TypeVar("Config")
 
@@ -130,10 +131,10 @@ def from_json(template: Config, document: Any) -> Config:
 def describe(field_type: Any) -> str:
     """What a leaf of this type may hold, in words."""
     plain, ranges = _split(field_type)
+    if _choices(field_type):
+        return f"one of {', '.join(map(str, _choices(field_type)))}"
     if _is_optional(plain):
         return f"{describe(_without_none(plain))}, or none"
-    if get_origin(plain) is Literal:
-        return f"one of {', '.join(map(str, get_args(plain)))}"
     if get_origin(plain) is tuple:
         words = f"values joined by commas, each {describe(get_args(plain)[0])}"
     else:
@@ -181,6 +182,9 @@ def check_range(name: str, field_type: Any, value: Any) -> None:
         return None
     if _is_optional(plain):
         return check_range(name, _without_none(plain), value)
+    choices = _choices(field_type)
+    if choices and value not in choices:
+        raise _not_allowed(name, value, field_type)
     if not all(_holds(one, value) for one in ranges):
         raise ConfigError(f"{name}: {value!r} is not allowed; it must be {_allowed(ranges)}")
     if get_origin(plain) is tuple:
@@ -232,6 +236,14 @@ def _split(field_type: Any) -> tuple[Any, list[Any]]:
     return plain, ranges
 
 
+def _choices(field_type: Any) -> tuple[Any, ...]:
+    """The values of a type that names them all; none for any other."""
+    plain, ranges = _split(field_type)
+    if get_origin(plain) is Literal:
+        return get_args(plain)
+    return next((one.choices for one in ranges if isinstance(one, OneOf)), ())
+
+
 def _holds(constraint: Any, value: Any) -> bool:
     if isinstance(constraint, MinLen):
         return len(value) >= constraint.min_length
@@ -279,9 +291,7 @@ def _without_none(field_type: Any) -> Any:
 
 
 def _not_allowed(name: str, value: Any, field_type: Any) -> ConfigError:
-    plain, _ = _split(field_type)
-    choices = get_args(plain) if get_origin(plain) is Literal else ()
-    suggestion = closest(str(value), map(str, choices))
+    suggestion = closest(str(value), map(str, _choices(field_type)))
     hint = f" (did you mean '{suggestion}'?)" if suggestion else ""
     return ConfigError(f"{name}: {value!r} is not allowed; it must be {describe(field_type)}{hint}")
 

@@ -83,6 +83,7 @@ class MetaTest(NamedTuple):
 
 def meta_test(plan: MetaTest, settings: ObjectiveEvaluationConfig, watch: Watch) -> Evaluation:
     """Tests all contenders on all sets, and watches how lives by the run's own objective go."""
+    watch.expect(len(plan.sets) * len(plan.contenders) + 1)
     tables = [tested(level_set, plan.contenders, settings, watch) for level_set in plan.sets]
     done = watch.begin("watching agents live")
     course = courses(plan.sets[0], plan.contenders[0], settings.horizons or (), AGENTS_WATCHED)

@@ -142,7 +142,8 @@ def _curve(axis: Axes, metric: str, runs: Runs, colour: str) -> None:
     steps = np.unique(np.concatenate([steps for steps, _ in medians]))
     steps = steps[(steps >= first) & (steps <= last)]
     curves = np.stack([np.interp(steps, *median) for median in medians])
-    axis.plot(steps, curves.mean(0), **line_look(colour))
+    # A single report would be a line of no length.
+    axis.plot(steps, curves.mean(0), marker="o" if len(steps) == 1 else None, **line_look(colour))
     if len(runs) > 1:
         axis.fill_between(
             steps, curves.min(0), curves.max(0), color=colour, alpha=0.18, linewidth=0

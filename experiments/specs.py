@@ -191,9 +191,11 @@ class Watch(NamedTuple):
 
     Attributes:
       begin: `description -> done`, to be called when that part is done.
+      expect: told how many parts there will be, if the test knows.
     """
 
     begin: Callable[[str], Callable[[], None]]
+    expect: Callable[[int], None] = lambda num_parts: None
 
 
 def nothing_to_show(finished: "Finished", evaluation: Evaluation | None) -> Sequence[Section]:

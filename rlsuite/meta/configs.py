@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -28,7 +28,7 @@ from rlsuite.meta.shaping import Fitness, centred_rank, pairwise, raw, z_score
 from rlsuite.meta.strategies import Strategy, from_evosax, open_es
 from rlsuite.method import Method
 from rlsuite.objectives.objective import Parameters
-from rlsuite.ranges import Count, Fraction, NotNegative, Positive
+from rlsuite.ranges import Count, Fraction, NotNegative, OneOf, Positive
 from rlsuite.scores import Score
 
 
@@ -105,6 +105,21 @@ def meta_gradient_from_config(
         )
 
 
+def _has_one_mean(algorithm: type) -> bool:
+    """Whether it needs no more than a population size and a mean: no sampler, no swarm of means."""
+    parameters = inspect.signature(algorithm).parameters.values()
+    required = {p.name for p in parameters if p.default is inspect.Parameter.empty}
+    return required <= {"population_size", "solution"}
+
+
+STRATEGIES: dict[str, type] = {
+    name: algorithm
+    for name, algorithm in distribution_based_algorithms.items()
+    if _has_one_mean(algorithm)
+}
+"""evosax's distribution-based strategies with one mean, by evosax's names."""
+
+
 @dataclass(frozen=True)
 class EvolutionConfig:
     """Hyperparameters of evolution; the defaults are those of arXiv 2402.05828.
@@ -126,7 +141,7 @@ class EvolutionConfig:
       num_episodes: episodes behind the return of an agent at the end of its life.
     """
 
-    strategy: str = "Open_ES"
+    strategy: Annotated[str, OneOf(tuple(STRATEGIES))] = "Open_ES"
     population_size: Count = 1024
     standard_deviation: Positive = 0.1
     learning_rate: Positive = 1e-2
@@ -224,20 +239,6 @@ def return_from_config(life: Life, config: EvolutionConfig) -> Evaluate:
         return final_return(life, config.num_episodes)
     return return_over_life(life)
 
-
-def _has_one_mean(algorithm: type) -> bool:
-    """Whether it needs no more than a population size and a mean: no sampler, no swarm of means."""
-    parameters = inspect.signature(algorithm).parameters.values()
-    required = {p.name for p in parameters if p.default is inspect.Parameter.empty}
-    return required <= {"population_size", "solution"}
-
-
-STRATEGIES: dict[str, type] = {
-    name: algorithm
-    for name, algorithm in distribution_based_algorithms.items()
-    if _has_one_mean(algorithm)
-}
-"""evosax's distribution-based strategies with one mean, by evosax's names."""
 
 SHAPINGS: dict[str, Callable[[Fitness], Fitness]] = {
     shaping.__name__: shaping for shaping in (pairwise, z_score, centred_rank, raw)

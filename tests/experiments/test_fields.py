@@ -22,7 +22,7 @@ from rlsuite.experiments.fields import (
     to_json,
 )
 from rlsuite.experiments.options import add_options, join_options
-from rlsuite.ranges import Count, Counts, Fraction, NotNegative, Positive
+from rlsuite.ranges import Count, Counts, Fraction, NotNegative, OneOf, Positive
 
 
 @dataclass(frozen=True)
@@ -207,6 +207,7 @@ class Ranged:
     widths: Counts = ()
     horizons: Annotated[Counts, MinLen(1)] | None = None
     seed: Annotated[int, Interval(ge=0, le=7)] = 0
+    strategy: Annotated[str, OneOf(("Open_ES", "CMA_ES"))] = "Open_ES"
 
 
 @dataclass(frozen=True)
@@ -231,13 +232,14 @@ class Outer:
         ("horizons", ",", "() is not allowed; it must be at least one value"),
         ("horizons", "5,-1", "all at least 1"),
         ("seed", "8", "between 0 and 7"),
+        ("strategy", "OpenES", "one of Open_ES, CMA_ES (did you mean 'Open_ES'?)"),
     ],
 )
 def test_ranges_are_those_of_the_field(name, text, allowed):
     with pytest.raises(ConfigError) as from_text:
         override(Ranged(), {name: text})
     assert str(from_text.value).startswith(f"{name}: ") and allowed in str(from_text.value)
-    kind = int if name in ("count", "seed") else float
+    kind = {"count": int, "seed": int, "strategy": str}.get(name, float)
     items = [int(part) for part in text.split(",") if part] if name in ("widths", "horizons") else 0
     with pytest.raises(ConfigError, match=f"^{name}: "):
         from_json(Ranged(), {name: items or kind(text) if text != "," else []})

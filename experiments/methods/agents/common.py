@@ -37,7 +37,6 @@ PANELS = {
     "agent_return": "return at the end of a lifetime",
     "policy_entropy": "policy entropy (nats)",
     "critic_loss": "loss of the critic",
-    "reward_per_step": "reward per step",
 }
 
 

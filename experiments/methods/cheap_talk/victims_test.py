@@ -40,6 +40,7 @@ def channel_test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -
       UserError: if one of the other runs is of another world.
     """
     _require_same_world(finished, rivals)
+    watch.expect(1 + len(rivals) + len(_CONTROLS))
     own = Contender("learned channel", "own")
     raised = {own: _raise(finished, "learned", watch)}
     for rival in rivals:
@@ -78,6 +79,7 @@ def shaper_test(finished: Finished, rivals: Sequence[Finished], watch: Watch) ->
       UserError: as `channel_test`.
     """
     _require_same_world(finished, rivals)
+    watch.expect(2 + len(rivals))
     attacked = {Contender("learned shaper", "own"): _attack(finished, "learned", watch)}
     for rival in rivals:
         contender = Contender(f"shaper of {rival.directory}", "rival")
