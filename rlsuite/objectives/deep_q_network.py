@@ -127,7 +127,7 @@ def deep_q_network(
       config: hyperparameters.
       optimiser: of Q; by default Adam, with the config's learning rate.
       error: `(value, target) -> error` of each sample; the paper's clipped error is
-        `optax.huber_loss`, with which CartPole is learned several times as slowly.
+        `optax.huber_loss`, with which CartPole is learned far more slowly.
 
     Returns:
       An objective without parameters of its own. Its prediction is Q; metrics are means over the
