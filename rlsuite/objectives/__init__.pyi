@@ -1,5 +1,7 @@
 from .actor_critic import A2CConfig as A2CConfig
 from .actor_critic import a2c as a2c
+from .deep_q_network import DQNConfig as DQNConfig
+from .deep_q_network import deep_q_network as deep_q_network
 from .learned_policy_gradient import LPGConfig as LPGConfig
 from .learned_policy_gradient import lpg as lpg
 from .objective import Clock as Clock

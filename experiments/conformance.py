@@ -1,0 +1,160 @@
+"""What the shell takes for granted of every method, as checks for the tests of any package.
+
+`check_method(SPEC)` in a test says whether a method fits. Each failure is an AssertionError that
+names the method, the preset and what to mend. Everything is traced and nothing compiled, so that a
+preset takes seconds whatever its size; what needs a run (one smoke step, resuming, the test, the
+report) is the command's to show: `rlsuite train package.module:SPEC smoke`.
+"""
+
+import dataclasses
+import json
+import re
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from rlsuite.experiments.fields import check, from_json, leaves, override, to_json, to_text
+from rlsuite.experiments.finished import Plan, default_run
+from rlsuite.experiments.runner import abstract_state
+from rlsuite.experiments.specs import MethodSpec, Run
+from rlsuite.method import State
+
+COMMAND_OPTIONS = ("help", "import", "out", "overwrite", "world")
+"""Options that `rlsuite train` keeps for itself."""
+
+
+def check_method(spec: MethodSpec) -> None:
+    """Checks all that is below: the record itself, and each of its presets.
+
+    Raises:
+      AssertionError: with what doesn't hold.
+    """
+    check_record(spec)
+    for preset in spec.presets:
+        check_preset(spec, preset)
+
+
+def check_record(spec: MethodSpec) -> None:
+    """What can be read off a method's record alone.
+
+    Its name is one word for a command line and a folder, its summary one line, its paper none or
+    a number on arXiv, and one of its presets is `smoke`, the size that tests run.
+
+    Raises:
+      AssertionError: with what doesn't hold.
+    """
+    _require(re.fullmatch(r"[a-z][a-z0-9_-]*", spec.name), f"'{spec.name}'", "name: no plain word")
+    _require(spec.kind, spec.name, "kind: it is empty")
+    is_one_line = spec.summary and "\n" not in spec.summary
+    _require(is_one_line, spec.name, "summary: it must be one line")
+    is_paper = spec.paper is None or re.fullmatch(r"\d{4}\.\d{4,5}", spec.paper)
+    _require(is_paper, spec.name, f"paper: {spec.paper!r} is no number on arXiv")
+    _require("smoke" in spec.presets, spec.name, "presets: there must be one called 'smoke'")
+
+
+def check_preset(spec: MethodSpec, preset: str) -> None:
+    """Checks one preset: its configuration, and the experiment that it stands for.
+
+    Raises:
+      AssertionError: with what doesn't hold.
+      ConfigError: if the preset itself is refused.
+    """
+    run = default_run(spec, preset)
+    check_configuration(spec, preset, run)
+    check_experiment(spec, preset, run)
+
+
+def check_configuration(spec: MethodSpec, preset: str, run: Run) -> None:
+    """Values in range, a sentence for each field, no name taken twice, and ways out and back in.
+
+    Raises:
+      AssertionError: with what doesn't hold.
+      ConfigError: if a value is out of the range that its field is annotated with.
+    """
+    where = f"{spec.name} {preset}"
+    _require(isinstance(run, Run), where, f"it must be a Run, not a {type(run).__name__}")
+    check(run)
+
+    known = leaves(run)
+    silent = [name for name, leaf in known.items() if not leaf.sentence]
+    _require(not silent, where, f"no sentence in the docstring for {', '.join(silent)}")
+
+    theirs = {field.name for field in dataclasses.fields(run.method)}
+    ours = {field.name for field in dataclasses.fields(Run)}
+    taken = sorted(theirs & (ours | set(COMMAND_OPTIONS)))
+    _require(not taken, where, f"the shell has fields or options called {', '.join(taken)}")
+
+    again = from_json(run, json.loads(json.dumps(to_json(run))))
+    _require(again == run, where, _difference("JSON", run, again))
+    again = override(run, {name: to_text(leaf.value) for name, leaf in known.items()})
+    _require(again == run, where, _difference("text", run, again))
+
+    world = Plan(spec, spec.name, preset, run).world
+    if world is not None:
+        named = spec.presets[preset](world).tasks
+        _require(named == world.name, where, f"on {world.name} its tasks are {named}")
+
+
+def check_experiment(spec: MethodSpec, preset: str, run: Run) -> None:
+    """An experiment whose steps can be counted, repeated, put away and shown.
+
+    A step leaves the state's structure, shapes and types as they were; metrics are single real
+    numbers, with the headline's among them; and what is learned can be read from the state.
+
+    Raises:
+      AssertionError: with what doesn't hold.
+      ConfigError: if the configuration can't be run here.
+    """
+    where = f"{spec.name} {preset}"
+    experiment = Plan(spec, spec.name, preset, run).experiment
+    _require(experiment.agent_updates_per_step >= 1, where, "agent_updates_per_step: below 1")
+    _require(experiment.world_steps_per_step >= 0, where, "world_steps_per_step: below 0")
+
+    state = abstract_state(experiment.method)
+    after, metrics = jax.eval_shape(experiment.method.step, state)
+    _require_same_types(where, state, after)
+    for name, metric in metrics.items():
+        is_number = metric.shape == () and jnp.issubdtype(metric.dtype, jnp.number)
+        is_real = is_number and not jnp.issubdtype(metric.dtype, jnp.complexfloating)
+        _require(is_real, where, f"metric {name}: {_type(metric)} is not a single real number")
+    missing = [name for name in experiment.headline if name not in metrics]
+    _require(not missing, where, f"headline: no metric is called {', '.join(missing)}")
+    jax.eval_shape(spec.learned, state)
+
+
+def _require_same_types(where: str, before: State, after: State) -> None:
+    structures = [jax.tree.structure(state) for state in (before, after)]
+    _require(
+        structures[0] == structures[1],
+        where,
+        f"a step changes the state's structure from {structures[0]} to {structures[1]}",
+    )
+    pairs = zip(jax.tree.leaves_with_path(before), jax.tree.leaves(after), strict=True)
+    changed = [
+        f"{jax.tree_util.keystr(path) or 'the state'} from {_type(old)} to {_type(new)}"
+        for (path, old), new in pairs
+        if _type(old) != _type(new)
+    ]
+    _require(not changed, where, f"a step changes {', '.join(changed)}")
+
+
+def _type(leaf: jax.ShapeDtypeStruct) -> str:
+    weak = ", weakly typed" if leaf.weak_type else ""
+    return f"{leaf.dtype}{list(leaf.shape)}{weak}"
+
+
+def _difference(way: str, run: Run, again: Run) -> str:
+    before, after = leaves(run), leaves(again)
+    changed = [
+        f"{name} from {leaf.value!r} to {after[name].value!r}"
+        for name, leaf in before.items()
+        if after[name].value != leaf.value
+    ]
+    return f"written as {way} and read again it is another: {', '.join(changed)}"
+
+
+def _require(holds: Any, where: str, message: str) -> None:
+    # Raised by hand: other packages' tests may run where asserts are left out.
+    if not holds:
+        raise AssertionError(f"{where}: {message}")

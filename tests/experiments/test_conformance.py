@@ -1,0 +1,162 @@
+"""That every method fits the shell, and that what doesn't fit is named.
+
+What needs a run is in test_devices.py.
+"""
+
+from dataclasses import dataclass, replace
+
+import jax.numpy as jnp
+import pytest
+
+from rlsuite.experiments.conformance import check_method, check_preset, check_record
+from rlsuite.experiments.errors import ConfigError
+from rlsuite.experiments.specs import Experiment, MethodSpec, Run
+from rlsuite.method import Method
+from rlsuite.ranges import Count
+from tests.experiments.running import METHODS
+
+
+@pytest.mark.parametrize("spec", list(METHODS), ids=METHODS.names)
+def test_records_of_methods_conform(spec):
+    check_record(spec)
+
+
+@pytest.mark.parametrize(
+    ("name", "preset"), [(spec.name, preset) for spec in METHODS for preset in spec.presets]
+)
+def test_presets_of_methods_conform(name, preset):
+    check_preset(METHODS.find(name), preset)
+
+
+@dataclass(frozen=True)
+class CountingConfig:
+    """What counting is made of.
+
+    Attributes:
+      stride: what is added.
+    """
+
+    stride: Count = 1
+
+
+def counting(
+    step=lambda state: (state + 1.0, {"count": state}),
+    *,
+    start=0.0,
+    headline=("count",),
+    config=CountingConfig(),
+    **changes,
+):
+    """A method that counts, or another one."""
+    experiment = Experiment(Method(lambda key: jnp.float32(start), step), 1, 0, headline)
+    spec = MethodSpec(
+        name="counting",
+        kind="number",
+        summary="counts",
+        paper=None,
+        presets={"smoke": lambda world: Run(tasks=None, method=config)},
+        build=lambda run, world: experiment,
+        learned=lambda state: state,
+    )
+    return spec._replace(**changes)
+
+
+def test_a_method_that_fits_is_fine():
+    check_method(counting())
+
+
+@dataclass(frozen=True)
+class SilentConfig:
+    """What says nothing of its field."""
+
+    stride: int = 1
+
+
+@dataclass(frozen=True)
+class TakenConfig:
+    """What takes two names that are taken.
+
+    Attributes:
+      steps: taken by the run.
+      out: taken by the command.
+    """
+
+    steps: int = 1
+    out: int = 2
+
+
+@dataclass(frozen=True)
+class LossyConfig:
+    """What comes back as something else.
+
+    Attributes:
+      names: a comma in one of them.
+    """
+
+    names: tuple[str, ...] = ("a,b",)
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        (counting(name="two words"), "'two words': name: no plain word"),
+        (counting(summary="one\ntwo"), "counting: summary: it must be one line"),
+        (counting(paper="somewhere"), "counting: paper: 'somewhere' is no number on arXiv"),
+        (counting(presets={}), "counting: presets: there must be one called 'smoke'"),
+        (
+            counting(config=SilentConfig()),
+            "counting smoke: no sentence in the docstring for stride",
+        ),
+        (
+            counting(config=TakenConfig()),
+            "counting smoke: the shell has fields or options called out, steps",
+        ),
+        (
+            counting(config=LossyConfig()),
+            "counting smoke: written as text and read again it is another: "
+            "names from ('a,b',) to ('a', 'b')",
+        ),
+        (
+            counting(lambda state: ((state, state), {"count": state})),
+            "counting smoke: a step changes the state's structure from PyTreeDef(*) to "
+            "PyTreeDef((*, *))",
+        ),
+        (
+            counting(lambda state: (jnp.int32(1), {"count": state})),
+            "counting smoke: a step changes the state from float32[] to int32[]",
+        ),
+        (
+            counting(lambda state: (jnp.asarray(1.0), {"count": state})),
+            "counting smoke: a step changes the state from float32[] to float32[], weakly typed",
+        ),
+        (
+            counting(lambda state: (state, {"count": state[None]})),
+            "counting smoke: metric count: float32[1] is not a single real number",
+        ),
+        (
+            counting(headline=("count", "cuont")),
+            "counting smoke: headline: no metric is called cuont",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_does_not_fit_is_named(spec, message):
+    with pytest.raises(AssertionError) as caught:
+        check_method(spec)
+    assert str(caught.value) == message
+
+
+def test_what_is_out_of_range_or_cannot_be_learned_from_is_named():
+    with pytest.raises(ConfigError, match="stride: 0 is not allowed"):
+        check_method(counting(config=CountingConfig(0)))
+    with pytest.raises(AttributeError, match="parameters"):
+        check_method(counting(learned=lambda state: state.parameters))
+
+
+def test_tasks_are_those_that_are_asked_for():
+    deaf = counting(presets={"smoke": lambda world: Run(tasks="small" if world else "dense")})
+    with pytest.raises(AssertionError, match="counting smoke: on dense its tasks are small"):
+        check_method(deaf)
+    check_method(
+        counting(presets={"smoke": lambda w: replace(Run(), tasks=w.name if w else "small")})
+    )
