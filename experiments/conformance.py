@@ -124,7 +124,7 @@ def check_experiment(spec: MethodSpec, preset: str, run: Run) -> None:
 
 
 def _require_same_types(where: str, before: State, after: State) -> None:
-    structures = [jax.tree.structure(state) for state in (before, after)]
+    structures: list[Any] = [jax.tree.structure(state) for state in (before, after)]
     _require(
         structures[0] == structures[1],
         where,
