@@ -2,20 +2,22 @@
 
 `check_method(SPEC)` in a test says whether a method fits. Each failure is an AssertionError that
 names the method, the preset and what to mend. Everything is traced and nothing compiled, so that a
-preset takes seconds whatever its size; what needs a run (one smoke step, resuming, the test, the
-report) is the command's to show: `rlsuite train package.module:SPEC smoke`.
+preset takes seconds whatever its size. `check_run("package.module:SPEC", folder)` shows what only a
+run can.
 """
 
 import dataclasses
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from rlsuite.experiments.cli import main
 from rlsuite.experiments.fields import check, from_json, leaves, override, to_json, to_text
-from rlsuite.experiments.finished import Plan, default_run
+from rlsuite.experiments.finished import Plan, default_run, open_run
 from rlsuite.experiments.runner import abstract_state
 from rlsuite.experiments.specs import MethodSpec, Run
 from rlsuite.method import State
@@ -123,8 +125,38 @@ def check_experiment(spec: MethodSpec, preset: str, run: Run) -> None:
     jax.eval_shape(spec.learned, state)
 
 
+def check_run(method: str, folder: Path) -> None:
+    """One step of the smoke preset, another one after it was put away, and the report.
+
+    All of it goes through the command, and compiles the step twice unless JAX keeps what it has
+    compiled (`jax_compilation_cache_dir`).
+
+    Args:
+      method: as `rlsuite train` takes it: a name, `package.module:SPEC` or `file.py:SPEC`.
+      folder: where the run goes; it must not exist.
+
+    Raises:
+      AssertionError: with what doesn't hold.
+    """
+    every = ["--log_every", "1", "--checkpoint_every", "1"]
+    status = main(["train", method, "smoke", "--steps", "1", *every, "--out", str(folder)])
+    _require(status == 0, method, f"training ends with exit status {status}")
+    config = folder / "config.json"
+    document = json.loads(config.read_text())
+    document["config"]["steps"] = 2
+    config.write_text(json.dumps(document))
+    status = main(["resume", str(folder)])
+    _require(status == 0, method, f"resuming ends with exit status {status}")
+
+    finished = open_run(folder)
+    steps = [line["step"] for line in finished.metrics]
+    _require(steps == [1, 2], method, f"steps {steps} were logged where 1 and 2 were made")
+    _require(jax.tree.leaves(finished.learned), method, "learned: there is nothing in it")
+    _require((folder / "report.md").exists(), method, "there is no report")
+
+
 def _require_same_types(where: str, before: State, after: State) -> None:
-    structures = [jax.tree.structure(state) for state in (before, after)]
+    structures: list[Any] = [jax.tree.structure(state) for state in (before, after)]
     _require(
         structures[0] == structures[1],
         where,

@@ -1,0 +1,151 @@
+"""What README and docs say can be done: their code runs, their commands are understood."""
+
+import re
+import shlex
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import numpy as np
+import pytest
+
+from rlsuite.experiments import cli
+from rlsuite.experiments.bench import BENCHMARKS
+from rlsuite.experiments.finished import open_run
+from rlsuite.experiments.runner import Outcome, initial_state
+from rlsuite.experiments.storage import Checkpoints, create_run
+from tests.experiments.running import METHODS, plan_of
+
+ROOT = Path(__file__).parent.parent
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+README = PAGES[0].read_text()
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PYTHON_BLOCKS = [code for language, code in FENCED.findall(README) if language == "python"]
+
+
+class Line(NamedTuple):
+    """A command as a page has it: in a block of its own, or in the midst of a sentence."""
+
+    page: str
+    text: str
+    in_block: bool
+
+
+def lines_of(program):
+    """All commands of a program, those in blocks joined where a backslash breaks them."""
+    found = []
+    for page in PAGES:
+        text = page.read_text()
+        blocks = [
+            code.replace("\\\n", " ") for language, code in FENCED.findall(text) if not language
+        ]
+        ours = re.compile(rf"(?:^|\bdo ){program}( [^\n;#]+)", re.MULTILINE)
+        found += [Line(page.name, line, True) for block in blocks for line in ours.findall(block)]
+        spans = re.findall(rf"`{program}( [^`]+)`", FENCED.sub("", text))
+        found += [Line(page.name, " ".join(line.split()), False) for line in spans]
+    return found
+
+
+COMMANDS = lines_of("rlsuite")
+
+
+def shown(line):
+    return f"{line.page}:{line.text}" if isinstance(line, Line) else None
+
+
+def is_whole(line):
+    """Whether it says all its arguments, as those in blocks must."""
+    return line.in_block or (" " in line.text.strip() and not re.search("[…{]", line.text))
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """The current folder, with somebody's method and world in it."""
+    (tmp_path / "my_package").mkdir()
+    (tmp_path / "my_package" / "module.py").write_text(
+        "from rlsuite.experiments.registry import Methods\n"
+        "SPEC = Methods().find('a2c')._replace(name='mine')\n"
+    )
+    (tmp_path / "my_worlds.py").write_text(
+        "import gymnax\n"
+        "from gymnax.environments.classic_control.cartpole import CartPole\n"
+        "gymnax.register('MyWorld-v0', CartPole)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_two_commands_come_first():
+    assert FENCED.search(README).group(2) == "make groove\nmake test\n"
+    assert len([line for line in COMMANDS if line.in_block]) > 15
+
+
+@pytest.mark.parametrize("line", [line for line in COMMANDS if is_whole(line)], ids=shown)
+def test_commands_are_understood(line, folder, monkeypatch, capsys):
+    argv = shlex.split(line.text)
+    if argv[0] != "train":
+        parser, _ = cli._parsers()
+        arguments, rest = parser.parse_known_args(argv)
+        assert rest == []
+        assert set(getattr(arguments, "names", [])) <= set(BENCHMARKS)
+        return
+    # All but the run itself: found, read, checked, built, and written into a folder of its own.
+    monkeypatch.setattr("rlsuite.experiments.runner.run", lambda *_, **__: Outcome(1, False))
+    monkeypatch.setattr("rlsuite.experiments.compiling.enable_compilation_cache", lambda: None)
+    if "--help" in argv:
+        assert cli.main(argv) == 0
+    else:
+        assert cli.main(argv) == cli.INTERRUPTED
+        assert len(list((folder / "runs").glob("*/config.json"))) == 1
+
+
+@pytest.mark.parametrize("line", [line for line in COMMANDS if not is_whole(line)], ids=shown)
+def test_commands_that_are_named_exist(line):
+    _, commands = cli._parsers()
+    assert line.text.split()[0] in {*commands, "--help"}
+
+
+@pytest.mark.parametrize("line", lines_of("make"), ids=shown)
+def test_targets_and_what_they_are_given_exist(line):
+    target, *variables = shlex.split(line.text)
+    assert re.search(rf"^{target}:.* ## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    for variable in variables:
+        name, _, values = variable.partition("=")
+        assert name == "METHODS" and set(values.split()) <= set(METHODS.names)
+
+
+def test_the_table_of_methods_is_that_of_the_registry():
+    (table,) = re.findall(r"^\| command \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", README, re.MULTILINE)
+    row = r"\| `rlsuite train (\S+) …` \| .+ \| \[(\S+)\]\(https://arxiv.org/abs/(\S+)\) \|"
+    rows = [re.fullmatch(row, line).groups() for line in table.splitlines()]
+    assert {name: (text, link) for name, text, link in rows} == {
+        spec.name: (spec.paper, spec.paper) for spec in METHODS
+    }
+    assert len(re.findall(r"^\| `rlsuite train ", README, re.MULTILINE)) == len(rows)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_pages_link_to_is_there(page):
+    text = page.read_text()
+    links = re.findall(r"\]\(([^)#]+)\)", text)
+    assert all((page.parent / link).exists() for link in links if "://" not in link)
+    files = re.findall(r"`((?:envs|rlsuite|experiments|docs)/[\w/.-]+)`", text)
+    assert all((ROOT / file).exists() for file in files)
+
+
+@pytest.mark.usefixtures("quick_compilation")
+@pytest.mark.parametrize("code", PYTHON_BLOCKS, ids=lambda code: code.splitlines()[-1])
+def test_code_runs(code, folder, monkeypatch):
+    if "runs/groove" in code:
+        plan = plan_of("groove")
+        create_run(folder / "runs" / "groove", plan.describe())
+        with Checkpoints(folder / "runs" / "groove") as checkpoints:
+            checkpoints.save(1, initial_state(plan.experiment.method, seed=0))
+    names = {}
+    exec(code, names)
+    if "parameters" in names:
+        learned = open_run(folder / "runs" / "groove").state.parameters
+        assert jax.tree.all(jax.tree.map(np.array_equal, names["parameters"], learned))
+    else:
+        assert np.isfinite(np.nanmean(names["metrics"]["agent_return"], axis=1)).all()
+        assert np.shape(names["metrics"]["agent_return"]) == (2, 20)
