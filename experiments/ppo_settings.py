@@ -92,20 +92,26 @@ def ppo_settings(world: str) -> PPOSettings:
     return _PENDULUM if world == "Pendulum-v1" or world.endswith("-brax") else _CART_POLE
 
 
-def check_mini_batches(name: str, ppo: PPOConfig, life: LifeConfig) -> None:
+def check_mini_batches(
+    name: str, ppo: PPOConfig, life: LifeConfig, networks: NetworkConfig
+) -> None:
     """Checks that a rollout can be cut into PPO's mini-batches.
 
     Args:
       name: of the field that holds PPO's configuration.
       ppo: the configuration.
       life: says how long a rollout is.
+      networks: those that remember learn from whole sequences, one of each worker.
 
     Raises:
       ConfigError: if it can't.
     """
-    num_steps = life.num_workers * life.rollout_length
-    if num_steps % ppo.num_mini_batches:
+    if networks.recurrent_width is None:
+        number, what = life.num_workers * life.rollout_length, "steps of a rollout"
+    else:
+        number, what = life.num_workers, "workers"
+    if number % ppo.num_mini_batches:
         raise ConfigError(
             f"{name}.num_mini_batches: {ppo.num_mini_batches} is not allowed; it must be a divisor "
-            f"of the {num_steps} steps of a rollout"
+            f"of the {number} {what}"
         )

@@ -51,6 +51,17 @@ def test_agents_of_different_methods_stand_beside_each_other(runs, quiet):
     assert "| untrained agents |" in text and "(learning_curve.png)" in text
 
 
+def test_agents_that_remember_are_taken_whole():
+    memory = {"networks.recurrent_width": "8"}
+    with pytest.raises(ConfigError, match=r"ppo.num_mini_batches: 3 .* divisor of the 8 workers"):
+        plan(METHODS, "ppo", "smoke", {**memory, "ppo.num_mini_batches": "3"})
+    planned = plan(METHODS, "ppo", "smoke", {**memory, "ppo.num_mini_batches": "4"})
+    jax.eval_shape(
+        lambda key: planned.experiment.method.step(planned.experiment.method.init(key)),
+        jax.random.key(0),
+    )
+
+
 def test_worlds_that_networks_cannot_read_are_refused():
     with pytest.raises(ConfigError, match=r"networks.architecture: 'perceptron' can't read"):
         plan(METHODS, "ppo", "smoke", {}, tasks="small")

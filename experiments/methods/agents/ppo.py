@@ -45,7 +45,7 @@ def _preset(size: str) -> Callable[[WorldSpec | None], Run]:
 
 def _build(run: Run, world: WorldSpec | None) -> Experiment:
     config, world = run.method, whole_lives(run, world)
-    check_mini_batches("ppo", config.ppo, config.life)
+    check_mini_batches("ppo", config.ppo, config.life, config.networks)
     try:
         make_actor(world.world, config.networks)
     except ValueError as error:

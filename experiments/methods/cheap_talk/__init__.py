@@ -12,7 +12,7 @@ from rlsuite.methods.cheap_talk_test_time import act_test
 
 def _build_train(run: Run, world: WorldSpec | None) -> Experiment:
     config, world = run.method, required(world)
-    check_mini_batches("ppo", config.ppo, config.life)
+    check_mini_batches("ppo", config.ppo, config.life, config.networks)
     mesh = population_mesh(config.meta)
     method = act_train(world.world, world.sample_task, config, mesh=mesh)
     return evolution_experiment(method, config.meta, config.life, world)
@@ -20,8 +20,8 @@ def _build_train(run: Run, world: WorldSpec | None) -> Experiment:
 
 def _build_test(run: Run, world: WorldSpec | None) -> Experiment:
     config, world = run.method, required(world)
-    check_mini_batches("ppo", config.ppo, config.life)
-    check_mini_batches("oracle_ppo", config.oracle_ppo, config.life)
+    check_mini_batches("ppo", config.ppo, config.life, config.networks)
+    check_mini_batches("oracle_ppo", config.oracle_ppo, config.life, config.oracle_networks)
     mesh = population_mesh(config.meta)
     method = act_test(world.world, world.sample_task, config, mesh=mesh)
     more = config.oracle_lifetime if config.messenger == "oracle" else 0

@@ -109,7 +109,7 @@ def _preset(size: str, time: KnowledgeOfTime) -> Callable[[WorldSpec | None], Ru
 
 def _build(run: Run, world: WorldSpec | None) -> Experiment:
     config, world = run.method, required(world)
-    check_mini_batches("ppo", config.ppo, config.life)
+    check_mini_batches("ppo", config.ppo, config.life, config.networks)
     _check_actor(world, config.networks)
     for name in run.evaluation.worlds:
         if name not in world_names():
