@@ -324,10 +324,11 @@ def _bench(arguments: argparse.Namespace, rest: list[str]) -> int:
 def _list(arguments: argparse.Namespace, rest: list[str]) -> int:
     from rlsuite.experiments.registry import world_families
 
+    specs, families = list(_methods(arguments)), world_families()
     print("methods, and the presets of each")
-    for spec in _methods(arguments):
+    for spec in specs:
         print(f"  {spec.name:<10} {spec.summary} ({', '.join(spec.presets)})")
-    for family in world_families():
+    for family in families:
         print(f"\n{family.title}\n{_wrapped(family.names())}")
     return 0
 

@@ -12,7 +12,7 @@ from rlsuite.experiments.errors import ConfigError, UserError, nearest
 from rlsuite.experiments.evaluation import Evaluation
 from rlsuite.experiments.evaluation import from_json as evaluation_from_json
 from rlsuite.experiments.fields import from_json, override, to_json
-from rlsuite.experiments.registry import Methods, find_world, import_module
+from rlsuite.experiments.registry import Methods, absolute, find_world, import_module
 from rlsuite.experiments.runner import abstract_state
 from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec
 from rlsuite.experiments.storage import (
@@ -191,8 +191,10 @@ def plan(
     if world_parameters and tasks is None:
         tasks = default_run(spec, preset).tasks
     run = override(default_run(spec, preset, tasks, world_parameters), texts)
-    reference = methods.reference(name)
-    planned = Plan(spec, reference, preset, run, world_parameters, imports)
+    if run.tasks is None and (tasks is not None or world_parameters):
+        raise ConfigError(f"tasks: a world is not allowed; '{spec.name}' has none")
+    places = tuple(map(absolute, imports))
+    planned = Plan(spec, methods.reference(name), preset, run, world_parameters, places)
     _ = planned.experiment
     return planned
 

@@ -76,7 +76,7 @@ class Methods:
 
     def reference(self, name: str) -> str:
         """What finds a method again elsewhere: its name or, for other packages' ones, its place."""
-        return self._points[name].value if name in self._points else _absolute(name)
+        return self._points[name].value if name in self._points else absolute(name)
 
     def _require_new(self, name: str) -> None:
         if name in self.names:
@@ -123,7 +123,7 @@ def import_module(name: str) -> None:
     import gymnax
 
     before = set(gymnax.registered_envs)
-    was_there = name in sys.modules or _absolute(name) in _FILES
+    was_there = name in sys.modules or absolute(name) in _FILES
     _module(name)
     if not was_there and set(gymnax.registered_envs) == before:
         raise ConfigError(f"import: '{name}' registers no world with gymnax")
@@ -159,7 +159,7 @@ def _module(name: str) -> ModuleType:
         raise ConfigError(f"'{name}' can't be imported ({reason})") from error
 
 
-def _absolute(name: str) -> str:
+def absolute(name: str) -> str:
     """The name, with the whole path where it is a file's."""
     file, colon, attribute = name.rpartition(":") if ":" in name else (name, "", "")
     return f"{Path(file).resolve()}{colon}{attribute}" if file.endswith(".py") else name
@@ -168,12 +168,18 @@ def _absolute(name: str) -> str:
 def _from_file(name: str) -> ModuleType:
     path = Path(name).resolve()
     if str(path) not in _FILES:
-        spec = importlib.util.spec_from_file_location(path.stem, path)
+        # A file may be called as a module that is there already: `random.py` in a user's folder.
+        module_name = path.stem if path.stem not in sys.modules else str(path)
+        spec = importlib.util.spec_from_file_location(module_name, path)
         if spec is None or spec.loader is None:
             raise ImportError(f"no Python file: {name}")
         module = importlib.util.module_from_spec(spec)
-        sys.modules[path.stem] = module
-        spec.loader.exec_module(module)
+        sys.modules[spec.name] = module  # Where dataclasses look up their annotations.
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[spec.name]
+            raise
         _FILES[str(path)] = module
     return _FILES[str(path)]
 

@@ -20,7 +20,10 @@ ROOT = Path(__file__).parent.parent
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 README = PAGES[0].read_text()
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PYTHON_BLOCKS = [code for language, code in FENCED.findall(README) if language == "python"]
+
+
+def python_in(page):
+    return [code for language, code in FENCED.findall(page.read_text()) if language == "python"]
 
 
 class Line(NamedTuple):
@@ -134,8 +137,8 @@ def test_what_pages_link_to_is_there(page):
 
 
 @pytest.mark.usefixtures("quick_compilation")
-@pytest.mark.parametrize("code", PYTHON_BLOCKS, ids=lambda code: code.splitlines()[-1])
-def test_code_runs(code, folder, monkeypatch):
+@pytest.mark.parametrize("code", python_in(PAGES[0]), ids=lambda code: code.splitlines()[-1])
+def test_code_of_the_readme_runs(code, folder):
     if "runs/groove" in code:
         plan = plan_of("groove")
         create_run(folder / "runs" / "groove", plan.describe())
@@ -149,3 +152,18 @@ def test_code_runs(code, folder, monkeypatch):
     else:
         assert np.isfinite(np.nanmean(names["metrics"]["agent_return"], axis=1)).all()
         assert np.shape(names["metrics"]["agent_return"]) == (2, 20)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [code for page in PAGES[1:] for code in python_in(page)],
+    ids=lambda code: code.splitlines()[-1],
+)
+def test_code_of_the_docs_can_be_traced(code):
+    # What is in the docs takes minutes to run.
+    def traced(function):
+        return lambda *arguments: jax.eval_shape(function, *arguments)
+
+    names = {"traced": traced}
+    exec(code.replace("jax.jit(", "traced("), names)
+    assert any(isinstance(leaf, jax.ShapeDtypeStruct) for leaf in jax.tree.leaves(names["curves"]))
