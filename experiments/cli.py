@@ -171,7 +171,7 @@ def _train(arguments: argparse.Namespace, rest: list[str]) -> int:
         )
         return 0
     if arguments.preset is None:
-        raise UserError("a method and a preset are needed, as in 'rlsuite train groove laptop'")
+        raise UserError("a method and a preset are needed; 'rlsuite list' shows them")
 
     from rlsuite.experiments import finished, storage
 

@@ -28,8 +28,8 @@ def closest(name: str, known: Iterable[str]) -> str | None:
 def nearest(kind: str, name: str, known: Iterable[str]) -> str:
     """One line for an unknown name, with the nearest known one.
 
-    `nearest("method", "grove", ["lpg", "groove"])` is
-    `unknown method 'grove' (did you mean 'groove'?); known: lpg, groove`.
+    `nearest("preset", "smok", ["paper", "smoke"])` is
+    `unknown preset 'smok' (did you mean 'smoke'?); known: paper, smoke`.
     """
     known = list(known)
     suggestion = closest(name, known)

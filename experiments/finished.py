@@ -259,7 +259,7 @@ _PARTS = {"method": str, "preset": str, "imports": list, "world_parameters": dic
 
 
 def load(directory: Path | str) -> Any:
-    """What the run in a folder has learned: `rlsuite.experiments.load("runs/groove")`.
+    """What the run in a folder has learned: `rlsuite.experiments.load("runs/my-run")`.
 
     Returns:
       A pytree, such as the parameters of an objective or the weights of a channel.

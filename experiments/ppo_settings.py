@@ -1,4 +1,4 @@
-"""Settings with which PPO learns gymnax's worlds."""
+"""What settings PPO has on a world, and whether a rollout can be cut as they say."""
 
 from typing import NamedTuple
 
@@ -37,59 +37,6 @@ class PPOSettings(NamedTuple):
         """How agents live with these settings; the drift is PPO's own where none is given."""
         objective = ppo(world, self.networks, self.ppo, drift or ppo_clip(), self.num_workers)
         return Life(world, objective, self.num_workers, self.rollout_length)
-
-
-_CART_POLE = PPOSettings(
-    networks=NetworkConfig("perceptron", (64, 64), activation="tanh"),
-    ppo=PPOConfig(
-        entropy_coefficient=0.0,
-        num_epochs=8,
-        num_mini_batches=4,
-        learning_rate=3e-3,
-        anneal_learning_rate=True,
-    ),
-    num_workers=8,
-    rollout_length=64,
-    lifetime=60,
-)
-_PENDULUM = PPOSettings(
-    networks=NetworkConfig("perceptron", (32, 32), activation="tanh"),
-    ppo=PPOConfig(
-        discount=0.97,
-        entropy_coefficient=0.0,
-        num_epochs=10,
-        num_mini_batches=4,
-        learning_rate=3e-3,
-        anneal_learning_rate=True,
-        normalise_rewards=True,
-    ),
-    num_workers=16,
-    # As long as an episode, so that every rollout of all workers is one whole swing-up.
-    rollout_length=200,
-    lifetime=100,
-)
-_MINATAR = PPOSettings(
-    networks=NetworkConfig("perceptron", (64, 64)),
-    ppo=PPOConfig(
-        num_epochs=4,
-        num_mini_batches=8,
-        learning_rate=5e-3,
-        anneal_learning_rate=True,
-    ),
-    num_workers=64,
-    rollout_length=128,
-    lifetime=500,
-)
-
-
-def ppo_settings(world: str) -> PPOSettings:
-    """The settings for a world by its name: its own, or those of the world most like it.
-
-    They are tuned on CartPole, on Pendulum and, for all of MinAtar's games, on Breakout.
-    """
-    if world.endswith("-MinAtar"):
-        return _MINATAR
-    return _PENDULUM if world == "Pendulum-v1" or world.endswith("-brax") else _CART_POLE
 
 
 def check_mini_batches(

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 from rlsuite.compiling import jit
 from rlsuite.experiments.bench import Figures
 from rlsuite.experiments.bench.timing import REPEATS, alternate_seconds, median
-from rlsuite.experiments.ppo_settings import PPOSettings, ppo_settings
+from rlsuite.experiments.ppo_settings import PPOSettings
+from rlsuite.experiments.worlds.gymnax_worlds import ppo_settings
 from rlsuite.lifetime import Task
 
 WORLDS = ("CartPole-v1", "Pendulum-v1")

@@ -13,8 +13,8 @@ from rlsuite.envs.gridworld import (
     render,
 )
 from rlsuite.experiments.errors import ConfigError
-from rlsuite.experiments.ppo_settings import ppo_settings
 from rlsuite.experiments.specs import WorldFamily, WorldSpec
+from rlsuite.experiments.worlds.gymnax_worlds import ppo_settings
 from rlsuite.lifetime import Task
 
 _TABLE = AgentConfig()

@@ -11,10 +11,12 @@ from gymnax.environments.environment import Environment
 
 from rlsuite.agents import AgentConfig
 from rlsuite.envs import register_worlds
-from rlsuite.experiments.ppo_settings import ppo_settings
+from rlsuite.experiments.ppo_settings import PPOSettings
 from rlsuite.experiments.specs import WorldFamily, WorldSpec
 from rlsuite.experiments.world_parameters import with_parameters
 from rlsuite.lifetime import Task
+from rlsuite.networks import NetworkConfig
+from rlsuite.objectives.proximal_policy_optimisation import PPOConfig
 from rlsuite.rollout import Level
 
 register_worlds()
@@ -28,6 +30,59 @@ _CONVOLUTION = AgentConfig("convolution", (64,), (32, 32), "adam", 5e-4, 5e-4, 1
 # Lifetimes in agent updates and agents, by the suffix of a name (LPG's appendix).
 _SUFFIXES = {"MinAtar": (100_000, _CONVOLUTION), "bsuite": (100, _PERCEPTRON)}
 _OTHERS = (1000, _PERCEPTRON)
+
+
+_CART_POLE = PPOSettings(
+    networks=NetworkConfig("perceptron", (64, 64), activation="tanh"),
+    ppo=PPOConfig(
+        entropy_coefficient=0.0,
+        num_epochs=8,
+        num_mini_batches=4,
+        learning_rate=3e-3,
+        anneal_learning_rate=True,
+    ),
+    num_workers=8,
+    rollout_length=64,
+    lifetime=60,
+)
+_PENDULUM = PPOSettings(
+    networks=NetworkConfig("perceptron", (32, 32), activation="tanh"),
+    ppo=PPOConfig(
+        discount=0.97,
+        entropy_coefficient=0.0,
+        num_epochs=10,
+        num_mini_batches=4,
+        learning_rate=3e-3,
+        anneal_learning_rate=True,
+        normalise_rewards=True,
+    ),
+    num_workers=16,
+    # As long as an episode, so that every rollout of all workers is one whole swing-up.
+    rollout_length=200,
+    lifetime=100,
+)
+_MINATAR = PPOSettings(
+    networks=NetworkConfig("perceptron", (64, 64)),
+    ppo=PPOConfig(
+        num_epochs=4,
+        num_mini_batches=8,
+        learning_rate=5e-3,
+        anneal_learning_rate=True,
+    ),
+    num_workers=64,
+    rollout_length=128,
+    lifetime=500,
+)
+
+
+def ppo_settings(world: str) -> PPOSettings:
+    """The settings for a world by its name: its own, or those of the world most like it.
+
+    They are tuned on CartPole, on Pendulum and, for all of MinAtar's games, on Breakout.
+    """
+    if world.endswith("-MinAtar"):
+        return _MINATAR
+    return _PENDULUM if world == "Pendulum-v1" or world.endswith("-brax") else _CART_POLE
 
 
 def world_spec(name: str, world: Environment, level: Level) -> WorldSpec:

@@ -6,7 +6,8 @@ import jax.numpy as jnp
 import pytest
 
 from rlsuite.drifts import LearnedDriftConfig, learned
-from rlsuite.experiments.ppo_settings import PPOSettings, ppo_settings
+from rlsuite.experiments.ppo_settings import PPOSettings
+from rlsuite.experiments.worlds.gymnax_worlds import ppo_settings
 from rlsuite.lifetime import Task
 from rlsuite.networks import NetworkConfig
 from rlsuite.objectives.proximal_policy_optimisation import PPOConfig

@@ -38,17 +38,13 @@ _SIZES = {
 
 
 # Of Adam; found on CartPole, where the field's usual 5e-4 is slow.
-_LEARNING_RATE = 2e-3
+_RATE = 2e-3
 
 
 def _agent(world: WorldSpec) -> AgentConfig:
     if world.agent.optimiser != "adam":
         return world.agent
-    rates = {
-        "policy_learning_rate": _LEARNING_RATE,
-        "prediction_learning_rate": _LEARNING_RATE,
-    }
-    return replace(world.agent, **rates)
+    return replace(world.agent, policy_learning_rate=_RATE, prediction_learning_rate=_RATE)
 
 
 def _preset(size: str) -> Callable[[WorldSpec | None], Run]:
