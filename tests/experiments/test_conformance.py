@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import jax.numpy as jnp
 import pytest
+from newcomer.cross_entropy import SPEC
 
 from rlsuite.experiments.conformance import check_method, check_preset, check_record
 from rlsuite.experiments.errors import ConfigError
@@ -26,6 +27,10 @@ def test_records_of_methods_conform(spec):
 )
 def test_presets_of_methods_conform(name, preset):
     check_preset(METHODS.find(name), preset)
+
+
+def test_a_method_of_another_package_conforms():
+    check_method(SPEC)
 
 
 @dataclass(frozen=True)
