@@ -1,5 +1,6 @@
 """From a command line, or from a run's folder, to what is run: read once, checked once."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -188,6 +189,7 @@ def plan(
     for module in imports:
         import_module(module)
     spec = methods.find(name)
+    world_parameters = {name: _number(value) for name, value in world_parameters.items()}
     if world_parameters and tasks is None:
         tasks = default_run(spec, preset).tasks
     run = override(default_run(spec, preset, tasks, world_parameters), texts)
@@ -197,6 +199,17 @@ def plan(
     planned = Plan(spec, methods.reference(name), preset, run, world_parameters, places)
     _ = planned.experiment
     return planned
+
+
+def _number(value: Any) -> Any:
+    """The number that a text stands for, so that runs of one value are alike however it is typed.
+
+    A text that is none stays as it is, for the world to refuse.
+    """
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 def default_run(

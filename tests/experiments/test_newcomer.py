@@ -15,6 +15,7 @@ from newcomer.cross_entropy import SPEC, CrossEntropyConfig, cross_entropy
 import rlsuite
 from rlsuite.experiments import load
 from rlsuite.experiments.cli import main
+from rlsuite.experiments.conformance import check_method
 from rlsuite.experiments.finished import plan
 from rlsuite.experiments.registry import find_world
 from rlsuite.experiments.specs import Run
@@ -59,6 +60,10 @@ def refuses(capsys, message, line, **options):
     assert captured.out == ""
     assert captured.err.startswith("rlsuite: ") and captured.err.count("\n") == 1
     assert message in captured.err
+
+
+def test_it_fits_the_shell():
+    check_method(SPEC)
 
 
 def test_the_method_learns_its_world():
@@ -118,7 +123,7 @@ def test_its_world_has_parameters_and_carries_any_method(capsys):
     assert train(*world, "--out", "strong") == 0
     assert train("--out", "weak") == 0
     document = config_of("strong")
-    assert document["world_parameters"] == {"current": "0.2"}
+    assert document["world_parameters"] == {"current": 0.2}
     assert document["imports"] == ["newcomer.harbour"]
     strong, weak = (read_metrics(Path(run))[0]["mean_return"] for run in ("strong", "weak"))
     assert strong < weak
@@ -189,6 +194,14 @@ def test_tested_reported_and_compared(capsys):
     assert main(["report", "seed0"]) == 0
     text = Path("seed0/report.md").read_text()
     assert "## Test" in text and "| no policy |" in text and Path("seed0/returns.png").exists()
+    assert main(["compare", "seed0", "seed1", "--out", "both"]) == 0
+    assert "CROSS-ENTROPY, 2 seeds" in Path("both/comparison.md").read_text()
+
+
+def test_a_parameter_is_the_same_however_it_is_typed(capsys):
+    for seed, value in enumerate(("0.2", "2e-1")):
+        assert train("--tasks.current", value, "--seed", str(seed), "--out", f"seed{seed}") == 0
+        assert main(["evaluate", f"seed{seed}"]) == 0
     assert main(["compare", "seed0", "seed1", "--out", "both"]) == 0
     assert "CROSS-ENTROPY, 2 seeds" in Path("both/comparison.md").read_text()
 
