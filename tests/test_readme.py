@@ -17,7 +17,9 @@ from rlsuite.experiments.storage import Checkpoints, create_run
 from tests.experiments.running import METHODS, plan_of
 
 ROOT = Path(__file__).parent.parent
-PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+DOCS = sorted((ROOT / "docs").glob("*.md"))
+CONTRIBUTING = ROOT / "CONTRIBUTING.md"
+PAGES = (ROOT / "README.md", *DOCS, CONTRIBUTING)
 README = PAGES[0].read_text()
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -156,7 +158,7 @@ def test_code_of_the_readme_runs(code, folder):
 
 @pytest.mark.parametrize(
     "code",
-    [code for page in PAGES[1:] for code in python_in(page)],
+    [code for page in DOCS for code in python_in(page)],
     ids=lambda code: code.splitlines()[-1],
 )
 def test_code_of_the_docs_can_be_traced(code):
@@ -167,3 +169,12 @@ def test_code_of_the_docs_can_be_traced(code):
     names = {"traced": traced}
     exec(code.replace("jax.jit(", "traced("), names)
     assert any(isinstance(leaf, jax.ShapeDtypeStruct) for leaf in jax.tree.leaves(names["curves"]))
+
+
+@pytest.mark.parametrize("code", python_in(CONTRIBUTING), ids=lambda code: code.splitlines()[-1])
+def test_code_for_contributors_makes_a_method(code):
+    names = {}
+    exec(code, names)
+    state = jax.eval_shape(names["method"].init, jax.random.key(0))
+    _, metrics = jax.eval_shape(names["method"].step, state)
+    assert metrics["score"].shape == ()
