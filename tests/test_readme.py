@@ -134,7 +134,7 @@ def test_what_pages_link_to_is_there(page):
     text = page.read_text()
     links = re.findall(r"\]\(([^)#]+)\)", text)
     assert all((page.parent / link).exists() for link in links if "://" not in link)
-    files = re.findall(r"`((?:envs|rlsuite|experiments|docs)/[\w/.-]+)`", text)
+    files = re.findall(r"`((?:envs|rlsuite|experiments|docs|tests)/[\w/.-]+)`", text)
     assert all((ROOT / file).exists() for file in files)
 
 
