@@ -8,30 +8,29 @@ import re
 import resource
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from pkgutil import resolve_name
-from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Any
 
 import jax
 
-from rlsuite.experiments.bench import Figures
+from rlsuite.experiments.bench.benchmark import Figures
 from rlsuite.experiments.bench.timing import alternate_seconds, median
 from rlsuite.experiments.errors import UserError
 
 _PROGRAMS = {
-    "bare interpreter": "",
-    "rlsuite --help": "from rlsuite.experiments.cli import main; main(['--help'])",
-    "import jax": "import jax",
-    "import rlsuite.envs": "import rlsuite.envs",
-    "import rlsuite": "import rlsuite",
-    "import rlsuite.experiments.runner": "import rlsuite.experiments.runner",
+    "bare_interpreter": "",
+    "rlsuite_help": "from rlsuite.experiments.cli import main; main(['--help'])",
+    "import_jax": "import jax",
+    "import_rlsuite_envs": "import rlsuite.envs",
+    "import_rlsuite": "import rlsuite",
+    "import_rlsuite_experiments_runner": "import rlsuite.experiments.runner",
 }
 
 
@@ -66,67 +65,6 @@ def _call(function: str, jax_options: dict[str, Any], arguments: dict[str, Any])
     return resolve_name(function)(**arguments)
 
 
-def compilation(
-    methods: Sequence[str] = ("lpg", "groove"), num_agents: int = 16, size: str = "paper"
-) -> Figures:
-    """The wait before the first step, with an empty cache of compiled programs and a filled one.
-
-    Args:
-      methods: whose steps are compiled.
-      num_agents: agents side by side.
-      size: the presets' name.
-    """
-    figures = {}
-    for method in methods:
-        with TemporaryDirectory() as cache:
-            for temperature in ("cold", "warm"):
-                seconds = in_fresh_process(
-                    "rlsuite.experiments.bench.meta_step:compile_seconds",
-                    jax_options={
-                        "jax_enable_compilation_cache": True,
-                        "jax_compilation_cache_dir": cache,
-                    },
-                    method=method,
-                    num_agents=num_agents,
-                    size=size,
-                )
-                for phase, value in seconds.items():
-                    figures[f"{method}, {temperature} cache: {phase}, seconds"] = value
-    return figures
-
-
-def memory(numbers_of_agents: Sequence[int] = (16, 256), size: str = "paper") -> Figures:
-    """Megabytes that three of LPG's steps take, and their ratios.
-
-    Args:
-      numbers_of_agents: side by side, the smallest first.
-      size: the preset's name.
-    """
-    smallest, *others = numbers_of_agents
-    use = {
-        num_agents: in_fresh_process(
-            "rlsuite.experiments.bench.meta_step:memory_use",
-            # A program read from the cache would leave out what compiling it takes.
-            jax_options={"jax_enable_compilation_cache": False},
-            num_agents=num_agents,
-            size=size,
-        )
-        for num_agents in numbers_of_agents
-    }
-    return {
-        **{
-            f"{kind} megabytes, {num_agents} agents": megabytes
-            for num_agents, figures in use.items()
-            for kind, megabytes in figures.items()
-        },
-        **{
-            f"{kind} memory, {num_agents} agents over {smallest}": megabytes / use[smallest][kind]
-            for num_agents in others
-            for kind, megabytes in use[num_agents].items()
-        },
-    }
-
-
 def peak_resident_bytes() -> int:
     """The most memory this process has held so far."""
     # On Linux `getrusage` also counts the process that started this one, as it was at that moment.
@@ -148,7 +86,7 @@ def startup(programs: dict[str, str] | None = None, repeats: int = 3) -> Figures
     programs = _PROGRAMS if programs is None else programs
     runs = [_interpreter(code) for code in programs.values()]
     seconds = alternate_seconds(*runs, repeats=repeats)
-    return {f"{name}, seconds": median(each) for name, each in zip(programs, seconds, strict=True)}
+    return {f"{name}_seconds": median(each) for name, each in zip(programs, seconds, strict=True)}
 
 
 def _interpreter(code: str) -> Callable[[], Any]:

@@ -16,6 +16,7 @@ from rlsuite.experiments.bench import BENCHMARKS, Figures
 from rlsuite.experiments.bench.processes import in_fresh_process
 from rlsuite.experiments.errors import UserError, nearest
 
+FORMAT, FORMAT_VERSION = "rlsuite-bench", 1
 LIBRARIES = ("jax", "jaxlib", "gymnax", "flax", "optax")
 
 
@@ -75,6 +76,8 @@ def _check(names: Iterable[str], num_agents: int | None) -> None:
 
 def _document(device_kind: str) -> dict[str, Any]:
     return {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
         "device": device_kind,
         "cpu_cores": _num_cores(),
         "versions": {
@@ -109,6 +112,6 @@ def _table(document: dict[str, Any]) -> Table:
     table.add_column("value", justify="right")
     for name, figures in document["benchmarks"].items():
         for figure, value in figures.items():
-            table.add_row(name, figure, f"{value:,.4g}")
+            table.add_row(name, figure.replace("_", " "), f"{value:,.4g}")
         table.add_section()
     return table

@@ -2,19 +2,22 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 from pkgutil import resolve_name
 
 import numpy as np
 import pytest
 from rich.console import Console
 
-from rlsuite.experiments.bench import BENCHMARKS, processes
+from rlsuite.experiments.bench import BENCHMARKS, Benchmark, families, find_benchmarks, processes
 from rlsuite.experiments.bench import run as module
+from rlsuite.experiments.bench.families.learned_policy_gradient import whole_runs
 from rlsuite.experiments.bench.processes import in_fresh_process
 from rlsuite.experiments.bench.run import bench
 from rlsuite.experiments.bench.timing import alternate_seconds, copy, matrix_product, median
 from rlsuite.experiments.cli import main
 from rlsuite.experiments.errors import UserError
+from rlsuite.experiments.registry import Methods, world_names
 
 
 @pytest.fixture
@@ -26,7 +29,7 @@ def calls(monkeypatch) -> list[tuple[str, dict]]:
         if function == "rlsuite.experiments.bench.timing:device_kind":
             return "abacus"
         made.append((function, arguments))
-        return {"beads per second": 1234.5}
+        return {"beads_per_second": 1234.5}
 
     monkeypatch.setattr(module, "in_fresh_process", record)
     return made
@@ -34,12 +37,13 @@ def calls(monkeypatch) -> list[tuple[str, dict]]:
 
 def test_figures_go_to_the_table_and_the_file(tmp_path, calls, capsys):
     path = tmp_path / "bench.json"
-    figures = {"beads per second": 1234.5}
+    figures = {"beads_per_second": 1234.5}
     assert bench(["gridworld"], path, console=Console(width=100)) == {"gridworld": figures}
     assert calls == [(BENCHMARKS["gridworld"].function, {})]
     shown = capsys.readouterr().out
     assert "abacus" in shown and re.search(r"gridworld\W+beads per second\W+1,23[45]", shown)
     document = json.loads(path.read_text())
+    assert (document["format"], document["format_version"]) == ("rlsuite-bench", 1)
     assert document["device"] == "abacus" and document["cpu_cores"] >= 1
     assert document["benchmarks"] == {"gridworld": figures}
     assert {"rlsuite", "python", "jax", "jaxlib", "gymnax", "flax", "optax"} <= set(
@@ -114,8 +118,50 @@ def test_help_lists_every_benchmark_without_jax():
 
 def test_the_process_that_starts_benchmarks_leaves_the_devices_alone():
     """Importing gymnax already takes hold of them, and of an accelerator's memory."""
-    code = "import rlsuite.experiments.bench.run, sys; assert 'gymnax' not in sys.modules"
+    code = (
+        "import sys, rlsuite.experiments.bench.run, "
+        "rlsuite.experiments.bench.families.learned_policy_gradient.whole_runs; "
+        "assert 'gymnax' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_shared_bench_names_no_method_and_no_world():
+    shared = "".join(path.read_text() for path in Path(module.__file__).parent.glob("*.py"))
+    names = [spec.name for spec in Methods()] + world_names() + list(find_benchmarks())
+    named = {name for name in names if re.search(rf"\b{re.escape(name)}\b", shared)}
+    # Words of English and of Python that name levels or benchmarks too.
+    assert named - {"all", "large", "memory", "compile"} == set()
+
+
+@pytest.fixture
+def families_of_others(tmp_path, monkeypatch):
+    """A folder in which further families are found."""
+    monkeypatch.setattr(families, "__path__", [*families.__path__, str(tmp_path)])
+    yield tmp_path
+    for path in tmp_path.glob("*.py"):
+        sys.modules.pop(f"{families.__name__}.{path.stem}", None)
+        vars(families).pop(path.stem, None)
+
+
+FAMILY = """
+from rlsuite.experiments.bench.benchmark import Benchmark
+
+BENCHMARKS = {%r: Benchmark("beads per second", "abacus:beads")}
+"""
+
+
+def test_a_new_family_is_a_new_file(families_of_others):
+    (families_of_others / "abacus.py").write_text(FAMILY % "abacus")
+    added = Benchmark("beads per second", "abacus:beads")
+    expected = {name: each for name, each in BENCHMARKS.items() if name != "startup"}
+    assert find_benchmarks() == expected | {"abacus": added}
+
+
+def test_two_benchmarks_of_one_name_are_refused(families_of_others):
+    (families_of_others / "abacus.py").write_text(FAMILY % "ppo")
+    with pytest.raises(ValueError, match="two benchmarks are called 'ppo'"):
+        find_benchmarks()
 
 
 def test_every_benchmark_is_there():
@@ -158,8 +204,8 @@ def test_a_fresh_process_that_dies_is_reported():
 
 
 def test_startup_times_programs():
-    figures = processes.startup({"nothing": "", "json": "import json"}, repeats=1)
-    assert list(figures) == ["nothing, seconds", "json, seconds"]
+    figures = processes.startup({"nothing": "", "import_json": "import json"}, repeats=1)
+    assert list(figures) == ["nothing_seconds", "import_json_seconds"]
     assert all(seconds > 0 for seconds in figures.values())
 
 
@@ -171,12 +217,12 @@ def test_compilation_is_measured_with_an_empty_cache_and_then_a_filled_one(monke
         asked.append((method, jax_options["jax_compilation_cache_dir"]))
         return {"tracing": float(len(asked))}
 
-    monkeypatch.setattr(processes, "in_fresh_process", record)
-    assert processes.compilation(num_agents=3, size="smoke") == {
-        "lpg, cold cache: tracing, seconds": 1.0,
-        "lpg, warm cache: tracing, seconds": 2.0,
-        "groove, cold cache: tracing, seconds": 3.0,
-        "groove, warm cache: tracing, seconds": 4.0,
+    monkeypatch.setattr(whole_runs, "in_fresh_process", record)
+    assert whole_runs.compilation(num_agents=3, size="smoke") == {
+        "lpg_cold_cache_tracing_seconds": 1.0,
+        "lpg_warm_cache_tracing_seconds": 2.0,
+        "groove_cold_cache_tracing_seconds": 3.0,
+        "groove_warm_cache_tracing_seconds": 4.0,
     }
     methods, caches = zip(*asked, strict=True)
     assert methods == ("lpg", "lpg", "groove", "groove")
@@ -185,12 +231,12 @@ def test_compilation_is_measured_with_an_empty_cache_and_then_a_filled_one(monke
 
 def test_memory_is_set_in_relation_to_the_smallest_number_of_agents(monkeypatch):
     monkeypatch.setattr(
-        processes,
+        whole_runs,
         "in_fresh_process",
-        lambda function, *, jax_options, num_agents, size: {"peak resident": 100.0 + num_agents},
+        lambda function, *, jax_options, num_agents, size: {"peak_resident": 100.0 + num_agents},
     )
-    assert processes.memory((20, 140)) == {
-        "peak resident megabytes, 20 agents": 120.0,
-        "peak resident megabytes, 140 agents": 240.0,
-        "peak resident memory, 140 agents over 20": 2.0,
+    assert whole_runs.memory((20, 140)) == {
+        "peak_resident_megabytes_at_20_agents": 120.0,
+        "peak_resident_megabytes_at_140_agents": 240.0,
+        "peak_resident_memory_ratio_of_140_to_20_agents": 2.0,
     }

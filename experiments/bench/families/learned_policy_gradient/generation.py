@@ -4,13 +4,12 @@ from dataclasses import replace
 
 import jax
 
-from rlsuite.experiments.bench import Figures
-from rlsuite.experiments.bench.meta_step import LPG_NETWORK_FLOP, lower_step, stepper
+from rlsuite.experiments.bench.benchmark import Figures
+from rlsuite.experiments.bench.families.learned_policy_gradient.meta_step import LPG_NETWORK_FLOP
+from rlsuite.experiments.bench.programs import preset_plan, stepper, temporary_megabytes
 from rlsuite.experiments.bench.timing import alternate_seconds, matrix_product, median
-from rlsuite.experiments.build import build
-from rlsuite.experiments.configs import EvolutionRun, LPGEvolutionRun
-from rlsuite.experiments.presets import preset
-from rlsuite.experiments.runner import abstract_state
+from rlsuite.experiments.finished import Plan
+from rlsuite.experiments.methods.learned_policy_gradient import TA_LPG
 
 LIFETIME = 250
 """Updates of the lives whose time is told: the longest of the paper's training distribution."""
@@ -20,7 +19,7 @@ UPDATE_FLOP = LPG_NETWORK_FLOP / 3 / 5
 third of what it takes with gradients, and once where a meta-gradient step makes five updates."""
 
 
-def sized(population_size: int, lifetime: int, size: str = "paper") -> LPGEvolutionRun:
+def sized(population_size: int, lifetime: int, size: str = "paper") -> Plan:
     """TA-LPG's preset with equal lifetimes, on a CPU with one pair of candidates at a time.
 
     Args:
@@ -28,12 +27,18 @@ def sized(population_size: int, lifetime: int, size: str = "paper") -> LPGEvolut
       lifetime: updates of every agent.
       size: the preset's name.
     """
-    config = preset("ta-lpg", size)
-    assert isinstance(config, LPGEvolutionRun)
-    meta = replace(config.meta, population_size=population_size)
+    plan = preset_plan(TA_LPG, size)
+    method = plan.run.method
+    meta = replace(method.meta, population_size=population_size)
     if jax.default_backend() == "cpu":
         meta = replace(meta, num_mini_batches=population_size // 2)
-    return replace(config, min_lifetime=lifetime, max_lifetime=lifetime, meta=meta)
+    run = replace(
+        plan.run,
+        min_lifetime=lifetime,
+        max_lifetime=lifetime,
+        method=replace(method, meta=meta),
+    )
+    return replace(plan, run=run)
 
 
 def ta_lpg(
@@ -63,21 +68,11 @@ def ta_lpg(
     rate = product.amount / product_seconds
     figures = {
         "candidates": float(population_size),
-        f"seconds per candidate and {LIFETIME} updates, scaled from {lifetime}": (
-            median(life_seconds)
-        ),
-        "matrix-product GFLOP/s": median(rate) / 1e9,
-        "fraction of the matrix-product rate": median(LIFETIME * UPDATE_FLOP / life_seconds / rate),
+        f"seconds_per_candidate_and_{LIFETIME}_updates": median(life_seconds),
+        "matrix_product_gflop_per_second": median(rate) / 1e9,
+        "fraction_of_matrix_product_rate": median(LIFETIME * UPDATE_FLOP / life_seconds / rate),
     }
     megabytes = temporary_megabytes(sized(memory_population_size, LIFETIME, size))
     if megabytes is not None:
-        figures[f"temporary megabytes, {memory_population_size} candidates"] = megabytes
+        figures[f"temporary_megabytes_at_{memory_population_size}_candidates"] = megabytes
     return figures
-
-
-def temporary_megabytes(config: EvolutionRun) -> float | None:
-    """What a generation takes beside its state, as the compiler tells; none if it doesn't."""
-    experiment = build(config)
-    lowered = lower_step(experiment, abstract_state(experiment.method))
-    analysis = lowered.compile().memory_analysis()
-    return None if analysis is None else analysis.temp_size_in_bytes / 1e6

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from rlsuite.envs.gridworld.levels import level_distribution
-from rlsuite.experiments.bench import Figures
+from rlsuite.experiments.bench.benchmark import Figures
 from rlsuite.experiments.bench.timing import REPEATS, alternate_seconds, copy, median
 
 FLOAT_BYTES = 4
@@ -39,11 +39,11 @@ def grid_world(num_worlds: int = 1024, num_steps: int = 1000, repeats: int = REP
     written_rates = one_hot_rates * observation_shape[1] * FLOAT_BYTES
     copy_rates = copying.amount / copy_seconds
     return {
-        "million steps per second, index observation": median(index_rates) / 1e6,
-        "million steps per second, one-hot observation": median(one_hot_rates) / 1e6,
-        "one-hot gigabytes written per second": median(written_rates) / 1e9,
-        "gigabytes written per second by a copy": median(copy_rates) / 1e9,
-        "one-hot fraction of a copy's rate": median(written_rates / copy_rates),
+        "million_steps_per_second_index_observation": median(index_rates) / 1e6,
+        "million_steps_per_second_one_hot_observation": median(one_hot_rates) / 1e6,
+        "one_hot_gigabytes_written_per_second": median(written_rates) / 1e9,
+        "copy_gigabytes_written_per_second": median(copy_rates) / 1e9,
+        "one_hot_fraction_of_copy_rate": median(written_rates / copy_rates),
     }
 
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from rlsuite.compiling import jit
-from rlsuite.experiments.bench import Figures
+from rlsuite.experiments.bench.benchmark import Figures
 from rlsuite.experiments.bench.timing import REPEATS, alternate_seconds, median
 from rlsuite.experiments.ppo_settings import PPOSettings
 from rlsuite.experiments.worlds.gymnax_worlds import ppo_settings
@@ -29,9 +29,15 @@ def ppo(presets: dict[str, PPOSettings] | None = None, repeats: int = REPEATS) -
         *(_training(world, preset) for world, preset in presets.items()), repeats=repeats
     )
     return {
-        f"thousand world steps per second, {world}": median(preset.num_steps / row) / 1e3
+        f"thousand_world_steps_per_second_on_{_snake_case(world)}": median(
+            preset.num_steps / row / 1e3
+        )
         for (world, preset), row in zip(presets.items(), seconds, strict=True)
     }
+
+
+def _snake_case(name: str) -> str:
+    return name.lower().replace("-", "_")
 
 
 def _training(world_name: str, preset: PPOSettings) -> Callable[[], Any]:
