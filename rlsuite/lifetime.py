@@ -200,8 +200,8 @@ class Life(NamedTuple):
         return self.act(jax.random.fold_in(agent.key, agent.num_updates), agent)
 
 
-def is_alive(agent: Agent) -> Bool[Array, ""]:
-    """Whether updates are left in the agent's lifetime."""
+def is_alive(agent: Agent) -> Bool[Array, "*agent"]:
+    """Whether updates are left in the agent's lifetime, or in each one's of several."""
     return agent.num_updates < agent.task.lifetime
 
 

@@ -11,10 +11,12 @@ import jax
 import pytest
 from jaxtyping import install_import_hook
 
-# Not yet: agents, lifetime, networks, objectives, meta and methods.
+# Not yet: objectives, meta and methods.
 CHECKED = [
     *("rlsuite.envs", "rlsuite.experiments"),
     *("rlsuite.advantages", "rlsuite.analysis", "rlsuite.curricula", "rlsuite.drifts"),
+    *("rlsuite.compiling", "rlsuite.initialisers", "rlsuite.lifetime", "rlsuite.living"),
+    *("rlsuite.networks", "rlsuite.agents", "rlsuite.recurrent"),
     *("rlsuite.method", "rlsuite.precision", "rlsuite.ranges"),
     *("rlsuite.rollout", "rlsuite.scores", "rlsuite.selection"),
 ]

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
+from rlsuite.agents import side_by_side
 from rlsuite.envs.cheap_talk import append_message
 from rlsuite.envs.gridworld import GridWorld, render_text
 
@@ -24,3 +25,8 @@ def test_classes_are_checked():
     assert "@" in render_text(world, world.default_params)
     with pytest.raises(Exception, match="level"):
         render_text(world, "a level")
+
+
+def test_generic_named_tuples_are_checked():
+    with pytest.raises(Exception, match="actor"):
+        side_by_side("an actor", "a predictor")

@@ -1,7 +1,5 @@
 """Tests of agents that simply learn, by objectives written by hand and learned ones."""
 
-from types import SimpleNamespace
-
 import distrax
 import gymnax
 import jax
@@ -21,6 +19,7 @@ from rlsuite.objectives.actor_critic import A2CConfig, a2c
 from rlsuite.objectives.learned_policy_gradient import LPGConfig, lpg
 from rlsuite.objectives.objective import Objective
 from rlsuite.objectives.proximal_policy_optimisation import PPOConfig, ppo
+from rlsuite.rollout import Transition
 from rlsuite.scores import Evidence, Score, exact_regret, positive_value_loss
 
 NUM_WORKERS, ROLLOUT_LENGTH = 3, 5
@@ -230,8 +229,15 @@ def test_returns_of_episodes_over_several_rollouts():
     ended[1] = False
     running, by_hand = jnp.zeros(3), np.zeros(3)
     for update in range(4):
-        rollout = SimpleNamespace(
-            reward=jnp.asarray(reward[update], jnp.float32), ended=jnp.asarray(ended[update])
+        zeros = jnp.zeros((6, 3))
+        rollout = Transition(
+            observation=(),
+            action=zeros,
+            log_probability=zeros,
+            reward=jnp.asarray(reward[update], jnp.float32),
+            terminated=jnp.asarray(ended[update]),
+            truncated=zeros.astype(bool),
+            next_observation=(),
         )
         running, returns = finished_returns(running, rollout)
         for time in range(6):

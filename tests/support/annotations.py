@@ -1,6 +1,9 @@
 """What jaxtyping's import hook checks annotations with."""
 
+from typing import Annotated, Generic, get_origin
+
 from beartype import BeartypeConf, beartype
+from beartype.vale import IsInstance
 
 _checked = beartype(conf=BeartypeConf(is_pep484_tower=True))
 
@@ -11,4 +14,17 @@ def checked(function):
     Fields of pytrees are annotated as those of one example, while JAX makes them anew with batches
     in their place, or placeholders; so what makes them is left out.
     """
-    return function if function.__name__ == "__init__" else _checked(function)
+    if function.__name__ == "__init__":
+        return function
+    # The hook hands over a function of its own, made for checking alone.
+    hints = function.__annotations__
+    function.__annotations__ = {name: _readable(hint) for name, hint in hints.items()}
+    return _checked(function)
+
+
+def _readable(hint):
+    """The hint, or, in place of a generic named tuple, which beartype can't read, its class."""
+    kind = get_origin(hint) or hint
+    if isinstance(kind, type) and issubclass(kind, tuple) and issubclass(kind, Generic):
+        return Annotated[tuple, IsInstance[kind]]
+    return hint
