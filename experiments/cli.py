@@ -335,7 +335,9 @@ def _list(arguments: argparse.Namespace, rest: list[str]) -> int:
 
 def _benchmarks_listed() -> str:
     lines = (f"  {name:<12} {benchmark.summary}" for name, benchmark in BENCHMARKS.items())
-    return "\n".join(["benchmarks:", *lines])
+    return "\n".join(
+        ["benchmarks:", *lines, "", "NAME may also be package.module:BENCHMARK, somebody's own."]
+    )
 
 
 def _wrapped(names: Iterable[str]) -> str:

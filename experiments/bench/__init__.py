@@ -1,8 +1,9 @@
 """How fast the suite is here: rates and ratios, each beside its yardstick measured in the same run.
 
-Benchmarks are found by looking into `rlsuite.experiments.bench.families`. This file and what it
-finds import nothing heavy, since the command's help lists the benchmarks; so families don't lie
-beside their methods, whose packages import JAX.
+Ours are found by looking into `rlsuite.experiments.bench.families`; anybody's is named as
+`package.module:BENCHMARK`. This file and what it finds import nothing heavy, since the command's
+help lists the benchmarks; so families don't lie beside their methods, whose packages import JAX and
+take hold of the devices.
 """
 
 import pkgutil

@@ -3,16 +3,18 @@
 import json
 import os
 import platform
+import sys
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from rlsuite import __version__
-from rlsuite.experiments.bench import BENCHMARKS, Figures
+from rlsuite.experiments.bench import BENCHMARKS, Benchmark, Figures
 from rlsuite.experiments.bench.processes import in_fresh_process
 from rlsuite.experiments.errors import UserError, nearest
 
@@ -33,24 +35,24 @@ def bench(
     above all, helps it or is in its way.
 
     Args:
-      names: of `BENCHMARKS`; all if none is named.
+      names: of `BENCHMARKS`, or of anybody's as `package.module:BENCHMARK`; all of `BENCHMARKS` if
+        none is named.
       json_path: a file that gets the figures as well, with the versions and the device, after each
         benchmark anew.
       num_agents: for those that take it, in place of their own number.
       console: where to print; the terminal by default.
 
     Raises:
-      UserError: if a name is unknown, `num_agents` is below 1 or taken by none of the benchmarks,
-        or the file cannot be written.
+      UserError: if a name names no benchmark, `num_agents` is below 1 or taken by none of them, or
+        the file cannot be written.
     """
-    names = list(dict.fromkeys(names)) or list(BENCHMARKS)
-    _check(names, num_agents)
+    benchmarks = {name: _find(name) for name in names or BENCHMARKS}
+    _check(benchmarks.values(), num_agents)
     console = console or Console()
     document = _document(in_fresh_process("rlsuite.experiments.bench.timing:device_kind"))
     results: dict[str, Figures] = document["benchmarks"]
     _write(json_path, document)
-    for name in names:
-        benchmark = BENCHMARKS[name]
+    for name, benchmark in benchmarks.items():
         console.print(f"{name}: {benchmark.summary} …", highlight=False, soft_wrap=True)
         arguments: dict[str, Any] = {}
         if num_agents is not None and benchmark.takes_agents:
@@ -61,15 +63,30 @@ def bench(
     return results
 
 
-def _check(names: Iterable[str], num_agents: int | None) -> None:
-    for name in names:
+def _find(name: str) -> Benchmark:
+    if ":" not in name:
         if name not in BENCHMARKS:
             raise UserError(nearest("benchmark", name, BENCHMARKS))
+        return BENCHMARKS[name]
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)  # As `python -m` does it; processes started from here get it too.
+    try:
+        found = resolve_name(name)
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}".split("\n")[0]
+        raise UserError(f"'{name}' can't be imported ({reason})") from error
+    if not isinstance(found, Benchmark):
+        raise UserError(f"'{name}' names a {type(found).__name__}; it must name a Benchmark")
+    return found
+
+
+def _check(benchmarks: Iterable[Benchmark], num_agents: int | None) -> None:
     if num_agents is None:
         return
     if num_agents < 1:
         raise UserError(f"--agents: {num_agents} is not allowed; it must be at least 1")
-    if not any(BENCHMARKS[name].takes_agents for name in names):
+    if not any(benchmark.takes_agents for benchmark in benchmarks):
         takers = [name for name, benchmark in BENCHMARKS.items() if benchmark.takes_agents]
         raise UserError(f"--agents: only {' and '.join(takers)} take it")
 

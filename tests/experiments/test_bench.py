@@ -88,6 +88,9 @@ def test_the_file_keeps_what_was_measured_before_a_failure(tmp_path, monkeypatch
         ("lpg-step --agents", "--agents"),
         ("gridworld --agents 4", "--agents: only lpg-step and groove-step take it"),
         ("gridworld --json no/such/folder/figures.json", "--json: 'no/such/folder/figures.json'"),
+        ("no.such.module:SPEED", "'no.such.module:SPEED' can't be imported (ModuleNotFoundError"),
+        ("json:SPEED", "'json:SPEED' can't be imported (AttributeError"),
+        ("json:loads", "'json:loads' names a function; it must name a Benchmark"),
         ("gridworld --json .", "--json: '.' cannot be written"),
     ],
 )
@@ -162,6 +165,23 @@ def test_two_benchmarks_of_one_name_are_refused(families_of_others):
     (families_of_others / "abacus.py").write_text(FAMILY % "ppo")
     with pytest.raises(ValueError, match="two benchmarks are called 'ppo'"):
         find_benchmarks()
+
+
+def test_a_benchmark_of_ones_own_is_named_by_its_place(tmp_path, monkeypatch, capsys):
+    """It is run in a process of its own, which finds the module again."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "own_abacus.py").write_text(
+        "from rlsuite.experiments.bench import Benchmark\n"
+        "SPEED = Benchmark('beads per second', 'own_abacus:beads', takes_agents=True)\n"
+        "def beads(num_agents):\n"
+        "    return {'beads_per_second': 7.0 * num_agents}\n"
+    )
+    line = "bench own_abacus:SPEED --agents 3 --json figures.json"
+    assert main(line.split()) == 0
+    assert "beads per second" in capsys.readouterr().out
+    document = json.loads(Path("figures.json").read_text())
+    assert document["benchmarks"] == {"own_abacus:SPEED": {"beads_per_second": 21.0}}
 
 
 def test_every_benchmark_is_there():
