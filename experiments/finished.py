@@ -207,9 +207,10 @@ def _number(value: Any) -> Any:
     A text that is none stays as it is, for the world to refuse.
     """
     try:
-        return json.loads(value) if isinstance(value, str) else value
-    except ValueError:
+        number = json.loads(value)
+    except (TypeError, ValueError):
         return value
+    return number if isinstance(number, int | float) else value
 
 
 def default_run(
@@ -243,6 +244,9 @@ def open_run(directory: Path, methods: Methods | None = None) -> Finished:
     for name, kind in _PARTS.items():
         if not isinstance(document.get(name), kind):
             raise UserError(f"'{directory / 'config.json'}' is damaged: {name} is missing")
+    words = (*document["imports"], document["config"].get("tasks") or "")
+    if not all(isinstance(word, str) for word in words):
+        raise UserError(f"'{directory / 'config.json'}' is damaged: imports and tasks must be text")
     methods = methods or Methods()
     try:
         imports = tuple(document["imports"])

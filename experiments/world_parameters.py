@@ -2,9 +2,10 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from annotated_types import Interval
 
 from rlsuite.experiments.errors import ConfigError, nearest
 from rlsuite.experiments.fields import from_text
@@ -25,17 +26,34 @@ def with_parameters(level: Level, parameters: Mapping[str, Any]) -> Level:
     changes = {}
     for name, value in parameters.items():
         if name not in known:
-            raise ConfigError(f"tasks.{nearest('parameter', name, known)}")
-        changes[name] = from_text(f"tasks.{name}", known[name], str(value))
+            raise ConfigError(f"tasks: {nearest('parameter', name, known)}")
+        number = from_text(f"tasks.{name}", known[name], str(value))
+        if abs(number) > _LARGEST_FLOAT:
+            raise ConfigError(
+                f"tasks.{name}: {value} is not allowed; it must be a number that 32 bits can hold"
+            )
+        changes[name] = number
     return level.replace(**changes) if changes else level
 
 
-def _numbers(level: Level) -> dict[str, type]:
-    """The parameters that are single numbers, with their types."""
-    types = {bool: "b", int: "iu", float: "f"}
+def _numbers(level: Level) -> dict[str, Any]:
+    """The parameters that are single numbers, with their types and ranges."""
     found = {}
     for field in dataclasses.fields(level):
         value = np.asarray(getattr(level, field.name))
-        if value.ndim == 0 and value.dtype.kind in "biuf":
-            found[field.name] = next(t for t, kinds in types.items() if value.dtype.kind in kinds)
-    return found
+        if value.ndim == 0 and value.dtype.kind in _TYPES:
+            found[field.name] = _TYPES[value.dtype.kind]
+    return found | {name: kind for name, kind in _KNOWN.items() if name in found}
+
+
+_LARGEST_INT = int(np.iinfo(np.int32).max)
+_LARGEST_FLOAT = float(np.finfo(np.float32).max)
+# By the kind of NumPy's type.
+_TYPES: dict[str, Any] = {
+    "b": bool,
+    "i": Annotated[int, Interval(ge=-_LARGEST_INT, le=_LARGEST_INT)],
+    "u": Annotated[int, Interval(ge=0, le=_LARGEST_INT)],
+    "f": float,
+}
+# Gymnax has it in all worlds.
+_KNOWN = {"max_steps_in_episode": Annotated[int, Interval(ge=1, le=_LARGEST_INT)]}

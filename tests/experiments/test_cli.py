@@ -116,6 +116,14 @@ def test_a_run_without_a_checkpoint_has_nothing_to_show(folder, capsys, command)
         (lambda document: document.update(method="grove"), "did you mean 'groove'?"),
         (lambda document: document["config"].update(sead=1), "unknown field 'sead'"),
         (lambda document: document["config"].update(steps=-1), "steps: -1"),
+        (lambda document: document["config"].update(tasks=5), "is damaged: imports and tasks"),
+        (lambda document: document.update(imports=[5]), "is damaged: imports and tasks"),
+        (lambda document: document.update(imports="worlds"), "is damaged: imports is missing"),
+        (lambda document: document.update(world_parameters={"a": 1}), "no parameters to set"),
+        (
+            lambda document: document.update(method="gone.away:SPEC"),
+            "'gone.away' can't be imported",
+        ),
     ],
 )
 def test_a_spoilt_configuration_cannot_be_resumed(folder, capsys, change, message):

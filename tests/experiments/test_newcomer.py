@@ -136,7 +136,11 @@ def test_its_world_has_parameters_and_carries_any_method(capsys):
     refuses(capsys, "unknown parameter 'curent' (did you", f"{ours} --tasks.curent 1")
     refuses(capsys, "tasks.current: 'x' is not allowed", f"{ours} --tasks.current x")
     refuses(capsys, "tasks.current: 'nan' is not allowed", f"{ours} --tasks.current nan")
+    refuses(capsys, "tasks.current: 'null' is not allowed", f"{ours} --tasks.current null")
+    refuses(capsys, "tasks.current: 1e+40 is not allowed", f"{ours} --tasks.current 1e40")
     refuses(capsys, "max_steps_in_episode: '1.5' is", f"{ours} --tasks.max_steps_in_episode 1.5")
+    refuses(capsys, "it must be between 1 and", f"{ours} --tasks.max_steps_in_episode 0")
+    refuses(capsys, "it must be between 1 and", f"{ours} --tasks.max_steps_in_episode {2**31}")
 
 
 def test_interrupted_and_resumed_is_the_same_bit_for_bit(monkeypatch):
