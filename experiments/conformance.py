@@ -3,7 +3,7 @@
 `check_method(SPEC)` in a test says whether a method fits. Each failure is an AssertionError that
 names the method, the preset and what to mend. Everything is traced and nothing compiled, so that a
 preset takes seconds whatever its size. `check_run("package.module:SPEC", folder)` shows what only a
-run can.
+run can, and `check_test(folder)` what only the test of that run can.
 """
 
 import dataclasses
@@ -14,8 +14,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from rlsuite.experiments.cli import main
+from rlsuite.experiments.evaluation import Evaluation, Table
 from rlsuite.experiments.fields import check, from_json, leaves, override, to_json, to_text
 from rlsuite.experiments.finished import Plan, default_run, open_run
 from rlsuite.experiments.runner import abstract_state
@@ -153,6 +155,70 @@ def check_run(method: str, folder: Path) -> None:
     _require(steps == [1, 2], method, f"steps {steps} were logged where 1 and 2 were made")
     _require(jax.tree.leaves(finished.learned), method, "learned: there is nothing in it")
     _require((folder / "report.md").exists(), method, "there is no report")
+
+
+def check_test(folder: Path) -> None:
+    """The test of a run, such as `check_run` leaves behind, and the report of what it found.
+
+    It goes through the command. All of the method's pictures are drawn, and `check_evaluation`
+    holds. A method that isn't tested passes.
+
+    Args:
+      folder: the run's.
+
+    Raises:
+      AssertionError: with what doesn't hold.
+    """
+    spec = open_run(folder).spec
+    if spec.test is None:
+        return
+    status = main(["evaluate", str(folder)])
+    _require(status == 0, spec.name, f"testing ends with exit status {status}")
+
+    finished = open_run(folder)
+    evaluation = finished.evaluation
+    assert evaluation is not None, "what was tested is kept"
+    check_evaluation(spec.name, evaluation)
+
+    status = main(["report", str(folder)])
+    _require(status == 0, spec.name, f"reporting ends with exit status {status}")
+    text = (folder / "report.md").read_text()
+    for section in spec.pictures(finished, evaluation):
+        for drawing in section.drawings:
+            is_there = (folder / drawing.file).exists() and f"({drawing.file})" in text
+            _require(is_there, spec.name, f"pictures: {drawing.file} is not in the report")
+
+
+def check_evaluation(where: str, evaluation: Evaluation) -> None:
+    """The run's own contender is first and in every table, with finite results for each level.
+
+    Args:
+      where: what the message begins with, such as the method's name.
+      evaluation: what a test has found.
+
+    Raises:
+      AssertionError: with what doesn't hold.
+    """
+    roles = [contender.role for contender in evaluation.contenders]
+    own_is_first = roles[:1] == ["own"] and roles.count("own") == 1
+    _require(own_is_first, where, f"contenders: 'own' must be the first and no other, not {roles}")
+    names = [table.name for table in evaluation.tables]
+    _require(names, where, "tables: there are none")
+    _require(len(set(names)) == len(names), where, f"tables: two are called alike in {names}")
+    for table in evaluation.tables:
+        _check_table(f"{where}: table {table.name}", table, evaluation)
+
+
+def _check_table(where: str, table: Table, evaluation: Evaluation) -> None:
+    contenders = [contender.name for contender in evaluation.contenders]
+    strangers = sorted(set(table.results) - set(contenders))
+    _require(not strangers, where, f"{', '.join(strangers)}: no such contender")
+    _require(evaluation.own in table.results, where, "the run's own results are not in it")
+    for name, results in table.results.items():
+        is_table = results.ndim == 2 and len(results) == len(table.strata) and results.size
+        expected = f"[{len(table.strata)}, seeds]"
+        _require(is_table, where, f"{name}: shape {results.shape}, it must be {expected}")
+        _require(np.isfinite(results).all(), where, f"{name}: not all results are finite")
 
 
 def _require_same_types(where: str, before: State, after: State) -> None:

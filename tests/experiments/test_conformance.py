@@ -6,11 +6,20 @@ What needs a run is in test_devices.py.
 from dataclasses import dataclass, replace
 
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from newcomer.cross_entropy import SPEC
 
-from rlsuite.experiments.conformance import check_method, check_preset, check_record
+from rlsuite.experiments.conformance import (
+    check_evaluation,
+    check_method,
+    check_preset,
+    check_record,
+    check_run,
+    check_test,
+)
 from rlsuite.experiments.errors import ConfigError
+from rlsuite.experiments.evaluation import Contender, Evaluation, Table
 from rlsuite.experiments.specs import Experiment, MethodSpec, Run
 from rlsuite.method import Method
 from rlsuite.ranges import Count
@@ -29,8 +38,11 @@ def test_presets_of_methods_conform(name, preset):
     check_preset(METHODS.find(name), preset)
 
 
-def test_a_method_of_another_package_conforms():
+def test_a_method_of_another_package_conforms(tmp_path, monkeypatch):
+    monkeypatch.setattr("rlsuite.experiments.compiling.enable_compilation_cache", lambda: None)
     check_method(SPEC)
+    check_run("newcomer.cross_entropy:SPEC", tmp_path / "run")
+    check_test(tmp_path / "run")
 
 
 @dataclass(frozen=True)
@@ -165,3 +177,50 @@ def test_tasks_are_those_that_are_asked_for():
     check_method(
         counting(presets={"smoke": lambda w: replace(Run(), tasks=w.name if w else "small")})
     )
+
+
+def evaluation(*, contenders=(("it", "own"), ("zero", "baseline")), names=("dense",), **results):
+    """A test of two levels and three seeds, or one with other results."""
+    found = {"it": np.ones((2, 3)), "zero": np.zeros((2, 3))} | results
+    return Evaluation(
+        [Contender(*contender) for contender in contenders],
+        [Table(name, "return", found, ["level", "level"]) for name in names],
+    )
+
+
+def test_an_evaluation_that_fits_is_fine():
+    check_evaluation("it", evaluation())
+
+
+@pytest.mark.parametrize(
+    ("found", "message"),
+    [
+        (
+            evaluation(contenders=[("zero", "baseline"), ("it", "own")]),
+            "it: contenders: 'own' must be the first and no other, not ['baseline', 'own']",
+        ),
+        (evaluation(names=()), "it: tables: there are none"),
+        (
+            evaluation(names=("dense", "dense")),
+            "it: tables: two are called alike in ['dense', 'dense']",
+        ),
+        (evaluation(other=np.ones((2, 3))), "it: table dense: other: no such contender"),
+        (
+            evaluation(contenders=[("the run", "own"), ("it", "rival"), ("zero", "baseline")]),
+            "it: table dense: the run's own results are not in it",
+        ),
+        (
+            evaluation(zero=np.zeros((1, 3))),
+            "it: table dense: zero: shape (1, 3), it must be [2, seeds]",
+        ),
+        (
+            evaluation(it=np.full((2, 3), np.nan)),
+            "it: table dense: it: not all results are finite",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_does_not_fit_an_evaluation_is_named(found, message):
+    with pytest.raises(AssertionError) as caught:
+        check_evaluation("it", found)
+    assert str(caught.value) == message
