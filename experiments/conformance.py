@@ -21,7 +21,7 @@ from rlsuite.experiments.evaluation import Evaluation, Table
 from rlsuite.experiments.fields import check, from_json, leaves, override, to_json, to_text
 from rlsuite.experiments.finished import Plan, default_run, open_run
 from rlsuite.experiments.runner import abstract_state
-from rlsuite.experiments.specs import MethodSpec, Run
+from rlsuite.experiments.specs import METHOD_NAME, MethodSpec, Run
 from rlsuite.method import State
 
 COMMAND_OPTIONS = ("help", "import", "out", "overwrite", "world")
@@ -48,7 +48,7 @@ def check_record(spec: MethodSpec) -> None:
     Raises:
       AssertionError: with what doesn't hold.
     """
-    _require(re.fullmatch(r"[a-z][a-z0-9_-]*", spec.name), f"'{spec.name}'", "name: no plain word")
+    _require(re.fullmatch(METHOD_NAME, spec.name), f"'{spec.name}'", "name: no plain word")
     _require(spec.kind, spec.name, "kind: it is empty")
     is_one_line = spec.summary and "\n" not in spec.summary
     _require(is_one_line, spec.name, "summary: it must be one line")

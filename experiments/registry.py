@@ -9,6 +9,7 @@ Ours are found by looking into `rlsuite.experiments.methods` (modules or package
 import importlib
 import importlib.util
 import pkgutil
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
@@ -20,7 +21,7 @@ from typing import Any
 from rlsuite.experiments import methods as our_methods
 from rlsuite.experiments import worlds as our_worlds
 from rlsuite.experiments.errors import ConfigError, UserError, closest, nearest
-from rlsuite.experiments.specs import MethodSpec, WorldFamily, WorldSpec
+from rlsuite.experiments.specs import METHOD_NAME, MethodSpec, WorldFamily, WorldSpec
 
 METHODS_GROUP, WORLDS_GROUP = "rlsuite.methods", "rlsuite.worlds"
 
@@ -32,13 +33,14 @@ class Methods:
       extra: specs that stand beside those found, from `main(specs=[…])`.
 
     Raises:
-      UserError: if two have one name.
+      UserError: if two have one name, or a name is none that can be typed and be a folder's.
     """
 
     def __init__(self, extra: Iterable[MethodSpec] = ()):
         self._specs: dict[str, MethodSpec] = {}
         self._points: dict[str, EntryPoint] = {}
         for spec in [*_our_specs(), *extra]:
+            _require_plain(spec)
             self._require_new(spec.name)
             self._specs[spec.name] = spec
         # Loaded when they are asked for: what another package breaks is its own methods.
@@ -59,15 +61,15 @@ class Methods:
         """A method by its name, or by where it is: `package.module:SPEC`, `file.py:SPEC`.
 
         Raises:
-          ConfigError: if there is none, or it can't be imported.
+          ConfigError: if there is none, it can't be imported, or its name is not allowed.
         """
         if name in self._specs:
             return self._specs[name]
-        if name in self._points:
-            return named(self._points[name].value, MethodSpec)
-        if ":" not in name:
+        if name not in self._points and ":" not in name:
             raise ConfigError(nearest("method", name, self.names))
-        spec = named(name, MethodSpec)
+        place = self._points[name].value if name in self._points else name
+        spec = named(place, MethodSpec)
+        _require_plain(spec)
         if spec.name in self._specs and self._specs[spec.name] != spec:
             raise ConfigError(
                 f"'{name}' calls itself '{spec.name}', as another method does; rename it"
@@ -81,6 +83,13 @@ class Methods:
     def _require_new(self, name: str) -> None:
         if name in self.names:
             raise UserError(f"two methods are called '{name}'; rename one of them")
+
+
+def _require_plain(spec: MethodSpec) -> None:
+    if not re.fullmatch(METHOD_NAME, spec.name):
+        raise ConfigError(
+            f"a method called '{spec.name}' is not allowed; its name must be a lower-case word"
+        )
 
 
 def find_world(name: str, parameters: Mapping[str, Any] | None = None) -> WorldSpec:
@@ -136,7 +145,7 @@ def named(reference: str, kind: type) -> Any:
       ConfigError: if it can't be imported, or is not of that kind.
     """
     module_name, _, attribute = reference.rpartition(":")
-    found = getattr(_module(module_name), attribute, None)
+    found = getattr(_module(module_name), attribute, None) if module_name else None
     if not isinstance(found, kind):
         what = "nothing" if found is None else f"a {type(found).__name__}"
         raise ConfigError(f"'{reference}' names {what}; it must name a {kind.__name__}")
@@ -154,7 +163,7 @@ def _module(name: str) -> ModuleType:
         if "" not in sys.path:
             sys.path.insert(0, "")  # As `python -m` does it.
         return importlib.import_module(name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # A script may end the program.
         reason = f"{type(error).__name__}: {error}".split("\n")[0]
         raise ConfigError(f"'{name}' can't be imported ({reason})") from error
 

@@ -209,6 +209,10 @@ def learned_parameters(state: State) -> Any:
     return state.parameters
 
 
+METHOD_NAME = r"[a-z][a-z0-9_-]*"
+"""A regular expression for names of methods: they are typed in commands, and folders have them."""
+
+
 class MethodSpec(NamedTuple):
     """All that the shell knows of a method.
 

@@ -224,6 +224,8 @@ def test_what_is_not_allowed_is_one_line(folder, capsys):
     refuses(capsys, "it must name a MethodSpec", "train newcomer.cross_entropy:smoke smoke")
     refuses(capsys, "names nothing", "train newcomer.cross_entropy:SPECS smoke")
     refuses(capsys, "can't be imported", "train missing.py:SPEC smoke")
+    refuses(capsys, "':SPEC' names nothing", "train :SPEC smoke")
+    refuses(capsys, "tasks: dense is not allowed", f"train {MODULE} smoke --tasks dense")
     assert list(folder.iterdir()) == []
     Path("broken.py").write_text("import nothing_of_the_kind")
     refuses(capsys, "No module named 'nothing_of_the_kind'", "train broken.py:SPEC smoke")
@@ -232,6 +234,13 @@ def test_what_is_not_allowed_is_one_line(folder, capsys):
         "from newcomer.cross_entropy import SPEC\nSPEC = SPEC._replace(name='lpg')"
     )
     refuses(capsys, "calls itself 'lpg', as another method does", "train twin.py:SPEC smoke")
+    Path("outside.py").write_text(
+        "from newcomer.cross_entropy import SPEC\nSPEC = SPEC._replace(name='../outside')"
+    )
+    refuses(capsys, "a method called '../outside' is not allowed", "train outside.py:SPEC smoke")
+    Path("script.py").write_text("import sys\nsys.exit('no arguments')")
+    refuses(capsys, "can't be imported (SystemExit: no", "train script.py:SPEC smoke")
+    refuses(capsys, "can't be imported (SystemExit: no", f"train {MODULE} smoke --import script.py")
     Path("quiet.py").write_text("SIZE = 3")
     refuses(capsys, "'quiet.py' registers no world", f"train {MODULE} smoke --import quiet.py")
     assert not Path("runs").exists()

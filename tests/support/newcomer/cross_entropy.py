@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 # Importing the world registers it, here and when the run is resumed.
 import newcomer.harbour  # noqa: F401
 import rlsuite
-from rlsuite.experiments.errors import UserError
+from rlsuite.experiments.errors import ConfigError, UserError
 from rlsuite.experiments.evaluation import Contender, Evaluation, Table
 from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.plot_style import save, style
@@ -185,6 +185,10 @@ def laptop(world: WorldSpec | None) -> Run:
 def build(run: Run, world: WorldSpec | None) -> Experiment:
     """What a configuration describes. A ValueError that names a field is one line for the user."""
     config, world = run.method, required(world)
+    if not isinstance(world.world.observation_space(world.world.default_params), spaces.Box):
+        raise ConfigError(
+            f"tasks: {world.name} is not allowed; its observations must be boxes of numbers"
+        )
     longest = int(world.sample_task(jax.random.key(0)).level.max_steps_in_episode)
     return Experiment(
         method=cross_entropy(world.world, world.sample_task, config),
