@@ -168,8 +168,9 @@ def test_code_of_the_docs_can_be_traced(code):
         return lambda *arguments: jax.eval_shape(function, *arguments)
 
     names = {"traced": traced}
-    exec(code.replace("jax.jit(", "traced("), names)
-    assert any(isinstance(leaf, jax.ShapeDtypeStruct) for leaf in jax.tree.leaves(names["curves"]))
+    exec(re.sub(r"\b(jax|rlsuite)\.jit\(", "traced(", code), names)
+    (results,) = [names[name] for name in ("curves", "metrics") if name in names]
+    assert any(isinstance(leaf, jax.ShapeDtypeStruct) for leaf in jax.tree.leaves(results))
 
 
 @pytest.mark.parametrize("code", python_in(CONTRIBUTING), ids=lambda code: code.splitlines()[-1])
