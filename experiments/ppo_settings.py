@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from gymnax.environments.environment import Environment
 
+from rlsuite.agents import make_actor
 from rlsuite.drifts import Drift, ppo_clip
 from rlsuite.experiments.errors import ConfigError
 from rlsuite.lifetime import Life, LifeConfig
@@ -62,3 +63,16 @@ def check_mini_batches(
             f"{name}.num_mini_batches: {ppo.num_mini_batches} is not allowed; it must be a divisor "
             f"of the {number} {what}"
         )
+
+
+def check_actor(world: Environment, networks: NetworkConfig) -> None:
+    """Checks that networks can read a world's observations and act in it.
+
+    Raises:
+      ConfigError: if they can't.
+    """
+    try:
+        make_actor(world, networks)
+    except ValueError as error:
+        name = "tasks" if str(error).startswith("actions") else "networks"
+        raise ConfigError(f"{name}.{error}") from error

@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from rlsuite.agents import make_actor
-from rlsuite.experiments.errors import ConfigError
 from rlsuite.experiments.methods.agents.common import (
     KIND,
     PANELS,
@@ -14,7 +12,7 @@ from rlsuite.experiments.methods.agents.common import (
     test,
     whole_lives,
 )
-from rlsuite.experiments.ppo_settings import check_mini_batches
+from rlsuite.experiments.ppo_settings import check_actor, check_mini_batches
 from rlsuite.experiments.registry import find_world
 from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec
 from rlsuite.lifetime import LifeConfig
@@ -46,11 +44,7 @@ def _preset(size: str) -> Callable[[WorldSpec | None], Run]:
 def _build(run: Run, world: WorldSpec | None) -> Experiment:
     config, world = run.method, whole_lives(run, world)
     check_mini_batches("ppo", config.ppo, config.life, config.networks)
-    try:
-        make_actor(world.world, config.networks)
-    except ValueError as error:
-        name = "tasks" if str(error).startswith("actions") else "networks"
-        raise ConfigError(f"{name}.{error}") from error
+    check_actor(world.world, config.networks)
     return experiment(ppo_agents(world.world, world.sample_task, config), config)
 
 

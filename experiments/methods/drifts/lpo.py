@@ -6,13 +6,12 @@ Networks, PPO, workers, rollouts and lifetimes are those with which PPO is good 
 from collections.abc import Callable
 from dataclasses import replace
 
-from rlsuite.agents import make_actor
 from rlsuite.drifts import LearnedDriftConfig
 from rlsuite.experiments.errors import ConfigError, nearest
 from rlsuite.experiments.evolution import PANELS, evolution_experiment, population_mesh
 from rlsuite.experiments.methods.drifts.meta_test import DriftEvaluationConfig, test
 from rlsuite.experiments.methods.drifts.pictures import pictures
-from rlsuite.experiments.ppo_settings import check_mini_batches
+from rlsuite.experiments.ppo_settings import check_actor, check_mini_batches
 from rlsuite.experiments.registry import find_world, world_names
 from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec, required
 from rlsuite.lifetime import LifeConfig
@@ -110,22 +109,14 @@ def _preset(size: str, time: KnowledgeOfTime) -> Callable[[WorldSpec | None], Ru
 def _build(run: Run, world: WorldSpec | None) -> Experiment:
     config, world = run.method, required(world)
     check_mini_batches("ppo", config.ppo, config.life, config.networks)
-    _check_actor(world, config.networks)
+    check_actor(world.world, config.networks)
     for name in run.evaluation.worlds:
         if name not in world_names():
             raise ConfigError(f"evaluation.worlds: {nearest('world', name, world_names())}")
         other = find_world(name)
-        _check_actor(other, other.ppo.networks)
+        check_actor(other.world, other.ppo.networks)
     method = lpo(world.world, world.sample_task, config, mesh=population_mesh(config.meta))
     return evolution_experiment(method, config.meta, config.life, world)
-
-
-def _check_actor(world: WorldSpec, networks: NetworkConfig) -> None:
-    try:
-        make_actor(world.world, networks)
-    except ValueError as error:
-        name = "tasks" if str(error).startswith("actions") else "networks"
-        raise ConfigError(f"{name}.{error}") from error
 
 
 LPO = MethodSpec(

@@ -92,14 +92,8 @@ LPG_ES = MethodSpec(
     pictures=pictures,
     panels=PANELS,
 )
-TA_LPG = MethodSpec(
+TA_LPG = LPG_ES._replace(
     name="ta-lpg",
-    kind=KIND,
     summary="LPG that knows time, evolved over whole lifetimes",
-    paper="2402.05828",
     presets={size: _ta_lpg_preset(size) for size in _SIZES},
-    build=_build,
-    test=test,
-    pictures=pictures,
-    panels=PANELS,
 )

@@ -134,14 +134,10 @@ LPG = MethodSpec(
     pictures=pictures,
     panels=_PANELS,
 )
-GROOVE = MethodSpec(
+GROOVE = LPG._replace(
     name="groove",
-    kind=KIND,
     summary="LPG on the tasks it regrets most, by meta-gradients",
     paper="2310.02782",
     presets={size: _groove_preset(size) for size in _SIZES},
     build=_build_groove,
-    test=test,
-    pictures=pictures,
-    panels=_PANELS,
 )
