@@ -19,6 +19,7 @@ from rlsuite.rollout import (
     Memory,
     Worlds,
     episode_returns,
+    finished_returns,
     reset_worlds,
     rollout,
     stagger,
@@ -163,23 +164,44 @@ class Life(NamedTuple):
     def whole_with_return(
         self, key: PRNGKeyArray, parameters: Parameters, task: Task
     ) -> tuple[Agent, Float[Array, ""]]:
-        """As `whole`, with the mean undiscounted return over the life.
+        """As `whole`, with the mean undiscounted return of the episodes that ended in the life.
 
-        It is the reward received in all worlds over the number of episodes begun in them; those
-        that the life's end cuts short count as they are.
+        An episode that the life's end cuts short counts for nothing: it is neither as good nor as
+        bad as a whole one, but a part of one. So does the first of a staggered worker, whose
+        beginning is missing. Where no whole episode ended at all, the return is what each worker
+        received in the life, the mean over workers.
         """
 
         def live(carry):
-            agent, reward, num_episodes = carry
+            agent, running, received, total, num_episodes = carry
             agent, (experience, _) = self.update(parameters, agent)
-            steps = experience.transitions
-            return agent, reward + steps.reward.sum(), num_episodes + steps.ended.sum()
+            running, returns = finished_returns(running, experience.transitions)
+            return (
+                agent,
+                running,
+                received + experience.transitions.reward.sum(axis=0).mean(),
+                total + jnp.nansum(returns),
+                num_episodes + (~jnp.isnan(returns)).sum(),
+            )
 
-        start = (self.init(key, task), jnp.zeros(()), jnp.array(self.num_workers))
-        agent, reward, num_episodes = jax.lax.while_loop(
+        agent = self.init(key, task)
+        start = (agent, self.running_returns(agent), jnp.zeros(()), jnp.zeros(()), jnp.zeros(()))
+        agent, _, received, total, num_episodes = jax.lax.while_loop(
             lambda carry: is_alive(carry[0]), live, start
         )
-        return agent, reward / num_episodes
+        mean = jnp.where(num_episodes > 0, total / jnp.maximum(num_episodes, 1), received)
+        # Rewards that are no numbers don't hide among the returns that are not known.
+        return agent, jnp.where(jnp.isnan(received), jnp.nan, mean)
+
+    def running_returns(self, agent: Agent) -> Float[Array, " worker"]:
+        """Returns so far of a fresh agent's episodes, as `finished_returns` goes on with them.
+
+        They are zero, or NaN where a staggered worker starts in the middle of an episode.
+        """
+        zeros = jnp.zeros(self.num_workers)
+        if not self.staggered:
+            return zeros
+        return jnp.where(agent.worlds.state.time > 0, jnp.nan, zeros)
 
     def mean_return(self, key: PRNGKeyArray, agent: Agent, num_episodes: int) -> Float[Array, ""]:
         """Mean undiscounted return of the agent's policy over fresh episodes on its level.

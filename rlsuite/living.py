@@ -5,14 +5,14 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Bool, Int, PRNGKeyArray, PyTree
 
 from rlsuite.advantages import generalised_advantage
 from rlsuite.curricula.curriculum import Curriculum, CurriculumState, Proposal
 from rlsuite.lifetime import Agent, Life, is_alive
 from rlsuite.method import Method, Metrics
 from rlsuite.objectives.objective import Learner, Objective, Parameters
-from rlsuite.rollout import Experience, Transition, memories
+from rlsuite.rollout import Experience, finished_returns, memories
 from rlsuite.scores import Evidence, Score, ScoreState, no_score
 from rlsuite.selection import map_selected
 
@@ -219,7 +219,9 @@ def live(
             discount=discount,
             gae_lambda=gae_lambda,
         )
-        running, returns = finished_returns(slot.companion, experience.transitions)
+        begun = slot.agent.num_updates > 0
+        running = jnp.where(begun, slot.companion, life.running_returns(slot.agent))
+        running, returns = finished_returns(running, experience.transitions)
         observed = score.observe(slot.score, agent.task, evidence)
         return slot._replace(agent=agent, companion=running, score=observed), returns
 
@@ -240,28 +242,6 @@ def live(
         }
 
     return Method(init=init, step=step)
-
-
-def finished_returns(
-    running: Float[Array, " worker"], transitions: Transition
-) -> tuple[Float[Array, " worker"], Float[Array, "time worker"]]:
-    """Undiscounted returns of the episodes that end in a rollout.
-
-    Args:
-      running: returns so far of the episodes that it goes on with.
-      transitions: with axes `[time, worker]`.
-
-    Returns:
-      Those of the episodes that go on after it, and at each step that ended an episode its return,
-      NaN at all others.
-    """
-
-    def step(running, inputs):
-        reward, ended = inputs
-        running = running + reward
-        return jnp.where(ended, 0.0, running), jnp.where(ended, running, jnp.nan)
-
-    return jax.lax.scan(step, running, (transitions.reward, transitions.ended))
 
 
 def _evidence(

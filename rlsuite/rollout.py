@@ -230,6 +230,28 @@ def rollout(
     return jax.lax.stop_gradient((worlds, after, Experience(transitions, memory)))
 
 
+def finished_returns(
+    running: Float[Array, " worker"], transitions: Transition
+) -> tuple[Float[Array, " worker"], Float[Array, "time worker"]]:
+    """Undiscounted returns of the episodes that end in a rollout.
+
+    Args:
+      running: returns so far of the episodes that it goes on with, NaN where they are not known.
+      transitions: with axes `[time, worker]`.
+
+    Returns:
+      Those of the episodes that go on after it, and at each step that ended an episode its return,
+      NaN at all others and where it is not known.
+    """
+
+    def step(running, inputs):
+        reward, ended = inputs
+        running = running + reward
+        return jnp.where(ended, 0.0, running), jnp.where(ended, running, jnp.nan)
+
+    return jax.lax.scan(step, running, (transitions.reward, transitions.ended))
+
+
 def episode_returns(
     key: PRNGKeyArray,
     world: Environment,

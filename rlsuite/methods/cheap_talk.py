@@ -15,7 +15,6 @@ from rlsuite.curricula.curriculum import SampleTask
 from rlsuite.drifts import ppo_clip
 from rlsuite.envs.cheap_talk import CheapTalk, CheapTalkParams
 from rlsuite.lifetime import Agent, Life, LifeConfig, Task
-from rlsuite.living import finished_returns
 from rlsuite.meta.configs import (
     EvolutionConfig,
     evolve_from_config,
@@ -26,6 +25,7 @@ from rlsuite.method import Method
 from rlsuite.networks import NetworkConfig, make_predictor
 from rlsuite.objectives.proximal_policy_optimisation import PPOConfig, ppo
 from rlsuite.ranges import Count, Counts, NotNegative
+from rlsuite.rollout import finished_returns
 
 GoalName = Literal["adversary", "ally"]
 """Whether a channel is paid for a low return of its victims, or for a high one."""
@@ -164,8 +164,8 @@ class Victims(NamedTuple):
 
     Attributes:
       agents: what they have become.
-      curves: the mean return of the episodes that ended in each update; where none did, that of
-        the last ones before, and NaN before the first.
+      curves: the mean return of the whole episodes that ended in each update; where none did, that
+        of the last ones before, and NaN before the first.
       final_returns: mean returns over fresh episodes at the end of their lives.
     """
 
@@ -240,7 +240,8 @@ def life_with_curve(
         latest = jnp.where(jnp.isnan(mean), latest, mean)
         return (agent, running, latest), latest
 
-    start = (life.init(key, task), jnp.zeros(life.num_workers), jnp.nan)
+    agent = life.init(key, task)
+    start = (agent, life.running_returns(agent), jnp.nan)
     (agent, _, _), curve = jax.lax.scan(live, start, length=num_updates)
     return agent, curve
 

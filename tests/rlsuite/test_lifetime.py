@@ -1,17 +1,22 @@
 """Tests that an agent's life is its own: the same alone, in company, at once or in parts."""
 
 import distrax
+import gymnax
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from rlsuite.agents import AgentConfig, make_agent
+from rlsuite.drifts import ppo_clip
 from rlsuite.lifetime import Life, Task
+from rlsuite.networks import NetworkConfig
 from rlsuite.objectives.actor_critic import A2CConfig, a2c
 from rlsuite.objectives.objective import Objective
+from rlsuite.objectives.proximal_policy_optimisation import PPOConfig, ppo
 
 LIFETIMES = jnp.array([1, 3, 0, 4])
+KEY = jax.random.key(0)
 
 
 def assert_same(first, second):
@@ -208,3 +213,83 @@ def test_each_worker_is_in_its_own_level_and_all_are_evaluated(counting_world):
     np.testing.assert_array_equal(experience.transitions.reward, firsts + time % lengths + 1)
     by_hand = (firsts * lengths + lengths * (lengths + 1) / 2).mean()
     np.testing.assert_allclose(life.mean_return(key, agent, 2), by_hand)
+
+
+# --- The return over a life ---------------------------------------------------------------------
+
+
+def coin_life(world, **options):
+    """Agents that learn nothing and toss a coin for each action."""
+    objective = Objective(
+        init_parameters=lambda key: (),
+        init=lambda key: (),
+        policy=lambda learner, memory, observation: (
+            distrax.Categorical(jnp.zeros((*observation.shape[:-1], 2))),
+            memory,
+        ),
+        update=lambda key, parameters, learner, experience, clock: (learner, {}),
+    )
+    return Life(world, objective, num_workers=3, rollout_length=4, **options)
+
+
+@pytest.mark.parametrize("staggered", [False, True])
+def test_the_return_over_life_is_that_of_the_whole_episodes_that_ended(counting_world, staggered):
+    """Brute force over the same steps, for lives that are and that are no multiple of episodes.
+
+    An episode ends at a count of 4 or after 6 steps; a life of 6 updates has 24 steps a worker.
+    """
+    life = coin_life(counting_world, staggered=staggered)
+    level = counting_world.default_params.replace(goal=4, max_steps_in_episode=6)
+    level = jax.tree.map(jnp.asarray, level)
+    over_life = jax.jit(jax.vmap(lambda key, task: life.whole_with_return(key, (), task)[1]))
+    lifetimes = jnp.arange(7)
+    levels = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (7,)), level)
+    unfinished = partial = 0
+    for seed in range(4):
+        key = jax.random.key(seed)
+        returns = over_life(jnp.broadcast_to(key, 7), Task(levels, lifetimes))
+        agent = jax.jit(life.init)(key, Task(level, jnp.array(6)))
+        clocks = np.asarray(agent.worlds.state.time)
+        _, (rollouts, _) = jax.jit(lambda agent: life.updates((), agent, 6))(agent)
+        rewards = np.asarray(rollouts.transitions.reward).reshape(24, 3)
+        ended = np.asarray(rollouts.transitions.ended).reshape(24, 3)
+        for lifetime, mean in zip(lifetimes, returns, strict=True):
+            whole = []
+            for worker in range(3):
+                begin, is_whole = 0, clocks[worker] == 0
+                for time in range(4 * int(lifetime)):
+                    if ended[time, worker]:
+                        whole += [rewards[begin : time + 1, worker].sum()] if is_whole else []
+                        partial += not is_whole
+                        begin, is_whole = time + 1, True
+            unfinished += not whole
+            so_far = rewards[: 4 * int(lifetime)].sum() / 3
+            np.testing.assert_allclose(mean, np.mean(whole) if whole else so_far, rtol=1e-6)
+    assert unfinished >= 4
+    assert bool(partial) == staggered
+
+
+def test_a_reward_that_is_no_number_does_not_hide_in_the_return_over_life(counting_world):
+    class Broken(type(counting_world)):
+        def step_env(self, key, state, action, params):
+            observation, state, reward, *rest = super().step_env(key, state, action, params)
+            return observation, state, jnp.where(state.time == 3, jnp.nan, reward), *rest
+
+    task = Task(counting_world.default_params.replace(max_steps_in_episode=2), jnp.array(3))
+    over_life = jax.jit(lambda task: coin_life(Broken()).whole_with_return(KEY, (), task)[1])
+    assert np.isfinite(over_life(task))
+    longer = task._replace(level=task.level.replace(max_steps_in_episode=4))
+    assert np.isnan(over_life(longer))
+
+
+@pytest.mark.parametrize("staggered", [False, True])
+def test_every_episode_of_mountain_car_is_minus_200_however_long_the_life(staggered):
+    """4 workers × 200 steps an update, as long as the time limit."""
+    world, level = gymnax.make("MountainCar-v0")
+    objective = ppo(world, NetworkConfig("perceptron", (8,)), PPOConfig(), ppo_clip(0.2), 4)
+    life = Life(world, objective, num_workers=4, rollout_length=200, staggered=staggered)
+    over_life = jax.jit(lambda key, task: life.whole_with_return(key, (), task)[1])
+    level = jax.tree.map(jnp.asarray, level)
+    # The first update of staggered workers ends no whole episode: each receives −200 in it.
+    for lifetime in (1, 2, 4):
+        assert over_life(KEY, Task(level, jnp.array(lifetime))) == -200

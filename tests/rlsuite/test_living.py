@@ -12,14 +12,14 @@ from rlsuite.curricula.buffer import BufferConfig, prioritised_replay
 from rlsuite.curricula.curriculum import random_tasks
 from rlsuite.drifts import ppo_clip
 from rlsuite.lifetime import Life, Task
-from rlsuite.living import finished_returns, live
+from rlsuite.living import live
 from rlsuite.method import train
+from rlsuite.methods.cheap_talk import life_with_curve
 from rlsuite.networks import NetworkConfig
 from rlsuite.objectives.actor_critic import A2CConfig, a2c
 from rlsuite.objectives.learned_policy_gradient import LPGConfig, lpg
 from rlsuite.objectives.objective import Objective
 from rlsuite.objectives.proximal_policy_optimisation import PPOConfig, ppo
-from rlsuite.rollout import Transition
 from rlsuite.scores import Evidence, Score, exact_regret, positive_value_loss
 
 NUM_WORKERS, ROLLOUT_LENGTH = 3, 5
@@ -223,30 +223,29 @@ def test_too_few_are_refused(counting_life, name):
         live(counting_life, random_tasks(lambda key: None), **options)
 
 
-def test_returns_of_episodes_over_several_rollouts():
-    random = np.random.default_rng(0)
-    reward, ended = random.normal(size=(4, 6, 3)), random.random((4, 6, 3)) < 0.2
-    ended[1] = False
-    running, by_hand = jnp.zeros(3), np.zeros(3)
-    for update in range(4):
-        zeros = jnp.zeros((6, 3))
-        rollout = Transition(
-            observation=(),
-            action=zeros,
-            log_probability=zeros,
-            reward=jnp.asarray(reward[update], jnp.float32),
-            terminated=jnp.asarray(ended[update]),
-            truncated=zeros.astype(bool),
-            next_observation=(),
-        )
-        running, returns = finished_returns(running, rollout)
-        for time in range(6):
-            by_hand += reward[update, time]
-            expected = np.where(ended[update, time], by_hand, np.nan)
-            np.testing.assert_allclose(returns[time], expected, rtol=1e-5, atol=1e-6)
-            by_hand[ended[update, time]] = 0
-        np.testing.assert_allclose(running, by_hand, rtol=1e-5, atol=1e-6)
-    assert ended[3].any()
+def test_staggered_workers_report_whole_episodes_alone():
+    """Each step of this world costs 1; the first episode of a staggered worker is cut short."""
+    world, level = gymnax.make("MountainCar-v0")
+    level = jax.tree.map(jnp.asarray, level.replace(max_steps_in_episode=20))
+    objective = Objective(
+        init_parameters=lambda key: (),
+        init=lambda key: (),
+        policy=lambda learner, memory, observation: (
+            distrax.Categorical(jnp.zeros((*observation.shape[:-1], 3))),
+            memory,
+        ),
+        update=lambda key, parameters, learner, experience, clock: (learner, {}),
+    )
+    life = Life(world, objective, num_workers=8, rollout_length=10, staggered=True)
+    method = live(life, random_tasks(lambda key: Task(level, jnp.array(4))), num_agents=2)
+    _, metrics = jax.jit(train(method, 8))(jax.random.key(0))
+    returns = metrics["episode_return"]
+    assert np.isfinite(returns).sum() >= 4
+    np.testing.assert_array_equal(returns[np.isfinite(returns)], -20)
+    task = Task(level, jnp.array(6))
+    _, curve = jax.jit(lambda key: life_with_curve(key, life, task, 6))(jax.random.key(0))
+    np.testing.assert_array_equal(curve[-3:], -20)
+    np.testing.assert_array_equal(curve[np.isfinite(curve)], -20)
 
 
 # --- Objectives ---------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from rlsuite.rollout import (
     Policy,
     Transition,
     episode_returns,
+    finished_returns,
     greedy,
     memories,
     memoryless,
@@ -273,3 +274,29 @@ def test_what_worlds_tell_learners_alone_comes_along(counting_world, level, star
     doubled = experience.transitions.extra["doubled"]
     np.testing.assert_array_equal(doubled, np.tile([[2], [4], [6], [8], [10], [12]], (1, WORKERS)))
     assert act(KEY, level, COUNT, start(KEY, level))[1].extra == ()
+
+
+def test_returns_of_episodes_over_several_rollouts():
+    random = np.random.default_rng(0)
+    reward, ended = random.normal(size=(4, 6, 3)), random.random((4, 6, 3)) < 0.2
+    ended[1] = False
+    running, by_hand = jnp.zeros(3), np.zeros(3)
+    for update in range(4):
+        zeros = jnp.zeros((6, 3))
+        rollout = Transition(
+            observation=(),
+            action=zeros,
+            log_probability=zeros,
+            reward=jnp.asarray(reward[update], jnp.float32),
+            terminated=jnp.asarray(ended[update]),
+            truncated=zeros.astype(bool),
+            next_observation=(),
+        )
+        running, returns = finished_returns(running, rollout)
+        for time in range(6):
+            by_hand += reward[update, time]
+            expected = np.where(ended[update, time], by_hand, np.nan)
+            np.testing.assert_allclose(returns[time], expected, rtol=1e-5, atol=1e-6)
+            by_hand[ended[update, time]] = 0
+        np.testing.assert_allclose(running, by_hand, rtol=1e-5, atol=1e-6)
+    assert ended[3].any()
