@@ -10,7 +10,9 @@ from gymnax.environments import environment, spaces
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 
-Speak = Callable[[PyTree, Float[Array, "*observation"]], Float[Array, " message"]]
+from rlsuite.envs.flattening import can_flatten, flatten, flatten_space
+
+Speak = Callable[[PyTree, PyTree], Float[Array, " message"]]
 """What a channel says of an observation: `(weights, observation) -> message`, not yet bounded."""
 
 
@@ -30,7 +32,8 @@ class CheapTalkParams:
 class CheapTalk(environment.Environment):
     r"""A world in which a channel speaks (arXiv 2211.11030, section 3).
 
-    Each observation :math:`o(s)`, flattened, is followed by the message
+    Each observation :math:`o(s)`, flattened (numbers of states as one-hot vectors), is followed by
+    the message
 
     .. math:: m = c \tanh(f_w(o(s)))
 
@@ -39,14 +42,15 @@ class CheapTalk(environment.Environment):
     parameters of the world, so that channels can be vmapped over as levels are.
 
     Args:
-        world: Any gymnax world whose observations are arrays.
+        world: Any gymnax world whose observations are arrays, numbers of states or several of
+            these.
         speak: The channel :math:`f`.
         weights: Weights of the shapes that the channel takes; the default parameters hold zeros.
         scale: The bound of messages, at least 0; by 0 every message is zero.
 
     Raises:
         ValueError: If the scale is negative, messages are no vectors of at least one number, or
-            observations no arrays.
+            observations none of those.
     """
 
     def __init__(
@@ -59,11 +63,12 @@ class CheapTalk(environment.Environment):
         self.scale = scale
         self._zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), weights)
         space = world.observation_space(world.default_params)
-        if not isinstance(space, spaces.Box):
+        if not can_flatten(space):
             raise ValueError(
-                f"world: {world.name} is not allowed; its observations must be arrays of numbers"
+                f"world: {world.name} is not allowed; its observations must be arrays of numbers, "
+                "numbers of states or several of these"
             )
-        observation = jax.ShapeDtypeStruct(space.shape, jnp.float32)
+        observation, _ = jax.eval_shape(world.reset, jax.random.key(0), world.default_params)
         message = jax.eval_shape(speak, self._zeros, observation)
         if message.ndim != 1 or message.size < 1:
             raise ValueError(
@@ -86,9 +91,7 @@ class CheapTalk(environment.Environment):
         """Those of the world within, and weights of zero."""
         return CheapTalkParams(self.world.default_params, self._zeros)
 
-    def message(
-        self, weights: PyTree, observation: Float[Array, "*observation"]
-    ) -> Float[Array, " message"]:
+    def message(self, weights: PyTree, observation: PyTree) -> Float[Array, " message"]:
         """The bounded message that goes with an observation of the world within."""
         return self.scale * jnp.tanh(self.speak(weights, observation))
 
@@ -104,7 +107,9 @@ class CheapTalk(environment.Environment):
         observation, state, reward, terminated, truncated, info = self.world.step(
             key, state, action, params.world
         )
-        both = jnp.stack([observation, info["final_observation"]])
+        both = jax.tree.map(
+            lambda *leaves: jnp.stack(leaves), observation, info["final_observation"]
+        )
         observation, final = jax.vmap(self._observed, (None, 0))(params.weights, both)
         info = {**info, "final_observation": final}
         return observation, state, reward, terminated, truncated, info
@@ -135,7 +140,8 @@ class CheapTalk(environment.Environment):
         self, state: Any, params: CheapTalkParams, key: PRNGKeyArray | None = None
     ) -> Float[Array, " observed"]:
         """The observation of a state, and the message that goes with it."""
-        observation = self.world.get_obs(state, params=params.world, key=key)
+        # Newer worlds have `observe` alone; it is `get_obs` in all others.
+        observation = self.world.observe(key, state, None, params.world)
         return self._observed(params.weights, observation)
 
     def is_truncated(self, state: Any, params: CheapTalkParams) -> Bool[Array, ""]:
@@ -152,11 +158,9 @@ class CheapTalk(environment.Environment):
 
     def observation_space(self, params: CheapTalkParams | None = None) -> spaces.Box:
         """The observations of the world within, flattened, and messages up to the scale."""
-        space = self.world.observation_space(self._inner(params))
+        space = flatten_space(self.world.observation_space(self._inner(params)))
         bound = jnp.full(self.message_size, self.scale, jnp.float32)
-        low = jnp.broadcast_to(jnp.asarray(space.low, jnp.float32), space.shape).reshape(-1)
-        high = jnp.broadcast_to(jnp.asarray(space.high, jnp.float32), space.shape).reshape(-1)
-        low, high = jnp.append(low, -bound), jnp.append(high, bound)
+        low, high = jnp.append(space.low, -bound), jnp.append(space.high, bound)
         return spaces.Box(low, high, low.shape, jnp.float32)
 
     def state_space(self, params: CheapTalkParams | None = None) -> spaces.Space:
@@ -164,7 +168,8 @@ class CheapTalk(environment.Environment):
         return self.world.state_space(self._inner(params))
 
     def _observed(self, weights, observation):
-        return append_message(observation, self.message(weights, observation))
+        space = self.world.observation_space(self.world.default_params)
+        return append_message(flatten(space, observation), self.message(weights, observation))
 
     def _inner(self, params):
         return self.world.default_params if params is None else params.world

@@ -1,17 +1,18 @@
 """Networks by configuration: tables, perceptrons and convolutions, with memory or without."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from gymnax.environments import spaces
 from gymnax.environments.environment import Environment
 from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTree
 
+from rlsuite.envs.flattening import can_flatten, flatten, is_array, state_numbers
 from rlsuite.initialisers import orthogonal
 from rlsuite.ranges import Count, Counts
 from rlsuite.recurrent import GRU
@@ -26,8 +27,9 @@ class NetworkConfig:
     """How an agent's networks are built.
 
     Attributes:
-      architecture: `table` needs an observation with an `index` and a `time`; `convolution` one of
-        shape [height, width, channel]; `perceptron` takes any array.
+      architecture: `table` needs the number of a state, alone or as an observation with an `index`
+        and a `time`; `convolution` an array of shape [height, width, channel]; `perceptron` takes
+        arrays, numbers of states (as one-hot vectors) and observations made of several of these.
       hidden_widths: units of each dense hidden layer (none in a table).
       num_filters: filters of each 3 × 3 convolution (only `convolution` has them).
       activation: after each hidden layer (none in a table).
@@ -77,13 +79,17 @@ class Table(nn.Module):
     num_states: int
     num_outputs: int
     output_gain: float | None = None
+    shows_time: bool = True
 
     @nn.compact
     def __call__(self, observation: Any) -> Float[Array, "*batch output"]:
-        """Outputs for observations with an `index` and a `time`."""
+        """Outputs for observations with an `index` and a `time`, or that are an index alone."""
         initialiser = _kernel_initialiser(self.output_gain)
         # One matrix, initialised as the dense layer would be, so that scales agree.
-        weights = self.param("kernel", initialiser, (self.num_states + 1, self.num_outputs))
+        shape = (self.num_states + self.shows_time, self.num_outputs)
+        weights = self.param("kernel", initialiser, shape)
+        if not self.shows_time:
+            return weights[observation]
         return weights[observation.index] + observation.time[..., None] * weights[-1]
 
 
@@ -178,14 +184,38 @@ def make_predictor(
       ValueError: if the architecture can't read the world's observations.
     """
     space = world.observation_space(world.default_params)
+    width = config.recurrent_width
+    gain = output_gain if width is None or output_gain is None else math.sqrt(2)
+    module = _module(space, width or num_outputs, config, gain)
+    read = _reader(space, config.architecture)
     # The shape alone initialises a network; a real reset would be compiled for every network.
     observation, _ = jax.eval_shape(world.reset, jax.random.key(0), world.default_params)
-    width = config.recurrent_width
+    inputs = jax.eval_shape(read, observation)
     if width is None:
-        return _memoryless(_module(space, num_outputs, config, output_gain), observation)
-    body = _module(space, width, config, None if output_gain is None else math.sqrt(2))
-    network = Recurrent(body, width, num_outputs, config.activation, output_gain)
-    return _with_memory(network, width, observation)
+        return _reading(_memoryless(module, inputs), read)
+    recurrent = Recurrent(module, width, num_outputs, config.activation, output_gain)
+    return _reading(_with_memory(recurrent, width, inputs), read)
+
+
+def _reader(space: Any, architecture: Architecture) -> Callable[[PyTree], PyTree]:
+    """What a network is given of an observation: perceptrons see numbers of states one-hot."""
+    if architecture == "perceptron" and not is_array(space):
+        return partial(flatten, space)
+    if architecture == "table" and (numbers := state_numbers(space)) is not None:
+        return lambda observation: observation - numbers.start
+    return lambda observation: observation
+
+
+def _reading(network: Predictor, read: Callable[[PyTree], PyTree]) -> Predictor:
+    """The network of what is read of observations."""
+
+    def apply(parameters, memory, observation):
+        return network.apply(parameters, memory, read(observation))
+
+    def unroll(parameters, memory, observations, ended):
+        return network.unroll(parameters, memory, read(observations), ended)
+
+    return network._replace(apply=apply, unroll=unroll)
 
 
 def _memoryless(network: nn.Module, observation: PyTree) -> Predictor:
@@ -236,18 +266,23 @@ def _kernel_initialiser(gain: float | None) -> nn.initializers.Initializer:
 
 
 def _module(
-    space: spaces.Space, num_outputs: int, config: NetworkConfig, output_gain: float | None
+    space: Any, num_outputs: int, config: NetworkConfig, output_gain: float | None
 ) -> nn.Module:
-    is_indexed = isinstance(space, spaces.Dict) and set(space.spaces) == {"index", "time"}
-    if config.architecture == "table" and is_indexed:
-        return Table(space.spaces["index"].n, num_outputs, output_gain)
-    shape = getattr(space, "shape", None)
+    """The module for what `_reader` makes of a space's observations."""
     widths, activation = config.hidden_widths, config.activation
-    if config.architecture == "perceptron" and isinstance(shape, tuple):
-        return Perceptron(len(shape), widths, num_outputs, activation, output_gain)
-    if config.architecture == "convolution" and isinstance(shape, tuple) and len(shape) == 3:
+    rank = len(space.shape) if is_array(space) else 1
+    if config.architecture == "table":
+        parts, numbers = getattr(space, "spaces", None), state_numbers(space)
+        if isinstance(parts, Mapping) and set(parts) == {"index", "time"}:
+            return Table(parts["index"].n, num_outputs, output_gain)
+        if numbers is not None and numbers.counts.shape == ():
+            return Table(int(numbers.counts), num_outputs, output_gain, shows_time=False)
+    if config.architecture == "perceptron" and can_flatten(space):
+        return Perceptron(rank, widths, num_outputs, activation, output_gain)
+    if config.architecture == "convolution" and is_array(space) and rank == 3:
         return Convolution(config.num_filters, widths, num_outputs, activation, output_gain)
     raise ValueError(
         f"architecture: {config.architecture!r} can't read observations of {space}; tables need "
-        "an index and a time, convolutions [height, width, channel], perceptrons an array"
+        "the number of a state, or an index and a time, convolutions [height, width, channel], "
+        "perceptrons arrays and numbers of states"
     )

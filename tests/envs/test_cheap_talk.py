@@ -5,10 +5,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from gymnax.environments import spaces
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlsuite.envs.cheap_talk import CheapTalk
+from rlsuite.envs.flattening import flatten, flatten_space
 from rlsuite.envs.gridworld import GridWorld
 
 STEPS, SCALE, MESSAGE_SIZE = 40, 2.5, 3
@@ -180,6 +182,35 @@ def test_empty_messages_are_refused():
         CheapTalk(world, speak, weights, scale=1.0)
 
 
-def test_observations_that_are_no_arrays_are_refused():
+def test_observations_that_are_no_numbers_are_refused():
+    class Opaque(GridWorld):
+        def observation_space(self, params=None):
+            return spaces.Space()
+
     with pytest.raises(ValueError, match=r"world: GridWorld-v0 is not allowed; .* arrays"):
-        CheapTalk(GridWorld(), speak, {}, scale=1.0)
+        CheapTalk(Opaque(), speak, {}, scale=1.0)
+
+
+@pytest.mark.parametrize("name", ["FrozenLake-misc", "GridWorld-v0"])
+def test_numbers_of_states_are_one_hot_beside_the_message(name):
+    world = GridWorld(max_side=3, max_objects=1, max_types=1)
+    world = gymnax.make(name)[0] if name == "FrozenLake-misc" else world
+    space = world.observation_space(world.default_params)
+
+    def said(weights, observation):
+        return flatten(space, observation) @ weights
+
+    size = flatten_space(space).shape[0]
+    cheap = CheapTalk(world, said, jnp.zeros((size, MESSAGE_SIZE)), scale=SCALE)
+    params, run = limited(cheap), trail(cheap)
+    weights = jax.random.normal(jax.random.key(1), (size, MESSAGE_SIZE))
+    first, (seen, state, *_, info) = run(jax.random.key(0), params.replace(weights=weights))
+    within_first, (within, *_) = trail(world)(jax.random.key(0), params.world)
+    for heard, observation in ((first, within_first), (seen, within)):
+        flat = flatten(space, observation)
+        expected = np.concatenate([flat, SCALE * np.tanh(flat @ weights)], axis=-1)
+        np.testing.assert_allclose(heard, expected, rtol=1e-5, atol=1e-5)
+    assert cheap.observation_space(params).contains(seen[-1])
+    shown = jax.vmap(lambda state: cheap.get_obs(state, params.replace(weights=weights)))(state)
+    np.testing.assert_allclose(shown, seen, rtol=1e-5, atol=1e-5)
+    assert info["final_observation"].shape == seen.shape

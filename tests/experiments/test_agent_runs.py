@@ -63,7 +63,8 @@ def test_agents_that_remember_are_taken_whole():
 
 
 def test_worlds_that_networks_cannot_read_are_refused():
-    with pytest.raises(ConfigError, match=r"networks.architecture: 'perceptron' can't read"):
-        plan(METHODS, "ppo", "smoke", {}, tasks="small")
+    with pytest.raises(ConfigError, match=r"networks.architecture: 'convolution' can't read"):
+        plan(METHODS, "ppo", "smoke", {"networks.architecture": "convolution"}, tasks="small")
+    assert plan(METHODS, "ppo", "smoke", {}, tasks="small").run.tasks == "small"
     assert plan(METHODS, "a2c", "smoke", {}, tasks="small").run.method.agent.architecture == "table"
     assert plan(METHODS, "a2c", "smoke", {}, tasks="Pendulum-v1").run.tasks == "Pendulum-v1"

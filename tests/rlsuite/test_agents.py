@@ -78,8 +78,8 @@ def test_outputs_have_the_observations_leading_axes(name):
         ("CartPole-v1", {}, "table"),
         ("CartPole-v1", {}, "convolution"),
         ("GridWorld-v0", {"observation": "one_hot"}, "table"),
-        ("GridWorld-v0", {"observation": "index"}, "perceptron"),
         ("GridWorld-v0", {"observation": "index"}, "convolution"),
+        ("FrozenLake-misc", {}, "convolution"),
         ("CartPole-v1", {}, "transformer"),
     ],
 )

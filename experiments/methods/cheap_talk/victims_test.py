@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, PyTree
 
 from rlsuite.compiling import jit
+from rlsuite.envs.flattening import is_array
 from rlsuite.experiments.errors import UserError
 from rlsuite.experiments.evaluation import Contender, Curve, Curves, Evaluation, Table
 from rlsuite.experiments.finished import Finished
@@ -200,11 +201,12 @@ def _slices(finished: Finished, victims: Victims) -> list[dict[str, Any]]:
     Of many inputs, those that vary most are shown.
     """
     world = finished.named_world.world
-    shape = world.observation_space(world.default_params).shape
-    size = int(np.prod(shape))
+    space = world.observation_space(world.default_params)
     seen = victims.agents.learner.observations
-    if seen.mean.ndim < 2:
+    if seen.mean.ndim < 2 or not is_array(space):
         return []
+    shape = tuple(space.shape)
+    size = int(np.prod(shape))
     mean = seen.mean.mean(0)[:size]
     deviation = np.sqrt(seen.variance.mean(0)[:size])
     weights = finished.learned
