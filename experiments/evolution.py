@@ -46,4 +46,5 @@ def evolution_experiment(
     )
     updates = round(meta.population_size * meta.tasks_per_candidate * (lifetime + more_updates))
     steps = updates * life.num_workers * life.rollout_length
-    return Experiment(method, updates, steps, ("fitness", "fitness_max", "tied_pairs"))
+    headline = ("fitness", "fitness_max", "tied_pairs")
+    return Experiment(method, updates, steps, headline, watched=("fitness",))

@@ -78,7 +78,7 @@ class Plan:
             jax.eval_shape(experiment.method.init, jax.random.key(0))
         except ValueError as error:
             raise ConfigError(str(error).split("\n")[0]) from error
-        return experiment
+        return experiment._replace(learned=self.spec.learned)
 
     def describe(self) -> dict[str, Any]:
         """In terms of JSON, as a run's folder holds it."""

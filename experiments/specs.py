@@ -1,6 +1,6 @@
 """What the shell knows of a method and of a world: one record each, and nothing elsewhere."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -155,6 +155,9 @@ class Experiment(NamedTuple):
         episodes left out.
       headline: the metrics a progress bar should show.
       jit: how its steps are best compiled.
+      watched: metrics that are finite in every step of a healthy run, which is stopped where one
+        isn't; by default losses (their names end in `loss`), from the first number on.
+      learned: the part of a state that has to stay finite. The shell puts the spec's in its place.
     """
 
     method: Method
@@ -162,6 +165,14 @@ class Experiment(NamedTuple):
     world_steps_per_step: int
     headline: tuple[str, ...]
     jit: Callable[..., jax.stages.Wrapped] = jit
+    watched: tuple[str, ...] | None = None
+    learned: Callable[[State], Any] = lambda state: state
+
+    def watched_among(self, metrics: Iterable[str]) -> list[str]:
+        """Those of some metrics that are watched."""
+        if self.watched is None:
+            return [name for name in metrics if name.endswith("loss")]
+        return [name for name in metrics if name in self.watched]
 
 
 class Drawing(NamedTuple):

@@ -35,8 +35,11 @@ class ToyState(NamedTuple):
     nothing: jax.Array
 
 
-def noisy_descent(poison_from: int | None = None) -> Method:
-    """Gradient descent with noise on a quadratic; its state has all sorts of leaves."""
+def noisy_descent(poison_from: int | None = None, poisoned: str = "meta_loss") -> Method:
+    """Gradient descent with noise on a quadratic; its state has all sorts of leaves.
+
+    From some step on one of its metrics, or of its parameters, may be NaN.
+    """
 
     def init(key):
         parameters = jax.random.normal(key, (4, 4))
@@ -48,8 +51,6 @@ def noisy_descent(poison_from: int | None = None) -> Method:
         loss, gradient = jax.value_and_grad(lambda p: jnp.mean((p @ p - target) ** 2))(
             state.parameters
         )
-        if poison_from is not None:
-            loss = jnp.where(state.steps_done >= poison_from, jnp.nan, loss)
         momentum = 0.9 * state.momentum + gradient
         is_even = state.steps_done % 2 == 0
         metrics = {
@@ -58,6 +59,12 @@ def noisy_descent(poison_from: int | None = None) -> Method:
             "never": jnp.array(jnp.nan),
         }
         parameters = state.parameters - 0.05 * momentum
+        if poison_from is not None:
+            poison = jnp.where(state.steps_done >= poison_from, jnp.nan, 0.0)
+            if poisoned in metrics:
+                metrics[poisoned] += poison
+            else:
+                parameters = parameters.at[1, 2].add(poison)
         return ToyState(parameters, momentum, key, state.steps_done + 1, state.nothing), metrics
 
     return Method(init, step)
@@ -205,6 +212,46 @@ def test_stops_when_the_meta_loss_is_no_longer_finite(tmp_path):
         False,
         True,
     ]
+
+
+@pytest.mark.parametrize(("poisoned", "poison_from"), [("meta_loss", 7), ("parameters", 9)])
+def test_a_state_that_diverged_within_a_chunk_is_never_saved(tmp_path, poisoned, poison_from):
+    config = ToyConfig(steps=30, log_every=5, checkpoint_every=5)
+    with pytest.raises(UserError, match=rf"{poisoned}: .*at step 10 .* checkpoint is of step 5;"):
+        start(tmp_path / "run", config, poison_from=poison_from, poisoned=poisoned)
+    assert [line["step"] for line in read_metrics(tmp_path / "run")] == [5, 10]
+    with Checkpoints(tmp_path / "run") as checkpoints:
+        assert checkpoints.latest_step() == 5
+        restored = checkpoints.restore(abstract_state(noisy_descent()))
+    assert np.isfinite(restored.parameters).all()
+
+
+def test_only_what_is_learned_has_to_be_finite(tmp_path):
+    create_run(tmp_path / "run", {"method": "toy"})
+    poisoned = toy_experiment(noisy_descent(poison_from=2, poisoned="parameters"))
+    elsewhere = poisoned._replace(learned=lambda state: state.steps_done, watched=())
+    outcome = run(elsewhere, ToyConfig(steps=6), tmp_path / "run", console=quiet_console())
+    assert outcome == Outcome(6, finished=True)
+
+
+@pytest.mark.parametrize(
+    ("watched", "poisoned", "message"),
+    [
+        (("sometimes",), "sometimes", r"sometimes: nan at step 3 \(since step 2\) is not finite"),
+        (("never",), "never", r"never: nan at step 3 \(since step 1\) is not finite"),
+        ((), "meta_loss", None),
+    ],
+)
+def test_an_experiment_says_which_metrics_are_watched(tmp_path, watched, poisoned, message):
+    create_run(tmp_path / "run", {"method": "toy"})
+    experiment = toy_experiment(noisy_descent(poison_from=2, poisoned=poisoned))
+    experiment = experiment._replace(watched=watched)
+    config, console = ToyConfig(steps=3), quiet_console()
+    if message is None:
+        assert run(experiment, config, tmp_path / "run", console=console).finished
+        return
+    with pytest.raises(UserError, match=message):
+        run(experiment, config, tmp_path / "run", console=console)
 
 
 def test_signal_handlers_are_put_back(tmp_path):
