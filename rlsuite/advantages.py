@@ -54,10 +54,23 @@ def generalised_advantage(
     return advantages
 
 
-def normalise(advantages: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """Shifts and scales advantages to mean zero and unit standard deviation over all axes.
+ROUNDING = 16 * float(jnp.finfo(jnp.float32).eps)
+"""Samples whose deviation is no more than this part of their mean differ by rounding alone."""
 
-    Equal advantages become zero; where they differ by rounding alone, so does the result, by
-    amounts of order one.
+
+def normalise(advantages: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    r"""Shifts and scales advantages to mean zero and unit standard deviation over all axes.
+
+    .. math::
+        \hat A_i = (A_i - \mu) / (\sigma + 10^{-8})
+
+    A lone advantage is left as it is, or nothing could be learned from it. Equal ones become zero,
+    and so do those that differ by no more than rounding, :math:`\sigma \le 16 \epsilon |\mu|` with
+    float32's :math:`\epsilon`; the gradient is zero there too.
     """
-    return (advantages - advantages.mean()) / (advantages.std() + 1e-8)
+    if advantages.size == 1:
+        return advantages
+    mean, variance = advantages.mean(), advantages.var()
+    is_flat = variance <= jnp.square(ROUNDING * mean)
+    deviation = jnp.sqrt(jnp.where(is_flat, 1.0, variance))
+    return jnp.where(is_flat, 0.0, (advantages - mean) / (deviation + 1e-8))

@@ -310,9 +310,12 @@ def rank_weights(
 ) -> Float[Array, " member"]:
     """The strategy's weight for each rank, where equal costs share the weights of their ranks.
 
+    A cost that is no number is as high as any, and shares the last ranks.
+
     evosax gives all of them the middle rank's, so that weights no longer add up as they should;
     with values that take two levels, as pairwise ones do, that is every generation.
     """
+    costs = jnp.where(jnp.isnan(costs), jnp.inf, costs)
     weights = options.weights[jnp.argsort(jnp.argsort(costs))]
     tied = costs[:, None] == costs
     return tied @ weights / tied.sum(axis=1)

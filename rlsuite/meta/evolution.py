@@ -11,7 +11,7 @@ from jax.sharding import AxisType, Mesh, PartitionSpec
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
 from rlsuite.lifetime import Life
-from rlsuite.meta.shaping import Fitness, pairwise, raw
+from rlsuite.meta.shaping import Fitness, failed_last, pairwise, raw
 from rlsuite.meta.strategies import Draw, Strategy, StrategyState
 from rlsuite.method import Method, Metrics
 from rlsuite.objectives.objective import Parameters
@@ -78,7 +78,8 @@ def evolve(
     As many candidates as share a task, neighbours in the population, see the same tasks and the
     same keys; others see others. By default these are pairs (antithetic task sampling, arXiv
     2402.05828), which `open_es` and other antithetic strategies make of mirror images. A candidate
-    whose fitness is not finite counts as worse than all others.
+    whose fitness is not finite counts as worse than all others; a generation of which all have
+    failed changes nothing.
 
     Memory follows the candidates of one mini-batch and what their evaluation needs; strategies
     other than `open_es` also hold the whole population, several times over while they are told.
@@ -133,7 +134,7 @@ def evolve(
         outcomes = judge(draw, batches).reshape(-1, candidates_per_task)
         outcomes = jnp.zeros_like(outcomes).at[order].set(outcomes)
         fitness = outcomes.reshape(num_groups, num_tasks, -1).mean(axis=1).reshape(-1)
-        return jnp.where(jnp.isfinite(fitness), fitness, -jnp.inf), metrics
+        return failed_last(fitness), metrics
 
     def init_state(key):
         key, parameter_key, strategy_key = jax.random.split(key, 3)
@@ -144,6 +145,8 @@ def evolve(
         asked, draw = strategy.ask(ask_key, state.strategy)
         fitness, metrics = judge_all(trial_key, draw)
         told = strategy.tell(tell_key, asked, draw, shaping(fitness))
+        # Momentum would move the mean even where nothing at all was found out.
+        told = jax.tree.map(partial(jnp.where, jnp.isneginf(fitness).all()), state.strategy, told)
         change = jax.tree.map(jnp.subtract, told.mean, state.parameters)
         metrics |= {**_fitness_metrics(fitness), "update_norm": optax.tree.norm(change)}
         return EvolutionState(key, told), metrics

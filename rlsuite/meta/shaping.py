@@ -7,7 +7,11 @@ from jaxtyping import Array, Float
 from rlsuite.advantages import normalise
 
 Fitness = Float[Array, " candidate"]
-"""Fitness of a generation's candidates, or what is told of it; more is better, −∞ has failed."""
+"""Fitness of a generation's candidates, or what is told of it; more is better.
+
+What is not finite, no number among it, has failed: it counts as worse than all others. Where all
+have failed, none is better than another.
+"""
 
 
 def pairwise(fitness: Fitness) -> Fitness:
@@ -16,7 +20,7 @@ def pairwise(fitness: Fitness) -> Fitness:
     Candidates 2i and 2i + 1 are a pair. With common tasks (`evolve`) both live on the same ones, so
     that tasks need not be comparable.
     """
-    pairs = fitness.reshape(-1, 2)
+    pairs = failed_last(fitness).reshape(-1, 2)
     other = pairs[:, ::-1]
     better = jnp.where(pairs == other, 0.5, (pairs > other).astype(jnp.float32))
     return better.reshape(-1)
@@ -24,7 +28,12 @@ def pairwise(fitness: Fitness) -> Fitness:
 
 def z_score(fitness: Fitness) -> Fitness:
     """Mean zero and unit standard deviation over the population; zeros if all are the same."""
-    return normalise(raw(fitness))
+    if fitness.size == 1:
+        return jnp.zeros_like(fitness)
+    told = raw(fitness)
+    # Squares of huge ones would overflow; a power of two leaves all digits as they are.
+    is_huge = jnp.abs(told).max() > 1e15
+    return normalise(told * jnp.where(is_huge, 2.0**-100, 1.0))
 
 
 def centred_rank(fitness: Fitness) -> Fitness:
@@ -32,7 +41,9 @@ def centred_rank(fitness: Fitness) -> Fitness:
 
     The mean is zero.
     """
-    ranks = jax.scipy.stats.rankdata(fitness)
+    if fitness.size == 1:
+        return jnp.zeros_like(fitness)
+    ranks = jax.scipy.stats.rankdata(failed_last(fitness))
     return (ranks - 1) / (fitness.size - 1) - 0.5
 
 
@@ -41,6 +52,12 @@ def raw(fitness: Fitness) -> Fitness:
 
     For strategies that compare the candidates of one generation with those of another.
     """
+    fitness = failed_last(fitness)
     failed = jnp.isneginf(fitness)
     worst = jnp.min(fitness, where=~failed, initial=jnp.inf)
     return jnp.where(failed, jnp.where(failed.all(), 0.0, worst), fitness)
+
+
+def failed_last(fitness: Fitness) -> Fitness:
+    """Fitness with −∞ for the candidates that failed."""
+    return jnp.where(jnp.isfinite(fitness), fitness, -jnp.inf)

@@ -79,7 +79,8 @@ def a2c(agent: TrainableAgent, config: A2CConfig) -> Objective:
     r"""Synchronous advantage actor-critic (Mnih et al., arXiv 1602.01783) with GAE.
 
     The policy descends :math:`-E[\log \pi(a|s) \hat A] - c H(\pi)` with advantages normalised over
-    the rollout, the critic the squared error to :math:`A + V`, each with its own optimiser.
+    the rollout (but for a lone one), the critic the squared error to :math:`A + V`, each with its
+    own optimiser.
 
     Args:
       agent: the policy, and the critic as a predictor of one number.

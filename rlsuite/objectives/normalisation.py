@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from rlsuite.advantages import ROUNDING
+
 EPSILON = 1e-8
 
 
@@ -50,9 +52,18 @@ def merge(statistics: Statistics, samples: Float[Array, "*batch_and_shape"]) -> 
 def standardise(
     statistics: Statistics, samples: Float[Array, "*batch_and_shape"], largest: float = 10.0
 ) -> Float[Array, "*batch_and_shape"]:
-    """Shifts and scales samples to mean zero and unit variance, and clips them to ±`largest`."""
-    scale = jax.lax.rsqrt(statistics.variance + EPSILON)
-    return jnp.clip((samples - statistics.mean) * scale, -largest, largest)
+    """Shifts and scales samples to mean zero and unit variance, and clips them to ±`largest`.
+
+    Where there is no variance yet, because of one sample or of samples that only differ by
+    rounding, they are shifted alone: nothing is known of their scale.
+    """
+    return jnp.clip((samples - statistics.mean) * _scale(statistics), -largest, largest)
+
+
+def _scale(statistics: Statistics) -> Float[Array, "*shape"]:
+    """One over the standard deviation; one where samples differ by no more than rounding."""
+    is_flat = statistics.variance <= jnp.square(ROUNDING * statistics.mean)
+    return jnp.where(is_flat, 1.0, jax.lax.rsqrt(statistics.variance + EPSILON))
 
 
 class ReturnStatistics(NamedTuple):
@@ -76,7 +87,8 @@ def scale_rewards(
     r"""Divides rewards by the standard deviation of discounted returns (arXiv 2005.12729).
 
     The return runs forwards, :math:`R_t = r_t + \gamma R_{t-1}`, and starts anew with each episode.
-    Its statistics take in all the rewards given before these are scaled by them.
+    Its statistics take in all the rewards given before these are scaled by them. As long as returns
+    differ by no more than rounding, or there is but one, rewards are left as they are.
 
     Returns:
       The statistics with these rewards, and the scaled rewards.
@@ -89,5 +101,4 @@ def scale_rewards(
 
     carried, returns = jax.lax.scan(accumulate, state.returns, (rewards, ended))
     statistics = merge(state.statistics, returns)
-    scaled = rewards * jax.lax.rsqrt(statistics.variance + EPSILON)
-    return ReturnStatistics(carried, statistics), scaled
+    return ReturnStatistics(carried, statistics), rewards * _scale(statistics)

@@ -102,8 +102,8 @@ def ppo(
         r = \frac{\pi(a|s)}{\pi_\text{old}(a|s)}
 
     where :math:`f` is the drift, :math:`\hat A` are generalised advantages normalised within each
-    mini-batch and :math:`\hat R = \hat A + V_\text{old}(s)` before that. A truncated episode is
-    bootstrapped with the value of where it stopped.
+    mini-batch (but for a lone one) and :math:`\hat R = \hat A + V_\text{old}(s)` before that. A
+    truncated episode is bootstrapped with the value of where it stopped.
 
     Networks are initialised orthogonally with last layers of gain 0.01 (policy) and 1 (critic), and
     stepped by one Adam with :math:`\epsilon = 10^{-5}`. A rollout is learned from with the

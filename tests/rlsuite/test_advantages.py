@@ -141,3 +141,55 @@ def test_normalised_advantages_have_zero_mean_and_unit_deviation(advantages):
 
 def test_equal_advantages_normalise_to_zero():
     np.testing.assert_array_equal(normalise(jnp.full((3, 2), 2.0)), np.zeros((3, 2)))
+
+
+def test_a_lone_advantage_is_left_as_it_is():
+    for shape in ((), (1,), (1, 1)):
+        np.testing.assert_array_equal(normalise(jnp.full(shape, -3.5)), np.full(shape, -3.5))
+    np.testing.assert_allclose(normalise(jnp.array([2.0, 6.0])), [-1, 1], rtol=1e-6)
+
+
+@quickly
+@given(
+    st.floats(-1e4, 1e4, width=32),
+    hnp.arrays(np.int64, st.integers(2, 300), elements=st.integers(-4, 4)),
+)
+def test_advantages_that_differ_by_rounding_normalise_to_zero(value, ulps):
+    """Up to four units in the last place, around any number, whatever rounding does to the mean."""
+    advantages = np.float32(value) + ulps * np.spacing(np.float32(abs(value)))
+    result = jax.jit(normalise)(jnp.asarray(advantages.astype(np.float32)))
+    np.testing.assert_array_equal(result, 0)
+
+
+@pytest.mark.parametrize("size", [7, 128, 2048, 8192, 1_000_000])
+@pytest.mark.parametrize("value", [0.1, 0.3, -7.77, 1234.567, 1e-20, 1e20])
+def test_many_equal_advantages_normalise_to_zero(size, value):
+    np.testing.assert_array_equal(jax.jit(normalise)(jnp.full(size, value)), 0)
+
+
+@quickly
+@given(numbers)
+def test_the_normalisation_of_a_batch_with_some_deviation_has_the_bits_of_its_equation(advantages):
+    assume(advantages.std() > 1e-4 * np.abs(advantages).max())
+    plain = jax.jit(lambda values: (values - values.mean()) / (values.std() + 1e-8))
+    np.testing.assert_array_equal(jax.jit(normalise)(advantages), plain(advantages))
+
+
+@pytest.mark.parametrize("advantages", [[2.0, 2.0, 2.0], [0.0, 0.0], [5.0], [1.0, 2.0, 4.0]])
+def test_the_gradient_of_normalised_advantages_is_a_number(advantages):
+    advantages = jnp.array(advantages)
+    jacobian = np.asarray(jax.jacobian(normalise)(advantages), np.float64)
+    size, values = advantages.size, np.asarray(advantages, np.float64)
+    if size == 1:
+        expected = np.eye(1)
+    elif values.std() == 0:
+        expected = np.zeros((size, size))
+    else:
+        scores = (values - values.mean()) / values.std()
+        expected = (np.eye(size) - 1 / size - np.outer(scores, scores) / size) / values.std()
+    np.testing.assert_allclose(jacobian, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_what_is_no_number_does_not_hide():
+    for advantages in ([1.0, jnp.nan, 2.0], [jnp.inf, 1.0, 1.0], [jnp.inf, jnp.inf]):
+        assert np.isnan(normalise(jnp.array(advantages))).any()

@@ -132,6 +132,28 @@ def test_a_generation_that_fails_altogether_leaves_the_mean_and_reports_nothing(
         assert jnp.isnan(metrics[name])
 
 
+@pytest.mark.parametrize(
+    ("strategy", "shaping"),
+    [("Open_ES", "pairwise"), ("Open_ES", "z_score"), ("CMA_ES", "centred_rank"), ("SNES", "raw")],
+)
+def test_a_generation_that_fails_altogether_moves_nothing_by_momentum_either(strategy, shaping):
+    """Three generations of progress, then failures alone: the state stays, but for its key."""
+
+    def fitness(key, parameters, task):
+        return jnp.where(task, parameters["b"], jnp.nan)
+
+    config = replace(CONFIG, strategy=strategy, shaping=shaping)
+    working, failing = (
+        evolve_from_config(start, lambda key, works=works: jnp.array(works), fitness, config)
+        for works in (True, False)
+    )
+    state, _ = run(working, 3)
+    after, metrics = jax.jit(failing.step)(state)
+    assert metrics["update_norm"] == 0
+    assert_equal(after.strategy, state.strategy)
+    assert jax.jit(working.step)(state)[1]["update_norm"] > 0
+
+
 # --- Values in place of names -------------------------------------------------------------------
 
 

@@ -205,6 +205,18 @@ def test_ties_share_the_weights_of_their_ranks():
     )
 
 
+def test_costs_that_are_no_numbers_share_the_last_ranks():
+    strategy = STRATEGIES["CMA_ES"](population_size=6, solution=jnp.zeros(3))
+    options, weights = strategy.default_params, np.asarray(strategy.default_params.weights)
+    costs = jnp.array([jnp.nan, -1.0, 0.5, jnp.inf, jnp.nan, 0.0])
+    worst = weights[3:].mean()
+    np.testing.assert_allclose(
+        rank_weights(None, costs, None, options),
+        [worst, weights[0], weights[2], worst, worst, weights[1]],
+        rtol=1e-5,
+    )
+
+
 # --- Shaping ------------------------------------------------------------------------------------
 
 # Whole numbers, so that transforming them is exact, few enough that ties are frequent.
@@ -241,6 +253,38 @@ def test_failures_are_the_worst():
 def test_a_generation_in_which_all_failed_is_told_nothing(name):
     shaped = SHAPINGS[name](jnp.full(6, FAILED))
     np.testing.assert_allclose(shaped - shaped.mean(), 0, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", SHAPINGS)
+@settings(max_examples=25, deadline=None)
+@given(fitness=with_failures, seed=st.integers(0, 100))
+def test_whatever_is_not_finite_has_failed(name, fitness, seed):
+    failures = np.random.default_rng(seed).choice([np.nan, np.inf, -np.inf], fitness.shape)
+    spoilt = np.where(fitness == FAILED, failures, fitness).astype(np.float32)
+    shape = SHAPINGS[name]
+    np.testing.assert_array_equal(shape(jnp.asarray(spoilt)), shape(jnp.asarray(fitness)))
+
+
+@pytest.mark.parametrize("fitness", [3.0, FAILED, jnp.nan])
+def test_a_population_of_one_is_told_nothing(fitness):
+    for shape in (z_score, centred_rank):
+        np.testing.assert_array_equal(shape(jnp.array([fitness])), [0])
+    assert np.isfinite(raw(jnp.array([fitness]))).all()
+
+
+def test_shaping_of_populations_of_two():
+    for fitness in ([1.0, 2.0], [jnp.nan, -5.0], [-1e38, 3e38]):
+        fitness = jnp.array(fitness)
+        np.testing.assert_array_equal(pairwise(fitness), [0, 1])
+        np.testing.assert_array_equal(centred_rank(fitness), [-0.5, 0.5])
+    np.testing.assert_allclose(z_score(jnp.array([1.0, 2.0])), [-1, 1], rtol=1e-6)
+    np.testing.assert_array_equal(z_score(jnp.array([jnp.nan, -5.0])), [0, 0])
+
+
+def test_z_scores_of_huge_fitness_do_not_overflow():
+    fitness = np.array([1.0, 3e38, -2e38, 1e38, 3e38, 7.0])
+    expected = (fitness - fitness.mean()) / fitness.std()
+    np.testing.assert_allclose(z_score(jnp.asarray(fitness, jnp.float32)), expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", SHAPINGS)

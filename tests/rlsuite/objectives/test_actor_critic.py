@@ -76,6 +76,28 @@ def test_update_equals_the_derivation_by_hand(
     np.testing.assert_allclose(metrics["critic_loss"], np.square(advantages).mean(), rtol=1e-4)
 
 
+def test_one_step_of_one_worker_teaches_by_its_advantage_as_it_is(
+    tiny_grid, random_grid_rollout, by_hand
+):
+    """A lone advantage normalised to zero would teach nothing."""
+    agent = AgentConfig(policy_learning_rate=POLICY_RATE, prediction_learning_rate=CRITIC_RATE)
+    objective = a2c(make_agent(tiny_grid, agent), A2CConfig(DISCOUNT, GAE_LAMBDA, 0.0))
+    steps = random_grid_rollout(3, length=1, num_workers=1)
+    learner = jax.jit(objective.init)(jax.random.key(0))
+    updated, _ = jax.jit(objective.update)(KEY, (), learner, lived(steps), CLOCK)
+
+    critic, policy = by_hand.kernel_of(learner.prediction), by_hand.kernel_of(learner.policy)
+    values = by_hand.outputs(critic, steps.observation)[..., 0]
+    next_values = by_hand.outputs(critic, steps.next_observation)[..., 0]
+    advantage = advantages_by_hand(steps, values, next_values)
+    probabilities = by_hand.softmax(by_hand.outputs(policy, steps.observation))
+    gain = (np.eye(5)[np.asarray(steps.action)] - probabilities) * advantage[..., None]
+    gradient = by_hand.gradient(-gain, steps.observation, policy)
+    expected = policy - POLICY_RATE * by_hand.scaled_down(gradient, agent.max_gradient_norm)
+    np.testing.assert_allclose(by_hand.kernel_of(updated.policy), expected, rtol=1e-4, atol=1e-5)
+    assert np.abs(expected - policy).max() > 0.1
+
+
 def test_it_learns_a_tiny_grid_world(tiny_grid):
     agent = AgentConfig(policy_learning_rate=10.0, prediction_learning_rate=2.0)
     life = Life(

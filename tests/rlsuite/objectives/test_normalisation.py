@@ -86,3 +86,57 @@ def test_rewards_that_never_differ_stay_finite():
         no_return_statistics(2), jnp.zeros((3, 2)), jnp.zeros((3, 2), bool), 0.9
     )
     np.testing.assert_array_equal(scaled, 0)
+
+
+# --- No deviation -------------------------------------------------------------------------------
+
+
+def test_statistics_of_one_sample_leave_the_scale_alone():
+    statistics = merge(no_statistics((2,)), jnp.array([[3.0, -0.1]]))
+    samples = jnp.array([[3.0, -0.1], [4.0, 0.1], [2.5, 50.0]])
+    np.testing.assert_allclose(
+        standardise(statistics, samples), [[0, 0], [1, 0.2], [-0.5, 10]], rtol=1e-5
+    )
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.floats(-1e3, 1e3, width=32),
+    st.lists(st.integers(1, 700), min_size=1, max_size=4),
+    st.sampled_from([-1.0, 0.5, 3.0]),
+)
+def test_statistics_of_equal_samples_leave_the_scale_alone(value, sizes, change):
+    """However rounding has it: merged means of equal samples may differ in their last digits."""
+    statistics = no_statistics()
+    for size in sizes:
+        statistics = merge(statistics, jnp.full(size, value, jnp.float32))
+    result = standardise(statistics, jnp.float32(value) + jnp.array([0.0, change]))
+    np.testing.assert_allclose(result, [0, change], rtol=1e-2, atol=1e-6 + 1e-6 * abs(value))
+
+
+def test_components_that_vary_are_scaled_beside_those_that_do_not():
+    random = np.random.default_rng(3)
+    samples = np.stack([np.full(50, 0.7), random.normal(2, 3, 50)], axis=1).astype(np.float32)
+    statistics = merge(no_statistics((2,)), jnp.asarray(samples))
+    result = standardise(statistics, jnp.array([1.7, 4.0]))
+    expected = (4.0 - samples[:, 1].mean()) / samples[:, 1].std()
+    np.testing.assert_allclose(result, [1, expected], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("shape", "discount"), [((1, 1), 0.9), ((1, 4), 0.9), ((6, 4), 0.0), ((700, 8), 0.0)]
+)
+@pytest.mark.parametrize("reward", [1.0, -0.1, 0.3])
+def test_rewards_whose_returns_never_differ_are_left_as_they_are(shape, discount, reward):
+    """One sample, or equal ones: there is no deviation to divide by."""
+    rewards, ended = jnp.full(shape, reward), jnp.zeros(shape, bool)
+    _, scaled = scale_rewards(no_return_statistics(shape[1]), rewards, ended, discount)
+    np.testing.assert_array_equal(scaled, rewards)
+
+
+def test_rewards_of_episodes_of_one_step_each_are_left_until_they_differ():
+    state, ended = no_return_statistics(2), jnp.ones((3, 2), bool)
+    state, scaled = scale_rewards(state, jnp.full((3, 2), 0.1), ended, 0.99)
+    np.testing.assert_allclose(scaled, 0.1)
+    state, scaled = scale_rewards(state, jnp.full((3, 2), 0.5), ended, 0.99)
+    np.testing.assert_allclose(scaled, 0.5 / 0.2, rtol=1e-4)

@@ -338,6 +338,24 @@ def test_it_learns_to_aim_in_a_box():
     assert (policy.distribution.stddev() < 0.5).all()
 
 
+def test_it_learns_from_one_sample_at_a_time(tiny_grid):
+    """As many mini-batches as samples: each advantage is alone, and counts as it is."""
+    config = PPOConfig(
+        num_epochs=2, num_mini_batches=32, learning_rate=0.05, entropy_coefficient=0.0
+    )
+    objective = ppo(tiny_grid, TABLE, config, ppo_clip(EPSILON), num_workers=4)
+    life = Life(tiny_grid, objective, num_workers=4, rollout_length=8)
+    level = tiny_grid.default_params.replace(max_steps_in_episode=jnp.int32(8))
+
+    @jax.jit
+    def final_return(key, lifetime):
+        agent = life.whole(key, (), Task(level, lifetime))
+        return life.mean_return(key, agent, 64)
+
+    assert final_return(jax.random.key(0), 0) < 0.5
+    assert final_return(jax.random.key(0), 100) > 0.9
+
+
 def test_networks_start_with_an_even_policy():
     world, _ = gymnax.make("CartPole-v1")
     objective = ppo(world, SMALL, PPOConfig(), ppo_clip(), num_workers=4)
