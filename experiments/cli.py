@@ -7,7 +7,8 @@ once.
 import argparse
 import sys
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
@@ -68,7 +69,17 @@ def _dispatch(argv: list[str], specs: tuple[Any, ...]) -> int:
     command: Callable[[argparse.Namespace, list[str]], int] = arguments.run
     if rest and command is not _train:
         raise UserError(f"unknown argument '{rest[0]}'; see 'rlsuite {argv[0]} --help'")
-    return command(arguments, rest)
+    with _single_precision():
+        return command(arguments, rest)
+
+
+@contextmanager
+def _single_precision() -> Iterator[None]:
+    """JAX in 32 bits, which is what the suite computes in, whatever the process is set to."""
+    import jax
+
+    with jax.enable_x64(False):
+        yield
 
 
 def _parsers() -> tuple[_Parser, dict[str, _Parser]]:

@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Int, PRNGKeyArray, PyTree
 from rlsuite.advantages import generalised_advantage
 from rlsuite.curricula.curriculum import Curriculum, CurriculumState, Proposal
 from rlsuite.lifetime import Agent, Life, is_alive
-from rlsuite.method import Method, Metrics
+from rlsuite.method import Method, Metrics, single_precision
 from rlsuite.objectives.objective import Learner, Objective, Parameters
 from rlsuite.rollout import Experience, finished_returns, memories
 from rlsuite.scores import Evidence, Score, ScoreState, no_score
@@ -241,7 +241,7 @@ def live(
             "episode_return": jnp.nanmean(returns),
         }
 
-    return Method(init=init, step=step)
+    return single_precision(Method(init=init, step=step))
 
 
 def _evidence(

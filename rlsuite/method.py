@@ -1,6 +1,7 @@
 """The one shape every learning system in the suite has: two pure functions over one state."""
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any, NamedTuple
 
 import jax
@@ -26,6 +27,25 @@ class Method(NamedTuple):
 
     init: Callable[[PRNGKeyArray], State]
     step: Callable[[State], tuple[State, Metrics]]
+
+
+def single_precision(method: Method) -> Method:
+    """The method in 32 bits, also in a process that computes in 64 (`JAX_ENABLE_X64`).
+
+    Worlds and networks take the default precision of the process here and name one there. In 64
+    bits the two would meet; so all of the method's functions are traced with 32 bits as the
+    default, and a seed has the same result in either process.
+    """
+
+    def in_32_bits(function):
+        @wraps(function)
+        def traced(*arguments):
+            with jax.enable_x64(False):
+                return function(*arguments)
+
+        return traced
+
+    return Method(init=in_32_bits(method.init), step=in_32_bits(method.step))
 
 
 def train(method: Method, num_steps: int) -> Callable[[PRNGKeyArray], tuple[State, Metrics]]:
@@ -122,4 +142,4 @@ def after(
         )
         return PhaseState(state.num_steps + 1, earlier, later), metrics
 
-    return Method(init=init, step=step)
+    return single_precision(Method(init=init, step=step))

@@ -60,7 +60,8 @@ def in_fresh_process(
 
 
 def _call(function: str, jax_options: dict[str, Any], arguments: dict[str, Any]) -> Any:
-    for name, value in jax_options.items():
+    # The command's own 32 bits are a setting of its process.
+    for name, value in {"jax_enable_x64": False, **jax_options}.items():
         jax.config.update(name, value)
     return resolve_name(function)(**arguments)
 

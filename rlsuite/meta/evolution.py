@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 from rlsuite.lifetime import Life
 from rlsuite.meta.shaping import Fitness, failed_last, pairwise, raw
 from rlsuite.meta.strategies import Draw, Strategy, StrategyState
-from rlsuite.method import Method, Metrics
+from rlsuite.method import Method, Metrics, single_precision
 from rlsuite.objectives.objective import Parameters
 
 
@@ -151,7 +151,7 @@ def evolve(
         metrics |= {**_fitness_metrics(fitness), "update_norm": optax.tree.norm(change)}
         return EvolutionState(key, told), metrics
 
-    return Method(init=init_state, step=step)
+    return single_precision(Method(init=init_state, step=step))
 
 
 def _judge(

@@ -13,7 +13,7 @@ from rlsuite.agents import Trainable, TrainState
 from rlsuite.curricula.curriculum import Curriculum, CurriculumState
 from rlsuite.lifetime import Life
 from rlsuite.living import Lives, Slot
-from rlsuite.method import Method, Metrics
+from rlsuite.method import Method, Metrics, single_precision
 from rlsuite.objectives.actor_critic import advantages_and_values, fit_critic
 from rlsuite.objectives.objective import Parameters
 from rlsuite.rollout import Transition, memories
@@ -208,7 +208,7 @@ def meta_gradient(
         parameters = optax.apply_updates(state.parameters, updates)
         return MetaState(key, parameters, optimiser_state, slots, curriculum_state), metrics
 
-    return Method(init=init, step=step)
+    return single_precision(Method(init=init, step=step))
 
 
 class Judgement(NamedTuple):

@@ -1,0 +1,41 @@
+"""In a process that computes in 64 bits, everything here still computes in 32."""
+
+import jax
+import numpy as np
+import pytest
+
+from rlsuite.experiments.cli import main
+from rlsuite.experiments.finished import open_run
+from rlsuite.method import train
+from tests.experiments.running import METHODS, plan_of
+
+NAMES = [spec.name for spec in METHODS]
+
+
+def types(program):
+    """Of everything that two steps leave, and of every array on the way there."""
+    traced = jax.make_jaxpr(program)(jax.random.key(0))
+    return traced.out_avals, str(traced.jaxpr)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_method_is_the_same_program_in_a_process_of_64_bits(name):
+    program = train(plan_of(name).experiment.method, 2)
+    results, text = types(program)
+    with jax.enable_x64(True):
+        wide_results, wide_text = types(program)
+    assert wide_results == results
+    # The loop that counts the steps is the caller's.
+    assert wide_text.count("f64[") == text.count("f64[") == 0
+
+
+def test_the_command_trains_and_reports_in_a_process_of_64_bits(tmp_path):
+    with jax.enable_x64(True):
+        assert main(["train", "a2c", "smoke", f"--out={tmp_path / 'run'}"]) == 0
+        assert main(["report", str(tmp_path / "run")]) == 0
+        assert jax.config.read("jax_enable_x64")
+        finished = open_run(tmp_path / "run")
+        leaves = jax.tree.leaves(finished.learned)
+    assert {str(leaf.dtype) for leaf in leaves} == {"float32", "int32"}
+    assert all(np.isfinite(leaf).all() for leaf in leaves)
+    assert all(np.isfinite(line["critic_loss"]) for line in finished.metrics)
