@@ -207,7 +207,12 @@ class Life(NamedTuple):
         """Mean undiscounted return of the agent's policy over fresh episodes on its level.
 
         Where every worker has a level of its own, there are `num_episodes` on each of them.
+
+        Raises:
+          ValueError: if `num_episodes` is below 1.
         """
+        if num_episodes < 1:
+            raise ValueError(f"num_episodes: {num_episodes} is not allowed; it must be at least 1")
         policy, axes = self.objective.behaviour(agent.learner), self.level_axes
 
         def mean(key, level):

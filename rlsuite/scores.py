@@ -135,7 +135,7 @@ def max_monte_carlo(num_workers: int, discount: float) -> Score:
 
     def observe(state, task, evidence):
         state, _ = jax.lax.scan(step, state, (evidence.rewards, evidence.ended))
-        best = jnp.where(jnp.isfinite(state.best), state.best, state.running.max())
+        best = jnp.where(jnp.isneginf(state.best), state.running.max(), state.best)
         return state._replace(regret=(best - evidence.values).mean())
 
     return Score(

@@ -44,6 +44,10 @@ class Buffer(NamedTuple):
     num_replayed: Int[Array, ""]
 
 
+LEAST = -1e38
+"""Log weights of what is eligible go no lower, so that it comes before what is not."""
+
+
 def replay_log_weights(
     scores: Float[Array, " slot"],
     ages: Float[Array, " slot"],
@@ -56,22 +60,64 @@ def replay_log_weights(
     proportional, :math:`P_S \propto \exp(s/\beta)`, as GROOVE has it. With staleness
     :math:`\rho` the probability is :math:`(1-\rho) P_S + \rho P_C`, where :math:`P_C` is
     proportional to the age of the score (Jiang et al., arXiv 2010.03934, section 3.2).
+
+    Equal scores are equally probable: those that share ranks share the sum of their weights. A
+    score that is no number counts as minus infinity. In proportion, scores of plus infinity share
+    the whole, and so do all where none is above minus infinity. Where all ages are zero,
+    :math:`P_C` is uniform.
     """
-    masked_scores = jnp.where(eligible, scores, -jnp.inf)
-    if config.prioritisation == "rank":
-        ranks = jnp.argsort(jnp.argsort(-masked_scores)) + 1
-        logits = -jnp.log(ranks) / config.temperature
-    else:
-        logits = masked_scores / config.temperature
-    by_score = jax.nn.log_softmax(logits, where=eligible)
-    by_score = jnp.where(eligible, by_score, -jnp.inf)
+    scores = jnp.where(jnp.isnan(scores), -jnp.inf, scores)
+    # A temperature so low that a division by it overflows is as good as zero.
+    temperature = max(config.temperature, 1e-36)
+    logits = _by_rank if config.prioritisation == "rank" else _in_proportion
+    by_score = jax.nn.log_softmax(logits(scores, eligible, temperature), where=eligible)
+    by_score = jnp.where(eligible, jnp.maximum(by_score, LEAST), -jnp.inf)
     if config.staleness == 0.0:
         return by_score
-    by_age = jnp.where(eligible, ages, 0.0)
-    by_age = by_age / jnp.maximum(by_age.sum(), 1.0)
+    by_age = _shares(ages, eligible)
     mixed = (1 - config.staleness) * jnp.exp(by_score) + config.staleness * by_age
-    # Probabilities that vanish stay finite here, so that they come before what is not eligible.
-    return jnp.where(eligible, jnp.maximum(jnp.log(mixed), -1e30), -jnp.inf)
+    return jnp.where(eligible, jnp.maximum(jnp.log(mixed), LEAST), -jnp.inf)
+
+
+def _by_rank(
+    scores: Float[Array, " slot"], eligible: Bool[Array, " slot"], temperature: float
+) -> Float[Array, " slot"]:
+    """Log of `rank^(-1/temperature)` among the eligible, a mean where scores are equal."""
+    # No number is equal to itself, and all of them are sorted behind the others.
+    ranked = jnp.where(eligible, scores, jnp.nan)
+    order = jnp.argsort(-ranked)
+    ranked = ranked[order]
+    logits = -jnp.log(jnp.arange(1, scores.size + 1)) / temperature
+    begins = jnp.concatenate([jnp.ones(1, bool), ranked[1:] != ranked[:-1]])
+    group = jnp.cumsum(begins) - 1
+    first = jax.ops.segment_max(logits, group, scores.size)[group]
+    # Compiled code may round a difference of huge logits to more than zero.
+    shares = jnp.exp(jnp.minimum(logits - first, 0.0))
+    total = jax.ops.segment_sum(shares, group, scores.size)[group]
+    number = jax.ops.segment_sum(jnp.ones_like(logits), group, scores.size)[group]
+    return jnp.zeros_like(logits).at[order].set(first + jnp.log(total / number))
+
+
+def _in_proportion(
+    scores: Float[Array, " slot"], eligible: Bool[Array, " slot"], temperature: float
+) -> Float[Array, " slot"]:
+    """Log of `exp(score / temperature)`, up to a constant."""
+    highest = jnp.max(scores, where=eligible, initial=-jnp.inf)
+    logits = scores / temperature
+    is_large = (jnp.abs(logits) > 1e4) & jnp.isfinite(scores) & eligible
+    logits = jnp.where(is_large.any(), (scores - highest) / temperature, logits)
+    shared = jnp.where(scores == highest, 0.0, -jnp.inf)
+    return jnp.where(jnp.isfinite(highest), logits, shared)
+
+
+def _shares(ages: Float[Array, " slot"], eligible: Bool[Array, " slot"]) -> Float[Array, " slot"]:
+    """Ages of the eligible over their sum; where that says nothing, the oldest share equally."""
+    ages = jnp.where(eligible & (ages > 0), ages, 0.0)
+    total = ages.sum()
+    says_something = (total > 0) & jnp.isfinite(total)
+    oldest = (eligible & (ages == ages.max())).astype(ages.dtype)
+    ages = jnp.where(says_something, ages, oldest)
+    return ages / jnp.maximum(jnp.where(says_something, total, oldest.sum()), 1e-30)
 
 
 def choose_replays(
@@ -80,20 +126,25 @@ def choose_replays(
     """Draws `num` different slots with the given log probabilities (the Gumbel-top-k trick).
 
     They come in the order they were drawn in, so that the first `n` are a draw of `n`; once
-    nothing eligible is left, what follows has no meaning.
+    nothing eligible is left, what follows has no meaning. Slots whose weights are so low that noise
+    no longer tells them apart are drawn after all others, uniformly.
     """
-    return jax.lax.top_k(log_weights + jax.random.gumbel(key, log_weights.shape), num)[1]
+    noise = jax.random.gumbel(key, log_weights.shape)
+    return jnp.lexsort((-noise, -(log_weights + noise)))[:num]
 
 
 def choose_victims(buffer: Buffer, kept: Bool[Array, " slot"], num: int) -> Int[Array, " num"]:
-    """The `num` slots fresh tasks should take: empty ones first, then those of lowest score.
+    """The `num` slots fresh tasks should take.
 
-    Slots being played or `kept` are never among them while `num` others exist.
+    Empty ones first, then those whose score is no number, then those of lowest score, of equal ones
+    the stalest. Slots being played or `kept` are never among them while `num` others exist.
     """
-    order = jnp.where(buffer.is_scored, buffer.score, -jnp.inf)
-    order = jnp.where(buffer.is_playing | kept, jnp.inf, order)
-    # Two keys: a score of plus infinity must still come before what may not be touched.
-    return jnp.lexsort((order, buffer.is_playing | kept))[:num]
+    is_number = buffer.is_scored & ~jnp.isnan(buffer.score)
+    rank = jnp.where(buffer.is_scored, jnp.where(is_number, 2, 1), 0)
+    rank = jnp.where(buffer.is_playing | kept, 3, rank)
+    score = jnp.where(rank == 2, buffer.score, 0.0)
+    scored_at = jnp.where((rank == 1) | (rank == 2), buffer.last_scored, 0)
+    return jnp.lexsort((scored_at, score, rank))[:num]
 
 
 def _hand_out(
@@ -108,9 +159,10 @@ def prioritised_replay(sample_task: SampleTask, config: BufferConfig) -> Curricu
     """A curriculum over a buffer of scored tasks (Jiang et al., arXiv 2010.03934; 2310.02782).
 
     A wanted task is replayed with `replay_probability`, else drawn anew; a fresh one takes an
-    empty slot of the buffer or that of the lowest score. A task that is being played is neither
+    empty slot of the buffer, that of a score that is no number or that of the lowest score, of
+    equal ones the stalest. A task that is being played is neither
     replayed nor replaced, so no two agents share one. As long as fewer tasks are scored and idle
-    than are to be replayed, the rest are drawn anew.
+    than are to be replayed, the rest are drawn anew. Metrics speak of the scores that are finite.
 
     The buffer must hold at least twice as many tasks as there are agents; `propose` raises a
     ValueError otherwise.
@@ -178,7 +230,8 @@ def prioritised_replay(sample_task: SampleTask, config: BufferConfig) -> Curricu
         )
 
     def metrics(buffer):
-        scores = jnp.where(buffer.is_scored, buffer.score, jnp.nan)
+        known = buffer.is_scored & jnp.isfinite(buffer.score)
+        scores = jnp.where(known, buffer.score, jnp.nan)
         return {
             "buffer_scored": buffer.is_scored.sum().astype(jnp.float32),
             "buffer_score": jnp.nanmean(scores),

@@ -63,8 +63,13 @@ def frozen_set(tasks: Task) -> Curriculum:
 
     Args:
       tasks: the set; every leaf has a leading axis, for example from `vmap(sample_task)`.
+
+    Raises:
+      ValueError: if the set is empty.
     """
     set_size = tasks.lifetime.shape[0]
+    if set_size == 0:
+        raise ValueError("tasks: an empty set is not allowed; it must hold at least one task")
 
     def draw(key, num_tasks):
         ticket = jax.random.randint(key, (num_tasks,), 0, set_size)

@@ -132,6 +132,11 @@ def test_the_mean_return_is_that_of_the_agents_policy(life, tiny_grid, together)
     assert evaluate(with_policy(lambda cell: stay)) == 0.0
 
 
+def test_the_mean_of_no_episodes_is_refused(life, together):
+    with pytest.raises(ValueError, match="num_episodes: 0 is not allowed; it must be at least 1"):
+        life.mean_return(KEY, item(together, 0), 0)
+
+
 def test_objectives_are_told_how_old_the_agent_is_and_how_old_it_gets(counting_world):
     """A learner that writes down the clock of each of its updates."""
 

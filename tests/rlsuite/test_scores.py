@@ -128,3 +128,19 @@ def test_max_monte_carlo_is_the_best_return_minus_the_values(end_probability):
         result = score.value(KEY, state, task, jnp.array(100.0))
         expected = best_return_by_hand(history, 0.9) - history[-1].values.mean()
         np.testing.assert_allclose(result, expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "make_score", [positive_value_loss, l1_value_loss, lambda: max_monte_carlo(3, 0.9)]
+)
+@pytest.mark.parametrize("spoilt", ["rewards", "advantages", "values"])
+def test_scores_of_what_is_no_number_are_no_numbers(make_score, spoilt):
+    """So that the buffer knows: a plausible score would hide them."""
+    score, task = make_score(), Task(jnp.array(0.0), jnp.array(4))
+    evidence = make_evidence(0, end_probability=1.0)
+    read = ("rewards", "values") if hasattr(score.init(KEY, task), "best") else ("advantages",)
+    getattr(evidence, spoilt)[1, 1] = np.nan
+    result = score.value(
+        KEY, score.observe(score.init(KEY, task), task, evidence), task, jnp.array(1.0)
+    )
+    assert np.isnan(result) == (spoilt in read)

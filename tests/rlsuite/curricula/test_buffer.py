@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from rlsuite.curricula.buffer import (
     BufferConfig,
     choose_replays,
+    choose_victims,
     prioritised_replay,
     replay_log_weights,
 )
@@ -77,9 +78,16 @@ def check_victims(before, replays, fresh):
     empty = np.flatnonzero(free & ~before.is_scored)
     num_empty = min(len(fresh), len(empty))
     assert len(np.intersect1d(fresh, empty)) == num_empty
-    taken = np.sort(before.score[np.setdiff1d(fresh, empty)])
-    lowest = np.sort(before.score[free & before.is_scored])[: len(fresh) - num_empty]
-    np.testing.assert_array_equal(taken, lowest)
+
+    def priority(slot):
+        """No number first, then the lowest score, the stalest of equal ones."""
+        score = before.score[slot]
+        score = (0, 0.0) if np.isnan(score) else (1, score)
+        return *score, before.last_scored[slot]
+
+    taken = sorted(map(priority, np.setdiff1d(fresh, empty)))
+    lowest = sorted(map(priority, np.flatnonzero(free & before.is_scored)))
+    assert taken == lowest[: len(fresh) - num_empty]
 
 
 def check_report(before, after, tickets, scores, finished):
@@ -94,9 +102,11 @@ def check_report(before, after, tickets, scores, finished):
 
 
 masks = st.lists(st.booleans(), min_size=AGENTS, max_size=AGENTS)
-# Few distinct scores, so that ties are common.
+# Few distinct scores, so that ties are common, and some that are no numbers or not finite.
 score_lists = st.lists(
-    st.sampled_from([-2.0, -0.5, 0.0, 1.0, 50.0]), min_size=AGENTS, max_size=AGENTS
+    st.sampled_from([-2.0, -0.5, 0.0, 1.0, 50.0, np.nan, np.inf, -np.inf]),
+    min_size=AGENTS,
+    max_size=AGENTS,
 )
 
 
@@ -233,3 +243,186 @@ def test_only_what_is_scored_and_idle_is_replayed_whatever_the_weights(case, opt
     after, proposal = numpy(curriculum.propose(jax.random.key(2), buffer, finished))
     check_proposal(numpy(buffer), after, proposal, np.asarray(finished))
     assert set(proposal.ticket[np.asarray(finished)]) == {1, 2}
+
+
+# --- Degenerate scores and ages -----------------------------------------------------------------
+
+
+def weights_by_hand(scores, ages, eligible, config):
+    """Replay probabilities in double precision, from the words of the docstring."""
+    scores = np.where(np.isnan(scores), -np.inf, scores)[eligible].astype(np.float64)
+    if config.prioritisation == "rank":
+        by_rank = np.arange(1.0, scores.size + 1) ** (-1 / config.temperature)
+        in_order = np.sort(scores)[::-1]
+        by_score = np.array([by_rank[in_order == score].mean() for score in scores])
+    elif np.isfinite(scores.max()):
+        by_score = np.exp((scores - scores.max()) / config.temperature)
+    else:
+        by_score = (scores == scores.max()).astype(float)
+    ages = ages[eligible].astype(np.float64)
+    by_age = ages if ages.sum() > 0 else np.ones_like(ages)
+    mixed = (1 - config.staleness) * by_score / by_score.sum()
+    result = np.zeros(eligible.shape)
+    result[eligible] = mixed + config.staleness * by_age / by_age.sum()
+    return result
+
+
+SLOTS = 9
+degenerate = st.lists(
+    st.sampled_from([np.nan, np.inf, -np.inf, 0.0, 1.0, 1.5, -2.0, 3e38, -3e38, 1e-30]),
+    min_size=SLOTS,
+    max_size=SLOTS,
+)
+slot_masks = st.lists(st.booleans(), min_size=SLOTS, max_size=SLOTS)
+slot_ages = st.just([0] * SLOTS) | st.lists(st.integers(0, 3), min_size=SLOTS, max_size=SLOTS)
+
+
+@partial(jax.jit, static_argnums=3)
+def weigh(scores, ages, eligible, config):
+    return replay_log_weights(scores, ages, eligible, config)
+
+
+@pytest.mark.parametrize("prioritisation", ["rank", "proportional"])
+@pytest.mark.parametrize("temperature", [1e-3, 0.5, 1.0])
+@pytest.mark.parametrize("staleness", [0.0, 0.3, 1.0])
+@settings(max_examples=40, deadline=None)
+@given(scores=degenerate, ages=slot_ages, eligible=slot_masks)
+def test_weights_of_any_scores_equal_the_derivation_by_hand(
+    prioritisation, temperature, staleness, scores, ages, eligible
+):
+    config = BufferConfig(
+        prioritisation=prioritisation, temperature=temperature, staleness=staleness
+    )
+    scores, ages = np.array(scores, np.float32), np.array(ages, np.float32)
+    eligible = np.array(eligible)
+    log_weights = np.asarray(weigh(scores, ages, eligible, config))
+    np.testing.assert_array_equal(np.isfinite(log_weights), eligible)
+    np.testing.assert_array_equal(log_weights[~eligible], -np.inf)
+    if eligible.any():
+        expected = weights_by_hand(scores, ages, eligible, config)
+        np.testing.assert_allclose(np.exp(log_weights), expected, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(np.exp(log_weights).sum(), 1, rtol=1e-5)
+
+
+@settings(max_examples=60, deadline=None)
+@given(scores=degenerate, eligible=slot_masks, seed=st.integers(0, 1000))
+def test_replays_are_different_slots_and_the_eligible_come_first(scores, eligible, seed):
+    scores, eligible = np.array(scores, np.float32), np.array(eligible)
+    config = BufferConfig(prioritisation="proportional", temperature=1e-3)
+    log_weights = weigh(scores, np.zeros(SLOTS, np.float32), eligible, config)
+    slots = np.asarray(choose_replays(jax.random.key(seed), log_weights, SLOTS))
+    assert sorted(slots) == list(range(SLOTS))
+    assert eligible[slots[: eligible.sum()]].all()
+
+
+@pytest.mark.parametrize("prioritisation", ["rank", "proportional"])
+@pytest.mark.parametrize("score", [0.0, 7.0, np.nan, np.inf, -np.inf, 3e38])
+def test_equal_scores_are_drawn_uniformly_however_many(prioritisation, score):
+    """Thousands of slots: the sum of a long tie's weights must not be lost in rounding."""
+    config = BufferConfig(prioritisation=prioritisation, temperature=0.3)
+    eligible = np.arange(4000) % 4 > 0
+    log_weights = weigh(np.full(4000, score, np.float32), np.zeros(4000), eligible, config)
+    np.testing.assert_allclose(np.exp(log_weights[eligible]), 1 / 3000, rtol=1e-4)
+
+
+@pytest.mark.parametrize("temperature", [1e-45, 1e-38, 1e-20, 1e-12, 1e-6, 1e-4])
+@pytest.mark.parametrize("prioritisation", ["rank", "proportional"])
+def test_a_tiny_temperature_takes_the_highest_score(prioritisation, temperature):
+    config = BufferConfig(prioritisation=prioritisation, temperature=temperature)
+    eligible = np.array([True, True, True, False, True])
+    scores = np.array([2.0, 9.0, 9.0, 100.0, -3.0], np.float32)
+    log_weights = weigh(scores, np.zeros(5, np.float32), eligible, config)
+    np.testing.assert_allclose(np.exp(log_weights), [0, 0.5, 0.5, 0, 0])
+    assert np.isfinite(log_weights[eligible]).all()
+
+
+def test_what_is_drawn_after_the_weights_are_spent_is_drawn_uniformly():
+    """One score is infinite: no slot is favoured among those whose weight is zero beside it."""
+    scores = np.array([1.0, 1.0, np.inf, np.nan, 1.0], np.float32)
+    config = BufferConfig(prioritisation="proportional")
+    log_weights = weigh(scores, np.zeros(5, np.float32), np.ones(5, bool), config)
+    keys = jax.random.split(jax.random.key(0), 4000)
+    draw = jax.vmap(partial(choose_replays, num=2), in_axes=(0, None))
+    first, second = np.asarray(draw(keys, log_weights)).T
+    assert (first == 2).all()
+    counts = np.bincount(second, minlength=5)[[0, 1, 3, 4]]
+    assert scipy.stats.chisquare(counts).pvalue > 1e-3
+
+
+def test_ages_below_one_and_huge_ones_are_shares_of_one():
+    eligible = np.array([True, True, False, True])
+    config = BufferConfig(staleness=1.0)
+    for ages, expected in (
+        ([0.25, 0.0, 9.0, 0.75], [0.25, 0, 0, 0.75]),
+        ([3e38, 3e38, 3e38, 1.0], [0.5, 0.5, 0, 0]),
+        ([np.inf, 1.0, 0.0, 0.0], [1, 0, 0, 0]),
+        ([np.nan, 1.0, 0.0, -3.0], [0, 1, 0, 0]),
+        ([0.0, 0.0, 5.0, 0.0], [1 / 3, 1 / 3, 0, 1 / 3]),
+    ):
+        log_weights = weigh(np.zeros(4, np.float32), np.array(ages, np.float32), eligible, config)
+        np.testing.assert_allclose(np.exp(log_weights), expected, rtol=1e-5)
+
+
+def test_victims_are_empty_then_no_numbers_then_lowest_and_stalest():
+    """Slot by slot: what it holds, and when it was scored."""
+    scores = [5.0, np.nan, -np.inf, 5.0, 9.0, 0.0, np.nan, np.inf, -np.inf, 1.0, -7.0]
+    scored_at = [3, 8, 5, 2, 1, 9, 4, 0, 1, 0, 0]
+    size = len(scores)
+    is_scored = np.arange(size) != 9
+    is_playing = np.arange(size) == 10
+    buffer = make().init(jax.random.key(0))
+    buffer = buffer._replace(
+        score=jnp.array(scores),
+        last_scored=jnp.array(scored_at),
+        is_scored=jnp.array(is_scored),
+        is_playing=jnp.array(is_playing),
+    )
+    kept = jnp.arange(size) == 4
+    victims = choose_victims(buffer, kept, size)
+    np.testing.assert_array_equal(victims, [9, 6, 1, 8, 2, 5, 3, 0, 7, 4, 10])
+
+
+def test_metrics_speak_of_finite_scores():
+    curriculum = make()
+    buffer = curriculum.init(jax.random.key(0))
+    assert np.isnan(curriculum.metrics(buffer)["buffer_score"])
+    buffer = buffer._replace(
+        score=jnp.array([jnp.nan, jnp.inf, -jnp.inf, 1.0, 3.0, 100.0, 100.0]),
+        is_scored=jnp.arange(SIZE) < 5,
+    )
+    metrics = curriculum.metrics(buffer)
+    assert metrics["buffer_scored"] == 5
+    assert (metrics["buffer_score"], metrics["buffer_score_highest"]) == (2, 3)
+    with_nothing = curriculum.metrics(buffer._replace(is_scored=jnp.arange(SIZE) < 3))
+    assert np.isnan(with_nothing["buffer_score"]) and np.isnan(with_nothing["buffer_score_highest"])
+
+
+@pytest.mark.parametrize("staleness", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("prioritisation", ["rank", "proportional"])
+@pytest.mark.parametrize("score", [np.nan, np.inf, -np.inf, 0.0])
+def test_equal_scores_round_after_round_replay_and_replace_every_slot(
+    prioritisation, staleness, score
+):
+    curriculum = prioritised_replay(
+        sample_task,
+        BufferConfig(SIZE, 0.5, prioritisation, temperature=0.1, staleness=staleness),
+    )
+    everyone = jnp.ones(AGENTS, bool)
+
+    @jax.jit
+    def run(key):
+        def turn(state, key):
+            buffer, tickets = state
+            buffer = curriculum.report(buffer, tickets, jnp.full(AGENTS, score), everyone)
+            after, proposal = curriculum.propose(key, buffer, everyone)
+            is_replay = after.is_scored[proposal.ticket]
+            return (after, proposal.ticket), (proposal.ticket, is_replay)
+
+        buffer, proposal = curriculum.propose(key, curriculum.init(key), everyone)
+        keys = jax.random.split(key, 400)
+        return jax.lax.scan(turn, (buffer, proposal.ticket), keys)[1]
+
+    tickets, is_replay = jax.tree.map(np.asarray, run(jax.random.key(0)))
+    for chosen in (tickets[is_replay], tickets[~is_replay]):
+        counts = np.bincount(chosen, minlength=SIZE)
+        assert counts.min() > 0.3 * counts.mean()

@@ -45,6 +45,14 @@ def test_a_frozen_set_is_replayed_uniformly():
     assert np.abs(counts - 1000).max() < 5 * np.sqrt(4000 * 0.25 * 0.75)
 
 
+def test_a_frozen_set_of_one_is_that_one_and_an_empty_one_is_refused():
+    tasks = Task(level=jnp.array([5.0]), lifetime=jnp.array([4]))
+    _, proposal = frozen_set(tasks).propose(jax.random.key(0), (), jnp.ones(9, bool))
+    np.testing.assert_array_equal(proposal.task.level, np.full(9, 5.0))
+    with pytest.raises(ValueError, match="tasks: an empty set is not allowed"):
+        frozen_set(Task(level=jnp.zeros(0), lifetime=jnp.zeros(0, jnp.int32)))
+
+
 class TestLogUniformLifetimes:
     def draw(self, minimum, maximum):
         sample = log_uniform_lifetimes(sample_task, minimum, maximum)
@@ -61,6 +69,7 @@ class TestLogUniformLifetimes:
     def test_bounds_are_reached(self):
         assert set(np.unique(self.draw(2, 4).lifetime)) == {2, 3, 4}
         assert set(np.unique(self.draw(7, 7).lifetime)) == {7}
+        assert set(np.unique(self.draw(1, 1).lifetime)) == {1}
 
     @pytest.mark.parametrize(("minimum", "maximum"), [(0, 5), (6, 5)])
     def test_bounds_that_make_no_sense(self, minimum, maximum):
