@@ -51,7 +51,8 @@ def life_courses(path: Path, courses: Mapping[str, Mapping[str, Sequence[float]]
     for axis, metric in zip(axes, panels, strict=True):
         for shade, metrics in zip(shades, courses.values(), strict=True):
             progress = np.linspace(0, 1, len(metrics[metric]))
-            axis.plot(progress, metrics[metric], color=shade, linewidth=1.6)
+            marker = "o" if progress.size == 1 else None
+            axis.plot(progress, metrics[metric], color=shade, linewidth=1.6, marker=marker)
         style(axis, COURSES[metric])
         axis.set_xlabel("share of the lifetime", color=INK, fontsize=9)
         if metric != "policy_entropy":

@@ -131,8 +131,8 @@ class EvolutionConfig:
         scale; `Open_ES` keeps it.
       learning_rate: of Adam on the mean at first, for strategies that estimate a gradient; those
         that recombine their best candidates (`CMA_ES`, `SNES`, …) step as they define it.
-      learning_rate_decay: factor of the learning rate from one generation to the next.
-      min_learning_rate: the learning rate decays no further.
+      learning_rate_decay: factor of the learning rate from one generation to the next; 1 keeps it.
+      min_learning_rate: the learning rate decays no further; one that starts below stays as it is.
       shaping: what the strategy is told of fitness: `pairwise`, `z_score`, `centred_rank` or `raw`.
         Strategies that keep the best candidate they have seen (`HillClimbing`, …) need `raw`.
       fitness: return of the agent at the end of its life (`final`), or over its life (`mean`).
@@ -213,12 +213,7 @@ def evolve_from_config(
                 mean,
                 population_size=size,
                 standard_deviation=config.standard_deviation,
-                learning_rate=optax.exponential_decay(
-                    config.learning_rate,
-                    transition_steps=1,
-                    decay_rate=config.learning_rate_decay,
-                    end_value=config.min_learning_rate,
-                ),
+                learning_rate=learning_rates(config),
             ),
             shaping=SHAPINGS[config.shaping],
             tasks_per_candidate=config.tasks_per_candidate,
@@ -226,6 +221,22 @@ def evolve_from_config(
             lifetime=lifetime,
             mesh=mesh,
         )
+
+
+def learning_rates(config: EvolutionConfig) -> optax.Schedule:
+    r"""The learning rate :math:`\alpha d^n` of each generation, no lower than the config's floor.
+
+    A floor above :math:`\alpha` holds nothing up, and neither does one under a rate that does not
+    fall, :math:`d \ge 1`.
+    """
+    # optax takes the floor for a ceiling where the factor is not below 1.
+    falls = config.learning_rate_decay < 1
+    return optax.exponential_decay(
+        config.learning_rate,
+        transition_steps=1,
+        decay_rate=config.learning_rate_decay,
+        end_value=min(config.min_learning_rate, config.learning_rate) if falls else None,
+    )
 
 
 def return_from_config(life: Life, config: EvolutionConfig) -> Evaluate:

@@ -20,10 +20,21 @@ Learner = Any
 
 
 class Clock(NamedTuple):
-    """Where in its life an agent is, for objectives that know of time."""
+    """Where in its life an agent is, for objectives that know of time.
+
+    Everything that goes by a schedule reads `progress`, which stays in its range wherever the clock
+    is: an agent may well be updated after the end of its life, where updates are made several at a
+    time.
+    """
 
     num_updates: Int[Array, ""]
     lifetime: Int[Array, ""]
+
+    @property
+    def progress(self) -> Float[Array, "*agent"]:
+        r"""The share of the life that is past, :math:`n / N` in [0, 1]; 1 from its end on."""
+        share = jnp.maximum(self.num_updates / jnp.maximum(self.lifetime, 1), 0.0)
+        return jnp.where(self.num_updates >= self.lifetime, 1.0, share)
 
 
 KnowledgeOfTime = Literal["none", "progress", "progress_and_lifetime"]
@@ -31,12 +42,11 @@ KnowledgeOfTime = Literal["none", "progress", "progress_and_lifetime"]
 
 
 def known_time(clock: Clock, knowledge: KnowledgeOfTime) -> Float[Array, " known"]:
-    r"""The relative progress :math:`n / N` in [0, 1), and the log of the horizon, :math:`\log N`.
+    r"""The relative progress :math:`n / N` in [0, 1], and the log of the horizon, :math:`\log N`.
 
     Both, the first or neither, as far as the objective knows of time (arXiv 2402.05828, section 3).
     """
-    progress = clock.num_updates / clock.lifetime
-    known = [progress, jnp.log(clock.lifetime)]
+    known = [clock.progress, jnp.log(jnp.maximum(clock.lifetime, 1))]
     return jnp.stack(known)[: _NUM_KNOWN[knowledge]]
 
 

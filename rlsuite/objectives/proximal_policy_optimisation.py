@@ -49,7 +49,8 @@ class PPOConfig:
       num_mini_batches: groups a rollout is shuffled into, with a gradient step on each; 1 takes it
         whole, without shuffling. Its steps are shuffled, or its workers if agents have memory.
       learning_rate: of Adam, on policy and critic together.
-      anneal_learning_rate: whether it falls linearly to zero over the agent's lifetime.
+      anneal_learning_rate: whether it falls linearly to zero over the agent's lifetime, and
+        stays there.
       max_gradient_norm: gradients are scaled down to this global norm over both networks.
       normalise_observations: whether networks see observations shifted and scaled by the mean and
         variance of all those before.
@@ -212,7 +213,7 @@ def ppo(
         num_samples, take = _divisible(experience.memory, samples)
         rate = config.learning_rate
         if config.anneal_learning_rate:
-            rate *= 1 - clock.num_updates / clock.lifetime
+            rate *= 1 - clock.progress
 
         def descend(state, indices):
             parameters, optimiser_state = state

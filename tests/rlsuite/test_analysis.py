@@ -39,6 +39,13 @@ def test_the_horizon_is_the_lifetime_that_agents_are_told():
     assert change[-1] < 0.3 * change[0]
 
 
+def test_a_life_of_one_update_is_a_course_of_one():
+    course = cart_pole_course(PPOConfig(learning_rate=1e-3, anneal_learning_rate=True), 1)
+    assert {values.shape for values in course.values()} == {(1,)}
+    assert all(np.isfinite(values).all() for values in course.values())
+    assert course["prediction_change"][0] > 0
+
+
 def test_slopes_of_a_drift_agree_with_finite_differences():
     ratios, advantages = jnp.linspace(0.4, 2.0, 33), jnp.array([-1.5, 0.7, 2.0])
     for drift in (ppo_clip(), discovered()):

@@ -20,6 +20,7 @@ from rlsuite.meta.configs import (
     EvolutionConfig,
     evolve_from_config,
     evolve_objective_from_config,
+    learning_rates,
 )
 from rlsuite.meta.evolution import evolve, return_over_life
 from rlsuite.meta.shaping import centred_rank, raw
@@ -152,6 +153,27 @@ def test_a_generation_that_fails_altogether_moves_nothing_by_momentum_either(str
     assert metrics["update_norm"] == 0
     assert_equal(after.strategy, state.strategy)
     assert jax.jit(working.step)(state)[1]["update_norm"] > 0
+
+
+@pytest.mark.parametrize(
+    ("decay", "floor", "expected"),
+    [
+        (0.5, 1e-3, [1e-2, 5e-3, 2.5e-3, 1.25e-3, 1e-3, 1e-3]),
+        (1.0, 1e-3, [1e-2] * 6),
+        (2.0, 1e-3, [1e-2, 2e-2, 4e-2, 8e-2, 0.16, 0.32]),
+        (0.5, 0.1, [1e-2] * 6),
+        (1.0, 0.1, [1e-2] * 6),
+    ],
+)
+def test_learning_rates_fall_to_their_floor_and_are_not_cut_to_it(decay, floor, expected):
+    config = EvolutionConfig(learning_rate=1e-2, learning_rate_decay=decay, min_learning_rate=floor)
+    rates = [learning_rates(config)(jnp.array(count)) for count in range(6)]
+    np.testing.assert_allclose(rates, expected, rtol=1e-5)
+
+
+def test_learning_rates_end_at_their_floor_however_long_the_run():
+    rates = learning_rates(EvolutionConfig())
+    np.testing.assert_allclose(rates(jnp.array(2**31 - 1)), 1e-5, rtol=1e-6)
 
 
 # --- Values in place of names -------------------------------------------------------------------

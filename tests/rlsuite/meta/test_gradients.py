@@ -237,6 +237,9 @@ def test_staggering_cuts_the_first_lifetimes_to_whole_meta_steps(counting_world)
     values, counts = np.unique(lifetimes, return_counts=True)
     np.testing.assert_array_equal(values, [2, 4, 6, 8, 10])
     assert np.abs(counts - 80).max() < 28
+    # Lives that are shorter than a meta-step, or end within one.
+    np.testing.assert_array_equal(np.unique(first_lifetimes(1)), [1])
+    np.testing.assert_array_equal(np.unique(first_lifetimes(5)), [2, 4])
 
 
 OPTIMUM = 10.0

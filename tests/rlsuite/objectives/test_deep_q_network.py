@@ -138,6 +138,18 @@ def test_random_actions_get_fewer_along_a_life():
     np.testing.assert_allclose(shares, [0.9, 0.5, 0.1, 0.1], rtol=1e-5)
 
 
+@pytest.mark.parametrize("exploration", [0.0, 0.01, 0.5, 1.0])
+@pytest.mark.parametrize("lifetime", [1, 2, 20])
+def test_random_actions_stay_at_their_last_share(exploration, lifetime):
+    """Beyond the end of exploration and of the life, however short these are."""
+    config = DQNConfig(first_epsilon=0.9, last_epsilon=0.1, exploration=exploration)
+    shares = [
+        epsilon_at(Clock(jnp.array(n), jnp.array(lifetime)), config)
+        for n in (0, lifetime, lifetime + 1, 1000)
+    ]
+    np.testing.assert_allclose(shares, [0.9, 0.1, 0.1, 0.1], rtol=1e-5)
+
+
 def test_the_policy_is_greedy_but_for_epsilon(tiny_grid, random_grid_rollout):
     objective = deep_q_network(tiny_grid, TABLE, DQNConfig())
     learner = objective.init(KEY)._replace(epsilon=jnp.float32(0.2))

@@ -187,12 +187,15 @@ def test_the_learning_rate_falls_to_zero_over_a_life(tiny_grid, random_grid_roll
     learner = drawn(objective.init(jax.random.key(0)))
     update = jax.jit(objective.update)
 
-    def change(num_updates):
-        clock = Clock(jnp.array(num_updates), jnp.array(8))
+    def change(num_updates, lifetime=8):
+        clock = Clock(jnp.array(num_updates), jnp.array(lifetime))
         after, _ = update(KEY, (), learner, lived(random_grid_rollout(2)), clock)
         return kernels(after)[0] - kernels(learner)[0]
 
     np.testing.assert_allclose(change(6), change(0) / 4, rtol=1e-3, atol=1e-6)
+    for after_its_end in (change(8), change(9), change(800), change(1, 1), change(2, 1)):
+        np.testing.assert_array_equal(after_its_end, 0)
+    np.testing.assert_array_equal(change(0, 1), change(0))
 
 
 def test_normalised_rewards_are_the_same_as_rewards_scaled_beforehand(
