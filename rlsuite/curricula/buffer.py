@@ -128,7 +128,14 @@ def choose_replays(
     They come in the order they were drawn in, so that the first `n` are a draw of `n`; once
     nothing eligible is left, what follows has no meaning. Slots whose weights are so low that noise
     no longer tells them apart are drawn after all others, uniformly.
+
+    Raises:
+      ValueError: if there are fewer than `num` slots.
     """
+    if num > log_weights.size:
+        raise ValueError(
+            f"num: {num} is not allowed; it must be at most the {log_weights.size} slots"
+        )
     noise = jax.random.gumbel(key, log_weights.shape)
     return jnp.lexsort((-noise, -(log_weights + noise)))[:num]
 

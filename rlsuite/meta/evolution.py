@@ -208,8 +208,9 @@ def _fitness_metrics(fitness: Fitness) -> Metrics:
 
 def _lifetime_metrics(lifetimes: Int[Array, "batch trial"]) -> Metrics:
     """The mean lifetime, and the share of updates that are computed for lives that are over."""
-    computed = lifetimes.max(axis=1).mean()
-    return {"lifetime": lifetimes.mean(), "idle_updates": 1 - lifetimes.mean() / computed}
+    mean, computed = lifetimes.mean(), lifetimes.max(axis=1).mean()
+    idle = 1 - mean / jnp.where(computed > 0, computed, 1.0)
+    return {"lifetime": mean, "idle_updates": jnp.where(computed > 0, idle, 0.0)}
 
 
 def _validate(

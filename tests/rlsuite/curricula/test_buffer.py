@@ -315,6 +315,12 @@ def test_replays_are_different_slots_and_the_eligible_come_first(scores, eligibl
     assert eligible[slots[: eligible.sum()]].all()
 
 
+def test_no_more_slots_are_drawn_than_there_are():
+    assert choose_replays(jax.random.key(0), jnp.zeros(3), 0).shape == (0,)
+    with pytest.raises(ValueError, match="num: 4 is not allowed; it must be at most the 3 slots"):
+        choose_replays(jax.random.key(0), jnp.zeros(3), 4)
+
+
 @pytest.mark.parametrize("prioritisation", ["rank", "proportional"])
 @pytest.mark.parametrize("score", [0.0, 7.0, np.nan, np.inf, -np.inf, 3e38])
 def test_equal_scores_are_drawn_uniformly_however_many(prioritisation, score):

@@ -469,6 +469,20 @@ def test_final_fitness_is_the_return_after_whole_lives_of_their_own(counting_wor
     np.testing.assert_allclose(metrics["idle_updates"], 1 - ages.mean() / computed, atol=1e-6)
 
 
+@pytest.mark.parametrize(("fitness", "expected"), [("final", 7.5), ("mean", 0.0)])
+def test_lives_of_no_updates_idle_nothing(counting_life, sample_task, fitness, expected):
+    """Agents as they were born: nothing is computed, and nothing received over the life."""
+    config = replace(CONFIG, fitness=fitness)
+    level, _ = sample_task(jax.random.key(0))
+    method = evolve_objective_from_config(
+        counting_life, lambda key: (level, jnp.zeros((), jnp.int32)), config
+    )
+    _, metrics = run(method, 1)
+    assert (metrics["lifetime"], metrics["idle_updates"]) == (0, 0)
+    assert metrics["failed_candidates"] == 0
+    np.testing.assert_allclose(metrics["fitness"], expected, rtol=0.5)
+
+
 def test_mean_fitness_is_the_return_over_the_life(counting_life, sample_task):
     """Against the rollouts of the same updates one after the other."""
     level, _ = sample_task(jax.random.key(0))
