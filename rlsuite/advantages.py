@@ -54,7 +54,7 @@ def generalised_advantage(
     return advantages
 
 
-ROUNDING = 16 * float(jnp.finfo(jnp.float32).eps)
+ROUNDING = 8 * float(jnp.finfo(jnp.float32).eps)
 """Samples whose deviation is no more than this part of their mean differ by rounding alone."""
 
 
@@ -65,7 +65,7 @@ def normalise(advantages: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         \hat A_i = (A_i - \mu) / (\sigma + 10^{-8})
 
     A lone advantage is left as it is, or nothing could be learned from it. Equal ones become zero,
-    and so do those that differ by no more than rounding, :math:`\sigma \le 16 \epsilon |\mu|` with
+    and so do those that differ by no more than rounding, :math:`\sigma \le 8 \epsilon |\mu|` with
     float32's :math:`\epsilon`; the gradient is zero there too.
     """
     if advantages.size == 1:

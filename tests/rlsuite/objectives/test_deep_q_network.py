@@ -148,6 +148,9 @@ def test_random_actions_stay_at_their_last_share(exploration, lifetime):
         for n in (0, lifetime, lifetime + 1, 1000)
     ]
     np.testing.assert_allclose(shares, [0.9, 0.1, 0.1, 0.1], rtol=1e-5)
+    np.testing.assert_allclose(
+        epsilon_at(Clock(jnp.array(0), jnp.array(0)), config), 0.1, rtol=1e-5
+    )
 
 
 def test_the_policy_is_greedy_but_for_epsilon(tiny_grid, random_grid_rollout):
