@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from flax import struct
 from gymnax.environments import environment, spaces
 from jax.typing import ArrayLike
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Bool, Float, Num, PRNGKeyArray, PyTree, Shaped
 
 from rlsuite.envs.flattening import can_flatten, flatten, flatten_space
 
@@ -24,7 +24,7 @@ class CheapTalkParams:
     weights: Any
 
     @property
-    def max_steps_in_episode(self) -> Int[ArrayLike, ""]:
+    def max_steps_in_episode(self) -> Num[ArrayLike, ""]:
         """The time limit of the world within."""
         return self.world.max_steps_in_episode
 
@@ -101,7 +101,7 @@ class CheapTalk(environment.Environment):
         state: Any,
         action: ArrayLike,
         params: CheapTalkParams | None = None,
-    ) -> tuple[Array, Any, Float[Array, ""], Bool[Array, ""], Bool[Array, ""], dict[str, Any]]:
+    ) -> tuple[Array, Any, Shaped[Array, ""], Bool[Array, ""], Bool[Array, ""], dict[str, Any]]:
         """One step of the world within, which resets itself in its own way."""
         params = self.default_params if params is None else params
         observation, state, reward, terminated, truncated, info = self.world.step(
@@ -124,7 +124,7 @@ class CheapTalk(environment.Environment):
 
     def step_env(
         self, key: PRNGKeyArray, state: Any, action: ArrayLike, params: CheapTalkParams
-    ) -> tuple[Array, Any, Float[Array, ""], Bool[Array, ""], dict[str, Any]]:
+    ) -> tuple[Array, Any, Shaped[Array, ""], Bool[Array, ""], dict[str, Any]]:
         """One step of the world within, without automatic reset."""
         observation, *rest = self.world.step_env(key, state, action, params.world)
         return self._observed(params.weights, observation), *rest

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import struct
 from gymnax.environments import environment, spaces
 from jax.typing import ArrayLike
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Bool, Float, Num, PRNGKeyArray, PyTree
 
 from rlsuite.envs.cheap_talk import append_message
 from rlsuite.envs.goals import GoalState, GoalWorld
@@ -28,7 +28,7 @@ class MessengerParams:
     agent: Any
 
     @property
-    def max_steps_in_episode(self) -> Int[ArrayLike, ""]:
+    def max_steps_in_episode(self) -> Num[ArrayLike, ""]:
         """The time limit of the world within."""
         return self.world.max_steps_in_episode
 

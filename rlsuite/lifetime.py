@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from gymnax.environments.environment import Environment
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
+from rlsuite.clocks import clock_of
 from rlsuite.method import Metrics
 from rlsuite.objectives.objective import Clock, Learner, Objective, Parameters
 from rlsuite.ranges import Count
@@ -75,7 +76,7 @@ class Life(NamedTuple):
       num_workers: parallel worlds of each agent.
       rollout_length: steps in each world between updates.
       staggered: whether the worlds of a fresh agent start with clocks at random, so that episodes
-        don't end in step.
+        don't end in step; where clocks feed more than the time limit they start as they are.
       level_axes: which axis of a level is the worker's, as `in_axes` of `jax.vmap` says it: none
         where all workers share one level, 0 where each has its own, or a tree of both. A level that
         is shared is never copied, which matters where it holds the weights of a network.
@@ -198,10 +199,10 @@ class Life(NamedTuple):
 
         They are zero, or NaN where a staggered worker starts in the middle of an episode.
         """
-        zeros = jnp.zeros(self.num_workers)
-        if not self.staggered:
+        zeros, clock = jnp.zeros(self.num_workers), clock_of(agent.worlds.state)
+        if not self.staggered or clock is None:
             return zeros
-        return jnp.where(agent.worlds.state.time > 0, jnp.nan, zeros)
+        return jnp.where(clock > 0, jnp.nan, zeros)
 
     def mean_return(self, key: PRNGKeyArray, agent: Agent, num_episodes: int) -> Float[Array, ""]:
         """Mean undiscounted return of the agent's policy over fresh episodes on its level.

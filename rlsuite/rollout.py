@@ -9,6 +9,8 @@ import jax.numpy as jnp
 from gymnax.environments.environment import Environment
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree, Shaped
 
+from rlsuite.clocks import clock_of, reads_clock, with_clock, without_clock
+
 Level = Any
 """A pytree of world parameters (gymnax `EnvParams`), so that worlds can be vmapped over levels."""
 
@@ -160,14 +162,41 @@ def reset_worlds(key: PRNGKeyArray, world: Environment, levels: Levels, num_work
 def stagger(key: PRNGKeyArray, world: Environment, levels: Levels, worlds: Worlds) -> Worlds:
     """Sets the clock of each worker's state at random, in [0, `max_steps_in_episode`).
 
-    So episodes that the time limit cuts don't end in step. The first ones are shorter for it.
+    So episodes that the time limit cuts don't end in step. The first ones are shorter for it, and
+    else as they would be: worlds stay as they are where their clock feeds anything but the time
+    limit (an observation, a reward, an end that is no truncation, the rest of a state), which is
+    read off the program of their step; where a state has no clock, a number called `time`; and
+    where the limit is not positive.
     """
-    time = worlds.state.time
-    limits = levels.map(lambda time, level: level.max_steps_in_episode, time)
-    clocks = jax.random.randint(key, time.shape, 0, limits)
-    state = worlds.state.replace(time=clocks.astype(time.dtype))
-    observation = levels.map(lambda state, level: world.get_obs(state, params=level), state)
-    return Worlds(state=state, observation=observation)
+    clock = clock_of(worlds.state)
+    if clock is None or not _only_limits(key, world, levels, worlds.state):
+        return worlds
+    limits = levels.map(lambda clock, level: level.max_steps_in_episode, clock)
+    limits = jnp.ceil(limits).astype(jnp.int32)
+    clocks = jax.random.randint(key, clock.shape, 0, jnp.maximum(limits, 1))
+    return worlds._replace(state=with_clock(worlds.state, clocks.astype(clock.dtype)))
+
+
+def _only_limits(key: PRNGKeyArray, world: Environment, levels: Levels, state: PyTree) -> bool:
+    """Whether the clock cuts episodes, and does nothing else in the world."""
+    if not hasattr(levels.level, "max_steps_in_episode"):
+        return False
+    num_workers = jax.tree.leaves(state)[0].shape[0]
+    keys = jax.eval_shape(lambda key: jax.random.split(key, num_workers), key)
+    actions = jax.eval_shape(jax.vmap(world.action_space(world.default_params).sample), keys)
+
+    def truncated(state, level):
+        return Levels(level, levels.axes).map(world.is_truncated, state)
+
+    def rules(state, keys, actions, level):
+        observation, after, *rest = Levels(level, levels.axes).map(
+            world.step_env, keys, state, actions
+        )
+        return observation, without_clock(after), *rest
+
+    return reads_clock(truncated, state, levels.level) and not reads_clock(
+        rules, state, keys, actions, levels.level
+    )
 
 
 def step_worlds(

@@ -15,7 +15,13 @@ from jaxtyping import install_import_hook
 CHECKED = [
     *("rlsuite.envs", "rlsuite.experiments"),
     *("rlsuite.advantages", "rlsuite.analysis", "rlsuite.curricula", "rlsuite.drifts"),
-    *("rlsuite.compiling", "rlsuite.initialisers", "rlsuite.lifetime", "rlsuite.living"),
+    *(
+        "rlsuite.clocks",
+        "rlsuite.compiling",
+        "rlsuite.initialisers",
+        "rlsuite.lifetime",
+        "rlsuite.living",
+    ),
     *("rlsuite.networks", "rlsuite.agents", "rlsuite.recurrent"),
     "rlsuite.objectives",
     *("rlsuite.method", "rlsuite.precision", "rlsuite.ranges"),

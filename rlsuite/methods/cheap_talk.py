@@ -107,7 +107,10 @@ def make_channel(world: Environment, config: ChannelConfig) -> Channel:
 def victim_life(
     world: Environment, networks: NetworkConfig, config: PPOConfig, life: LifeConfig
 ) -> Life:
-    """How victims live: PPO with a clip of 0.2, in worlds whose clocks are staggered."""
+    """How victims live: PPO with a clip of 0.2, in worlds whose clocks are staggered.
+
+    In worlds whose clocks feed more than the time limit they are not (see `stagger`).
+    """
     objective = ppo(world, networks, config, ppo_clip(0.2), life.num_workers)
     return Life(world, objective, life.num_workers, life.rollout_length, staggered=True)
 

@@ -66,6 +66,18 @@ def counting_world():
     return CountingWorld()
 
 
+class HiddenClockWorld(CountingWorld):
+    """The same, but nobody sees the time: the clock feeds nothing but the time limit."""
+
+    def get_obs(self, state, params=None, key=None):
+        return jnp.array([state.count, 0], jnp.float32)
+
+
+@pytest.fixture(scope="session")
+def hidden_clock_world():
+    return HiddenClockWorld()
+
+
 @pytest.fixture(scope="session")
 def tiny_grid():
     """A 3 × 3 grid world in which the corner opposite to the start pays 1 and ends the episode."""

@@ -158,15 +158,19 @@ def test_objectives_are_told_how_old_the_agent_is_and_how_old_it_gets(counting_w
     np.testing.assert_array_equal(agent.learner, [21, 21, 21, 0, 0])
 
 
-def test_clocks_are_staggered_where_life_says_so(life, tasks, keys):
-    task = item(tasks, 0)
+def test_clocks_are_staggered_where_life_says_so(hidden_clock_world, life, tasks, keys):
+    # In the grid, whose observations show the time, clocks stay as they are.
+    seen = life._replace(staggered=True).init(keys[0], item(tasks, 0))
+    assert_same(seen, life.init(keys[0], item(tasks, 0)))
+    life = coin_life(hidden_clock_world)._replace(num_workers=50)
+    task = Task(jax.tree.map(jnp.asarray, hidden_clock_world.default_params), jnp.array(3))
     assert (life.init(keys[0], task).worlds.state.time == 0).all()
-    staggered = life._replace(num_workers=50, staggered=True).init(keys[0], task)
+    staggered = life._replace(staggered=True).init(keys[0], task)
     clocks = staggered.worlds.state.time
     assert len(np.unique(clocks)) > 25
     assert clocks.min() >= 0
     assert clocks.max() < task.level.max_steps_in_episode
-    together = life._replace(num_workers=50).init(keys[0], task)
+    together = life.init(keys[0], task)
     assert_same(staggered.learner, together.learner)
     clocks_alike = staggered.worlds.state.replace(time=together.worlds.state.time)
     assert_same(clocks_alike, together.worlds.state)
@@ -186,16 +190,16 @@ def test_workers_with_a_level_each_live_as_those_who_share_it(life, tasks, keys)
     assert_same(*both(keys[1]))
 
 
-def test_each_worker_is_in_its_own_level_and_all_are_evaluated(counting_world):
+def test_each_worker_is_in_its_own_level_and_all_are_evaluated(hidden_clock_world):
     starts, limits = jnp.array([0, 10, 20]), jnp.array([2, 3, 4])
 
-    class FixedStart(type(counting_world)):
+    class FixedStart(type(hidden_clock_world)):
         def reset_env(self, key, params):
             _, state = super().reset_env(key, params)
             state = state.replace(count=params.highest_start)
             return self.get_obs(state), state
 
-    level = counting_world.default_params.replace(goal=jnp.int32(1000))
+    level = hidden_clock_world.default_params.replace(goal=jnp.int32(1000))
     levels = jax.vmap(
         lambda start, limit: level.replace(highest_start=start, max_steps_in_episode=limit)
     )(starts, limits)
@@ -211,7 +215,8 @@ def test_each_worker_is_in_its_own_level_and_all_are_evaluated(counting_world):
     )
     life = Life(FixedStart(), objective, num_workers=3, rollout_length=4, level_axes=0)
     key, task = jax.random.key(0), Task(levels, jnp.array(1))
-    assert (life._replace(staggered=True).init(key, task).worlds.state.time < limits).all()
+    many = jax.vmap(life._replace(staggered=True).init, (0, None))(jax.random.split(key, 50), task)
+    np.testing.assert_array_equal(many.worlds.state.time.max(0), limits - 1)
     agent, (experience, _) = jax.jit(life.update)((), life.init(key, task))
     lengths, firsts = np.asarray(limits), np.asarray(starts)
     time = np.arange(4)[:, None]
@@ -238,13 +243,15 @@ def coin_life(world, **options):
 
 
 @pytest.mark.parametrize("staggered", [False, True])
-def test_the_return_over_life_is_that_of_the_whole_episodes_that_ended(counting_world, staggered):
+def test_the_return_over_life_is_that_of_the_whole_episodes_that_ended(
+    hidden_clock_world, staggered
+):
     """Brute force over the same steps, for lives that are and that are no multiple of episodes.
 
     An episode ends at a count of 4 or after 6 steps; a life of 6 updates has 24 steps a worker.
     """
-    life = coin_life(counting_world, staggered=staggered)
-    level = counting_world.default_params.replace(goal=4, max_steps_in_episode=6)
+    life = coin_life(hidden_clock_world, staggered=staggered)
+    level = hidden_clock_world.default_params.replace(goal=4, max_steps_in_episode=6)
     level = jax.tree.map(jnp.asarray, level)
     over_life = jax.jit(jax.vmap(lambda key, task: life.whole_with_return(key, (), task)[1]))
     lifetimes = jnp.arange(7)
