@@ -14,6 +14,8 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from rlsuite.curricula.curriculum import SampleTask
 from rlsuite.drifts import ppo_clip
 from rlsuite.envs.cheap_talk import CheapTalk, CheapTalkParams
+from rlsuite.envs.flat_world import FlatWorld
+from rlsuite.envs.flattening import is_array
 from rlsuite.lifetime import Agent, Life, LifeConfig, Task
 from rlsuite.meta.configs import (
     EvolutionConfig,
@@ -205,7 +207,10 @@ def raise_victims(
     require_known("talk", talk, _TALKS)
     sizes = replace(config.channel, scale=0.0) if talk == "zeros" else config.channel
     channel = make_channel(world, sizes)
-    heard_world = world if talk == "none" else channel.world
+    # Who hears nothing sees the same vector as those who hear something, but for the message.
+    is_flat = is_array(world.observation_space(world.default_params))
+    silent = world if is_flat else FlatWorld(world)
+    heard_world = silent if talk == "none" else channel.world
     life = victim_life(heard_world, config.networks, config.ppo, config.life)
 
     def heard_level(key, weights):

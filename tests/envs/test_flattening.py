@@ -1,14 +1,17 @@
 """Tests that observations become vectors of numbers as their spaces say, by NumPy's own one-hot."""
 
+from functools import partial
 from types import SimpleNamespace
 from typing import NamedTuple
 
+import gymnax
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from gymnax.environments import spaces
 
+from rlsuite.envs.flat_world import FlatWorld
 from rlsuite.envs.flattening import can_flatten, flatten, flatten_space
 
 COUNTS = (2, 3, 4)
@@ -79,6 +82,35 @@ def test_parts_follow_each_other_in_the_order_of_their_space(make):
     assert box.shape == seen.shape[1:]
     np.testing.assert_array_equal(box.low, np.r_[np.full(6, -1.0), np.zeros(14)])
     np.testing.assert_array_equal(box.high, np.r_[np.full(6, 2.0), np.ones(14)])
+
+
+def test_a_flat_world_is_the_world_within_but_for_its_observations():
+    world = gymnax.make("FrozenLake-misc")[0]
+    flat, params = FlatWorld(world), world.default_params.replace(max_steps_in_episode=7)
+
+    @partial(jax.jit, static_argnums=0)
+    def trail(world, key):
+        observation, state = world.reset(key, params)
+
+        def step(state, key):
+            action = world.action_space(params).sample(key)
+            observation, state, *rest = world.step(key, state, action, params)
+            return state, (observation, state, *rest)
+
+        return observation, *jax.lax.scan(step, state, jax.random.split(key, 40))
+
+    first, end, (seen, *rest, info) = trail(flat, jax.random.key(0))
+    expected, end_within, (within, *rest_within, info_within) = trail(world, jax.random.key(0))
+    np.testing.assert_array_equal(first, np.eye(16)[expected])
+    np.testing.assert_array_equal(seen, np.eye(16)[within])
+    final = info.pop("final_observation")
+    np.testing.assert_array_equal(final, np.eye(16)[info_within.pop("final_observation")])
+    same = ((end, rest, info), (end_within, rest_within, info_within))
+    jax.tree.map(np.testing.assert_array_equal, *same)
+    assert flat.observation_space().shape == (16,) and flat.name == "Flat(FrozenLake-misc)"
+    np.testing.assert_array_equal(flat.get_obs(end, params), np.eye(16)[end.position])
+    observation, _ = flat.reset_env(jax.random.key(0), params)
+    np.testing.assert_array_equal(observation, first)
 
 
 def test_what_is_no_space_of_numbers_is_refused():

@@ -327,3 +327,22 @@ def test_random_channels_are_each_victims_own(victims):
     spoken = victims["random"].agents.worlds.observation[..., 1:]
     assert (np.abs(spoken) > 0).all()
     assert (spoken[0, 0] != spoken[1, 0]).all()
+
+
+@pytest.mark.parametrize(
+    "name", ["FrozenLake-misc", "UmbrellaChain-bsuite", "BernoulliBandit-misc"]
+)
+@pytest.mark.parametrize("talk", ["learned", "none"])
+def test_worlds_of_all_kinds_are_lived_in_with_talk_or_without(name, talk):
+    """Numbers of states, observations that need a key, limits that are no integers."""
+    world, level = gymnax.make(name)
+    config = replace(CONFIG, ppo=replace(CONFIG.ppo, normalise_observations=True))
+    sizes = {"num_victims": 3, "num_updates": 2}
+    level = jax.tree.map(jnp.asarray, level)
+    run = raise_victims(world, config, talk, level=level, **sizes)
+    weights = make_channel(world, CONFIG.channel).world.default_params.weights
+    victims = jax.eval_shape(run, jax.random.key(0), weights)
+    size = {"FrozenLake-misc": 16, "UmbrellaChain-bsuite": 3, "BernoulliBandit-misc": 4}[name]
+    heard = size + (CONFIG.channel.message_size if talk == "learned" else 0)
+    assert victims.agents.worlds.observation.shape == (3, 4, heard)
+    assert victims.agents.learner.observations.mean.shape == (3, heard)
