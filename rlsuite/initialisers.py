@@ -1,23 +1,32 @@
-"""How layers start, where the library's own way can wait for ever."""
+"""How layers start, and decompositions of matrices that can't wait for ever."""
+
+from collections.abc import Callable
+from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 
-def orthogonal(gain: float = 1.0) -> nn.initializers.Initializer:
-    """Orthogonal matrices times a gain, decomposed one at a time under `vmap`.
+def one_at_a_time(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function, whose batch under `vmap` is computed one after the other.
 
-    A decomposition of many matrices at once waits for threads of the pool that it runs on itself:
-    two of them side by side hang a machine of two cores for ever (jaxlib 0.10). So every orthogonal
-    layer of the suite starts here.
+    Whatever decomposes or solves with matrices (QR, Cholesky, eigen- and singular values) goes
+    through here: a call of LAPACK on many matrices waits for threads of the pool that it runs on
+    itself, and two of them side by side hang a machine of two cores for ever (jaxlib 0.10).
+
+    Args:
+      function: of any number of pytrees of arrays, keys among them. Whatever a `vmap` may batch
+        must be an argument of it.
     """
+    # Optional arguments of the function, strings perhaps, are not for JAX to see.
+    return jax.custom_batching.sequential_vmap(lambda *arguments: function(*arguments))
+
+
+def orthogonal(gain: float = 1.0) -> nn.initializers.Initializer:
+    """Orthogonal matrices times a gain, decomposed one at a time under `vmap`."""
 
     def initialise(key, shape, dtype=jnp.float32):
-        @jax.custom_batching.sequential_vmap
-        def one_at_a_time(key):
-            return nn.initializers.orthogonal(gain)(key, shape, dtype)
-
-        return one_at_a_time(key)
+        return one_at_a_time(lambda key: nn.initializers.orthogonal(gain)(key, shape, dtype))(key)
 
     return initialise

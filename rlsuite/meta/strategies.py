@@ -9,6 +9,7 @@ import optax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from rlsuite.initialisers import one_at_a_time
 from rlsuite.objectives.objective import Parameters
 
 Draw = Any
@@ -132,6 +133,9 @@ def from_evosax(algorithm: Any, params: Any = None) -> Strategy:
     name, size = type(algorithm).__name__, algorithm.population_size
     order = _pairs(name, size)
 
+    # Some of them decompose their covariance.
+    ask_one, tell_one = one_at_a_time(algorithm.ask), one_at_a_time(algorithm.tell)
+
     def whole(state):
         return state.memory.replace(mean=ravel_pytree(state.mean)[0])
 
@@ -139,7 +143,7 @@ def from_evosax(algorithm: Any, params: Any = None) -> Strategy:
         return StrategyState(mean, algorithm.init(key, mean, params).replace(mean=()))
 
     def ask(key, state):
-        population, memory = algorithm.ask(key, whole(state), params)
+        population, memory = ask_one(key, whole(state), params)
         return state._replace(memory=memory.replace(mean=())), population
 
     def candidate(population, index):
@@ -147,7 +151,7 @@ def from_evosax(algorithm: Any, params: Any = None) -> Strategy:
 
     def tell(key, state, population, values):
         costs = jnp.zeros(size).at[order].set(-values)
-        after, _ = algorithm.tell(key, population, costs, whole(state), params)
+        after, _ = tell_one(key, population, costs, whole(state), params)
         return StrategyState(algorithm.get_mean(after), after.replace(mean=()))
 
     return Strategy(size, init, ask, candidate, tell, compares_generations=name in ELITISTS)
