@@ -1,6 +1,6 @@
 """Whatever is registered with gymnax, by gymnax or by a module named with `--import`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -11,6 +11,7 @@ from gymnax.environments.environment import Environment
 
 from rlsuite.agents import AgentConfig
 from rlsuite.envs import register_worlds
+from rlsuite.envs.control import MountainCarContinuous
 from rlsuite.experiments.ppo_settings import PPOSettings
 from rlsuite.experiments.specs import WorldFamily, WorldSpec
 from rlsuite.experiments.world_parameters import with_parameters
@@ -23,6 +24,11 @@ register_worlds()
 
 # Making this world fetches its images.
 WORLDS_THAT_DOWNLOAD = ("MNISTBandit-bsuite",)
+
+CORRECTED: Mapping[str, Callable[[], Environment]] = {
+    "MountainCarContinuous-v0": MountainCarContinuous
+}
+"""Worlds of ours that stand in for gymnax's of the same name, whose rules are not the published."""
 
 _PERCEPTRON = AgentConfig("perceptron", (64, 64), (), "adam", 5e-4, 5e-4, 1.0)
 _CONVOLUTION = AgentConfig("convolution", (64,), (32, 32), "adam", 5e-4, 5e-4, 1.0)
@@ -102,7 +108,14 @@ def world_spec(name: str, world: Environment, level: Level) -> WorldSpec:
 @cache
 def gymnax_world(name: str) -> WorldSpec:
     """A world of gymnax with its usual parameters."""
-    return world_spec(name, *gymnax.make(name))
+    return world_spec(name, *_world_and_level(name))
+
+
+def _world_and_level(name: str) -> tuple[Environment, Level]:
+    if name not in CORRECTED:
+        return gymnax.make(name)
+    world = CORRECTED[name]()
+    return world, world.default_params
 
 
 def _names() -> list[str]:
@@ -112,7 +125,7 @@ def _names() -> list[str]:
 def _make(name: str, parameters: Mapping[str, Any]) -> WorldSpec:
     if not parameters:
         return gymnax_world(name)
-    world, level = gymnax.make(name)
+    world, level = _world_and_level(name)
     return world_spec(name, world, with_parameters(level, parameters))
 
 
