@@ -185,6 +185,7 @@ def _train(arguments: argparse.Namespace, rest: list[str]) -> int:
         raise UserError("a method and a preset are needed; 'rlsuite list' shows them")
 
     from rlsuite.experiments import finished, storage
+    from rlsuite.experiments.fitting import check_fits
 
     methods = _methods(arguments)
     spec = methods.find(arguments.method)
@@ -210,6 +211,7 @@ def _train(arguments: argparse.Namespace, rest: list[str]) -> int:
     name = "-".join([spec.name, arguments.preset, *world, f"seed{plan.run.seed}"])
     directory = arguments.out or Path("runs") / name
     storage.check_free(directory, overwrite=arguments.overwrite)
+    check_fits(plan)
     _keep_compiled_programs()
     storage.create_run(directory, plan.describe())
     return _run_to_the_end(plan, directory, methods)
@@ -249,6 +251,7 @@ def _field_texts(rest: list[str], defaults: Any) -> tuple[dict[str, str], dict[s
 
 def _resume(arguments: argparse.Namespace, rest: list[str]) -> int:
     from rlsuite.experiments.finished import open_run
+    from rlsuite.experiments.fitting import check_fits
 
     methods = _methods(arguments)
     run = open_run(arguments.directory, methods)
@@ -257,6 +260,7 @@ def _resume(arguments: argparse.Namespace, rest: list[str]) -> int:
         print(f"'{run.directory}' is already at its last step, {run.run.steps}.")
         _say_what_next(run)
         return 0
+    check_fits(run)
     _keep_compiled_programs()
     return _run_to_the_end(run, run.directory, methods)
 

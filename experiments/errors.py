@@ -12,6 +12,10 @@ class ConfigError(UserError):
     """A configuration that cannot be run: names the field, the value and what is allowed."""
 
 
+class TooLargeError(ConfigError):
+    """A configuration that no array of the machine can hold, or JAX can't count."""
+
+
 def closest(name: str, known: Iterable[str]) -> str | None:
     """The known name most like `name`, or None if none is alike.
 

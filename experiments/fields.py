@@ -11,7 +11,7 @@ import dataclasses
 import math
 import operator
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import (
     Annotated,
     Any,
@@ -28,7 +28,7 @@ import docstring_parser
 from annotated_types import Ge, GroupedMetadata, Gt, Le, Lt, MinLen
 
 from rlsuite.experiments.errors import ConfigError, closest
-from rlsuite.ranges import OneOf
+from rlsuite.ranges import LARGEST_COUNT, OneOf
 
 Config = TypeVar("Config")
 
@@ -185,15 +185,20 @@ def check_range(name: str, field_type: Any, value: Any) -> None:
     choices = _choices(field_type)
     if choices and value not in choices:
         raise _not_allowed(name, value, field_type)
-    if not all(_holds(one, value) for one in ranges):
-        raise ConfigError(f"{name}: {value!r} is not allowed; it must be {_allowed(ranges)}")
+    _require(name, value, [value], ranges)
     if get_origin(plain) is tuple:
         _, of_items = _split(get_args(plain)[0])
-        if not all(_holds(one, item) for one in of_items for item in value):
-            raise ConfigError(
-                f"{name}: {value!r} is not allowed; it must be all {_allowed(of_items)}"
-            )
+        _require(name, value, value, of_items, "all ")
     return None
+
+
+def _require(
+    name: str, value: Any, items: Sequence[Any], constraints: list[Any], each: str = ""
+) -> None:
+    broken = [one for one in constraints if not all(_holds(one, item) for item in items)]
+    if broken:
+        told = broken if broken == [_COUNTABLE] else constraints
+        raise ConfigError(f"{name}: {value!r} is not allowed; it must be {each}{_allowed(told)}")
 
 
 def _leaves(
@@ -259,8 +264,13 @@ _COMPARISONS: dict[type, tuple[str, Any]] = {
 }
 
 
+# Said only where it is what is wrong: nobody who reads what a count may be wants to know.
+_COUNTABLE = Le(LARGEST_COUNT)
+
+
 def _allowed(constraints: list[Any]) -> str:
     """What constraints allow, in words: `between 0 and 1`, `above 0`, `0 or more`, …."""
+    constraints = [one for one in constraints if one != _COUNTABLE] or constraints
     low = next((one for one in constraints if isinstance(one, Ge | Gt)), None)
     high = next((one for one in constraints if isinstance(one, Le | Lt)), None)
     if isinstance(low, Ge) and isinstance(high, Le):

@@ -9,10 +9,11 @@ from typing import Any
 
 import jax
 
-from rlsuite.experiments.errors import ConfigError, UserError, nearest
+from rlsuite.experiments.errors import ConfigError, TooLargeError, UserError, nearest
 from rlsuite.experiments.evaluation import Evaluation
 from rlsuite.experiments.evaluation import from_json as evaluation_from_json
 from rlsuite.experiments.fields import from_json, override, to_json
+from rlsuite.experiments.fitting import too_large
 from rlsuite.experiments.registry import Methods, absolute, find_world, import_module
 from rlsuite.experiments.runner import abstract_state
 from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec
@@ -64,12 +65,18 @@ class Plan:
             return None
         return self.named_world.living(self.run.min_lifetime, self.run.max_lifetime)
 
+    @property
+    def preset_run(self) -> Run:
+        """The configuration that the preset stands for on this world."""
+        return default_run(self.spec, self.preset, self.run.tasks, self.world_parameters)
+
     @cached_property
     def experiment(self) -> Experiment:
         """What the configuration describes; nothing is compiled yet.
 
         Raises:
           ConfigError: if the configuration can't be run.
+          TooLargeError: if it is too large even to be described.
         """
         if self.run.wandb is not None:
             check_wandb()
@@ -78,7 +85,12 @@ class Plan:
             jax.eval_shape(experiment.method.init, jax.random.key(0))
         except ValueError as error:
             raise ConfigError(str(error).split("\n")[0]) from error
-        return experiment._replace(learned=self.spec.learned)
+        except (OverflowError, MemoryError, jax.errors.JaxRuntimeError) as error:
+            raise TooLargeError(str(error).split("\n")[0]) from error
+        # Traced once, for all who ask what a step takes and for the program that makes it.
+        step = jax.jit(experiment.method.step, inline=True)
+        method = experiment.method._replace(step=step)
+        return experiment._replace(method=method, learned=self.spec.learned)
 
     def describe(self) -> dict[str, Any]:
         """In terms of JSON, as a run's folder holds it."""
@@ -197,7 +209,10 @@ def plan(
         raise ConfigError(f"tasks: a world is not allowed; '{spec.name}' has none")
     places = tuple(map(absolute, imports))
     planned = Plan(spec, methods.reference(name), preset, run, world_parameters, places)
-    _ = planned.experiment
+    try:
+        _ = planned.experiment
+    except TooLargeError as error:
+        raise too_large(planned, error) from error
     return planned
 
 

@@ -114,7 +114,8 @@ def _run(
         chunk = min(config.log_every, config.steps - step)
         if program is None or chunk != length:
             progress.compiling()
-            program, length = _compile(experiment, state, chunk), chunk
+            program = trace_chunk(experiment, state, chunk).lower().compile()
+            length = chunk
             continue  # A stop asked for during compilation need not wait for a chunk.
         began = time.monotonic()
         state, (means, signs) = program(state)
@@ -156,10 +157,14 @@ class _Signs(NamedTuple):
     watched: dict[str, jax.Array]
 
 
-def _compile(
-    experiment: Experiment, state: State, length: int
-) -> Callable[[State], tuple[State, tuple[dict[str, jax.Array], _Signs]]]:
-    """`length` steps as one program that reuses the memory of the state it is given."""
+def trace_chunk(experiment: Experiment, state: State, length: int) -> jax.stages.Traced:
+    """The program of `length` steps, which reuses the memory of the state it is given.
+
+    Args:
+      experiment: whose steps they are.
+      state: arrays, or their shapes and types.
+      length: number of steps.
+    """
 
     def steps(state: State) -> tuple[State, tuple[dict[str, jax.Array], _Signs]]:
         state, metrics = jax.lax.scan(
@@ -169,7 +174,7 @@ def _compile(
         watched = {name: metrics[name] for name in experiment.watched_among(metrics)}
         return state, (means, _Signs(_has_norm(experiment.learned(state)), watched))
 
-    return experiment.jit(steps, donate_argnums=0).lower(state).compile()
+    return experiment.jit(steps, donate_argnums=0).trace(state)
 
 
 def _has_norm(tree: Any) -> jax.Array:

@@ -6,7 +6,7 @@ Nothing here checks them: whoever reads values from outside does (annotated-type
 from dataclasses import dataclass
 from typing import Annotated
 
-from annotated_types import Ge, Gt, Interval
+from annotated_types import Ge, Gt, Interval, Le
 
 
 @dataclass(frozen=True)
@@ -19,5 +19,8 @@ class OneOf:
 Fraction = Annotated[float, Interval(ge=0, le=1)]
 Positive = Annotated[float, Gt(0)]
 NotNegative = Annotated[float, Ge(0)]
-Count = Annotated[int, Ge(1)]
+LARGEST_COUNT = 2**31 - 1
+"""What arrays can have of anything: they are counted in 32 bits."""
+
+Count = Annotated[int, Ge(1), Le(LARGEST_COUNT)]
 Counts = tuple[Count, ...]

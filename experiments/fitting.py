@@ -1,0 +1,97 @@
+"""Whether a run fits the machine, asked before anything is written."""
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from rlsuite.experiments.errors import ConfigError, TooLargeError
+from rlsuite.experiments.fields import Leaf, leaves, replace_at, to_text
+from rlsuite.experiments.memory import bytes_of, least_bytes, memory_bytes, readable
+from rlsuite.experiments.runner import abstract_state, trace_chunk
+
+if TYPE_CHECKING:
+    from rlsuite.experiments.finished import Plan
+
+
+class Need(NamedTuple):
+    """Lower bounds of the bytes that a run takes: for its state, and beside it for its steps."""
+
+    state: int
+    steps: int
+
+
+def least_need(plan: "Plan") -> Need:
+    """What a run needs at least, from shapes alone.
+
+    Raises:
+      TooLargeError: if that can't even be said.
+      ConfigError: if the configuration can't be run.
+    """
+    experiment, run = plan.experiment, plan.run
+    state = abstract_state(experiment.method)
+    if bytes_of(state) > memory_bytes():
+        return Need(bytes_of(state), 0)
+    try:
+        chunk = trace_chunk(experiment, state, min(run.log_every, run.steps))
+    except (OverflowError, MemoryError) as error:
+        raise TooLargeError(str(error).split("\n")[0]) from error
+    return Need(bytes_of(state), least_bytes(chunk.jaxpr))
+
+
+def check_fits(plan: "Plan") -> None:
+    """Refuses a run whose state or steps need more memory than the device or the machine has.
+
+    Raises:
+      ConfigError: one line with the size, the limit and the field to change.
+    """
+    memory = memory_bytes()
+    try:
+        need = least_need(plan)
+    except TooLargeError as error:
+        raise too_large(plan, error) from error
+    if sum(need) <= memory:
+        return
+    part, size = ("the state", need.state) if need.state > memory else ("a step", sum(need))
+    raise ConfigError(
+        f"{_field_to_change(plan)}; {part} would take {readable(size)} of memory at least, "
+        f"and there are {readable(memory)}"
+    )
+
+
+def too_large(plan: "Plan", error: TooLargeError) -> ConfigError:
+    """The error for a plan whose needs can't even be said; it names the field to change."""
+    return ConfigError(f"{_field_to_change(plan)}; it is too large for arrays: {error}")
+
+
+def _field_to_change(plan: "Plan") -> str:
+    """Of the sizes that differ from the preset's the one without which a run is smallest.
+
+    Where none of them is to blame, of all sizes the one that is best halved.
+    """
+    usual, found = leaves(plan.preset_run), leaves(plan.run)
+    sizes = {name: leaf for name, leaf in found.items() if _is_size(leaf.value)}
+    without = {
+        name: _least(plan, leaf, usual[name].value)
+        for name, leaf in sizes.items()
+        if leaf.value != usual[name].value
+    }
+    if min(without.values(), default=math.inf) > memory_bytes():
+        without |= {name: _least(plan, leaf, _halved(leaf.value)) for name, leaf in sizes.items()}
+    name = min(without, key=lambda name: without[name])
+    return f"{name}: {to_text(found[name].value)} is not allowed on this machine"
+
+
+def _least(plan: "Plan", leaf: Leaf, value: Any) -> float:
+    try:
+        return sum(least_need(replace(plan, run=replace_at(plan.run, leaf.path, value))))
+    except ConfigError:
+        return math.inf
+
+
+def _is_size(value: Any) -> bool:
+    numbers = value if isinstance(value, tuple) else (value,)
+    return any(isinstance(number, int) and number > 1 for number in numbers)
+
+
+def _halved(value: Any) -> Any:
+    return tuple(map(_halved, value)) if isinstance(value, tuple) else max(value // 2, 1)

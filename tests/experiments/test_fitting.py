@@ -1,0 +1,90 @@
+"""Requests that can't fit are refused in one line, before anything is written."""
+
+import pytest
+
+from rlsuite.experiments import fitting
+from rlsuite.experiments.cli import main
+from rlsuite.experiments.errors import ConfigError
+from tests.experiments.running import plan_of
+
+
+def refused(capsys, line, folder):
+    """The line with which a command is refused."""
+    assert main(line.split()) == 2
+    assert not folder.exists()
+    (line,) = capsys.readouterr().err.splitlines()
+    return line
+
+
+@pytest.mark.parametrize(
+    ("method", "field", "part"),
+    [
+        ("groove", "buffer.size", "the state"),
+        ("lpg", "meta.num_agents", "the state"),
+        ("lpg", "life.rollout_length", "a step"),
+        ("lpg", "objective.recurrent_width", "the state"),
+        ("ta-lpg", "meta.population_size", "a step"),
+        ("lpo", "ppo.num_epochs", "a step"),
+        ("ppo", "num_agents", "the state"),
+        ("a2c", "life.num_workers", "the state"),
+    ],
+)
+def test_the_field_that_is_too_large_is_named_with_size_and_limit(
+    capsys, tmp_path, method, field, part
+):
+    size = 1_000_000_000 if field != "objective.recurrent_width" else 1_000_000
+    folder = tmp_path / "run"
+    line = refused(capsys, f"train {method} smoke --{field} {size} --out {folder}", folder)
+    assert line.startswith(f"rlsuite: {field}: {size} is not allowed on this machine; {part} would")
+    assert "iB of memory at least, and there are " in line
+
+
+def test_what_cannot_even_be_counted_is_refused_as_well(capsys, tmp_path):
+    folder = tmp_path / "run"
+    for field in ("buffer.size", "max_lifetime", "steps"):
+        line = refused(capsys, f"train groove smoke --{field} 3000000000 --out {folder}", folder)
+        assert line == f"rlsuite: {field}: 3000000000 is not allowed; it must be at most 2147483647"
+    sizes = "--num_agents 2147483647 --ppo.num_epochs 2147483647"
+    assert "num_agents: 2147483647" in refused(
+        capsys, f"train ppo smoke {sizes} --out {folder}", folder
+    )
+
+
+def test_a_chunk_too_long_to_log_is_refused(capsys, tmp_path):
+    folder = tmp_path / "run"
+    steps = "--steps 2000000000 --log_every 2000000000"
+    line = refused(capsys, f"train a2c smoke {steps} --out {folder}", folder)
+    assert "log_every: 2000000000 is not allowed on this machine" in line
+
+
+def test_of_several_sizes_the_one_that_is_to_blame_is_named(monkeypatch):
+    parts = {"num_agents": 50, "life": {"num_workers": 9, "rollout_length": 7}}
+    plan = plan_of("a2c", steps=7, parts=parts)
+    need = sum(fitting.least_need(plan))
+    monkeypatch.setattr(fitting, "memory_bytes", lambda: need)
+    fitting.check_fits(plan)
+    monkeypatch.setattr(fitting, "memory_bytes", lambda: need - 1)
+    with pytest.raises(ConfigError, match=r"^num_agents: 50 is not allowed .*; a step would take"):
+        fitting.check_fits(plan)
+
+
+def test_where_the_preset_itself_is_too_large_what_is_best_halved_is_named(monkeypatch):
+    plan = plan_of("a2c")
+    monkeypatch.setattr(fitting, "memory_bytes", lambda: 1000)
+    with pytest.raises(
+        ConfigError, match=r"^agent.hidden_widths: 64,64 is not .*; the state would"
+    ):
+        fitting.check_fits(plan)
+
+
+def test_a_run_is_not_resumed_where_it_does_not_fit(capsys, tmp_path, monkeypatch):
+    folder = tmp_path / "run"
+    assert main(["train", "a2c", "smoke", "--steps", "2", "--out", str(folder)]) == 0
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    (folder / "report.md").unlink()
+    monkeypatch.setattr(fitting, "memory_bytes", lambda: 1000)
+    capsys.readouterr()
+    assert main(["resume", str(folder)]) == 2
+    assert "is not allowed on this machine" in capsys.readouterr().err
+    (folder / "report.md").write_bytes(before[folder / "report.md"])
+    assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
