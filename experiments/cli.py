@@ -96,8 +96,13 @@ def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
     _add_train_options(train)
     train.set_defaults(run=_train, parser=train)
 
-    resume = commands.add_parser("resume", help="continue a run that was interrupted")
+    resume = commands.add_parser(
+        "resume", help="continue a run that was interrupted, or is to go on"
+    )
     resume.add_argument("directory", metavar="DIR", type=Path, help="the run's folder")
+    resume.add_argument(
+        "--steps", metavar="N", help="the step to train up to, in place of the run's own last one"
+    )
     resume.set_defaults(run=_resume)
 
     evaluate = commands.add_parser("evaluate", help="test what a run has learned")
@@ -250,11 +255,13 @@ def _field_texts(rest: list[str], defaults: Any) -> tuple[dict[str, str], dict[s
 
 
 def _resume(arguments: argparse.Namespace, rest: list[str]) -> int:
-    from rlsuite.experiments.finished import open_run
+    from rlsuite.experiments.finished import extended, open_run
     from rlsuite.experiments.fitting import check_fits
 
     methods = _methods(arguments)
     run = open_run(arguments.directory, methods)
+    if arguments.steps is not None:
+        run = extended(run, arguments.steps, methods)
     is_finished = (run.latest_step or 0) >= run.run.steps
     if is_finished and (run.directory / "report.md").exists():
         print(f"'{run.directory}' is already at its last step, {run.run.steps}.")

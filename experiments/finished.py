@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from rlsuite.experiments.errors import ConfigError, TooLargeError, UserError, ne
 from rlsuite.experiments.evaluation import Evaluation
 from rlsuite.experiments.evaluation import from_json as evaluation_from_json
 from rlsuite.experiments.fields import from_json, override, to_json
-from rlsuite.experiments.fitting import too_large
+from rlsuite.experiments.fitting import check_fits, too_large
 from rlsuite.experiments.registry import Methods, absolute, find_world, import_module
 from rlsuite.experiments.runner import abstract_state
 from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec
@@ -22,6 +22,7 @@ from rlsuite.experiments.storage import (
     read_document,
     read_json,
     read_metrics,
+    write_text,
 )
 from rlsuite.experiments.trackers import check_wandb
 from rlsuite.method import State
@@ -284,6 +285,39 @@ def open_run(directory: Path, methods: Methods | None = None) -> Finished:
         return finished
     except ConfigError as error:
         raise UserError(f"'{directory / 'config.json'}': {error}") from error
+
+
+def extended(run: Finished, steps: str, methods: Methods | None = None) -> Finished:
+    """The run with another last step, so that resuming it trains up to there.
+
+    Its `config.json` says so from then on. What a test found at an earlier step is set aside under
+    that step's name.
+
+    Args:
+      run: finished or not.
+      steps: in all, as text.
+      methods: those that are known.
+
+    Raises:
+      ConfigError: if that is no number of steps, or fewer than the run has made.
+      UserError: if the run doesn't fit, or its folder can't be written.
+    """
+    longer = override(run.run, {"steps": steps})
+    made = run.latest_step or 0
+    if longer.steps < made:
+        raise ConfigError(
+            f"steps: {steps} is not allowed; it must be at least {made}, which the run has made"
+        )
+    check_fits(replace(run, run=longer))
+    tested = run.directory / "evaluation.json"
+    document = {**run.document, "config": {**run.document["config"], "steps": longer.steps}}
+    try:
+        if longer.steps > made and tested.exists():
+            tested.replace(run.directory / f"evaluation-step{made}.json")
+        write_text(run.directory / "config.json", json.dumps(document, indent=2) + "\n")
+    except OSError as error:
+        raise UserError(f"cannot write to '{run.directory}': {error.strerror}") from error
+    return open_run(run.directory, methods)
 
 
 _PARTS = {"method": str, "preset": str, "imports": list, "world_parameters": dict, "config": dict}

@@ -111,7 +111,7 @@ def _run(
 
     program, length = None, 0
     while step < config.steps and not stop.is_set():
-        chunk = min(config.log_every, config.steps - step)
+        chunk = min(config.log_every - step % config.log_every, config.steps - step)
         if program is None or chunk != length:
             progress.compiling()
             program = trace_chunk(experiment, state, chunk).lower().compile()

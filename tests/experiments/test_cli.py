@@ -11,6 +11,8 @@ from rlsuite import __version__
 from rlsuite.experiments.cli import main
 from rlsuite.experiments.compiling import enable_compilation_cache
 from rlsuite.experiments.fields import describe, leaves
+from rlsuite.experiments.finished import open_run
+from rlsuite.experiments.registry import Methods
 from rlsuite.experiments.runner import Outcome
 from rlsuite.experiments.specs import Experiment, MethodSpec, Run, Section
 from rlsuite.experiments.storage import create_run, read_metrics
@@ -170,6 +172,36 @@ def quick(monkeypatch):
         learned=lambda state: state,
         panels={"meta_loss": "one over the count"},
     )
+
+
+def test_a_finished_run_goes_on_where_more_steps_are_asked_for(folder, capsys, quick):
+    def train(name, steps):
+        options = f"--log_every 3 --checkpoint_every 2 --steps {steps} --out {name}"
+        assert main(["train", "quick", "smoke", *options.split()], specs=[quick]) == 0
+
+    train("whole", 9)
+    train("longer", 4)
+    (folder / "longer" / "evaluation.json").write_text("found at step 4")
+    assert main(["resume", "longer", "--steps", "9"], specs=[quick]) == 0
+    states = [open_run(folder / name, Methods([quick])) for name in ("longer", "whole")]
+    assert states[0].run == states[1].run and states[0].run.steps == 9
+    assert states[0].learned == states[1].learned == 10
+    # Chunks meet those of the run that never ended in between.
+    assert [line["step"] for line in states[0].metrics] == [3, 4, 6, 9]
+    assert states[0].metrics[-1]["meta_loss"] == states[1].metrics[-1]["meta_loss"]
+    assert (folder / "longer" / "evaluation-step4.json").read_text() == "found at step 4"
+    assert not (folder / "longer" / "evaluation.json").exists()
+
+    before = files_in(folder)
+    capsys.readouterr()
+    for steps, message in [
+        ("8", "steps: 8 is not allowed; it must be at least 9, which the run has made"),
+        ("0", "steps: 0 is not allowed; it must be at least 1"),
+        ("many", "steps: 'many' is not allowed; it must be a whole number at least 1"),
+    ]:
+        assert main(["resume", "longer", "--steps", steps], specs=[quick]) == 2
+        assert capsys.readouterr().err == f"rlsuite: {message}\n"
+    assert files_in(folder) == before
 
 
 def test_train_overwrite_and_resume(folder, capsys, quick):
