@@ -53,7 +53,7 @@ def flatten(space: Any, observation: PyTree) -> Float[Array, "*batch number"]:
     """
     parts = _parts(space)
     if parts is not None:
-        vectors = [flatten(part, _at(observation, name)) for name, part in parts.items()]
+        vectors = [flatten(part, part_of(observation, name)) for name, part in parts.items()]
         return jnp.concatenate(vectors, axis=-1)
     observation, numbers = jnp.asarray(observation), state_numbers(space)
     rank = len(space.shape if numbers is None else numbers.counts.shape)
@@ -98,8 +98,14 @@ def state_numbers(space: Any) -> StateNumbers | None:
         counts = getattr(space, "n", None)
     if counts is None:
         return None
-    counts = np.asarray(counts)
+    counts = np.asarray(counts, int)
     return StateNumbers(counts, np.broadcast_to(getattr(space, "start", 0), counts.shape))
+
+
+def part_of(observation: PyTree, name: Any) -> PyTree:
+    """A part of an observation by its name in the space: a key, a place or an attribute."""
+    is_indexed = isinstance(observation, Mapping) or isinstance(name, int)
+    return observation[name] if is_indexed else getattr(observation, name)
 
 
 def _parts(space: Any) -> Mapping[Any, Any] | None:
@@ -107,8 +113,3 @@ def _parts(space: Any) -> Mapping[Any, Any] | None:
     if isinstance(parts, Mapping):
         return parts
     return dict(enumerate(parts)) if isinstance(parts, Sequence) else None
-
-
-def _at(observation: PyTree, name: Any) -> PyTree:
-    is_indexed = isinstance(observation, Mapping) or isinstance(name, int)
-    return observation[name] if is_indexed else getattr(observation, name)

@@ -70,6 +70,10 @@ def normalise(advantages: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     """
     if advantages.size == 1:
         return advantages
+    # Squares of huge ones would overflow; a power of two leaves all digits as they are.
+    _, exponent = jnp.frexp(jax.lax.stop_gradient(jnp.abs(advantages).max()))
+    scale = jnp.where(exponent > 50, jnp.ldexp(1.0, 40 - exponent), 1.0)
+    advantages = advantages * scale
     mean, variance = advantages.mean(), advantages.var()
     is_flat = variance <= jnp.square(ROUNDING * mean)
     deviation = jnp.sqrt(jnp.where(is_flat, 1.0, variance))

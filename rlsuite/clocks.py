@@ -34,8 +34,8 @@ def reads_clock(function: Callable[..., PyTree], state: PyTree, *arguments: PyTr
     """Whether any output of `function(state, *arguments)` depends on the state's clock.
 
     Nothing is computed: the function's program is traced, and cut down to what its outputs need. So
-    the answer may be yes where a dependence is one in name only (a clock times zero), but never no
-    where there is one.
+    the answer may be yes where a dependence is one in name only (a clock times zero, printed, or in
+    a loop that carries the whole state), but never no where there is one.
 
     Args:
       function: on arrays, such as a step of a world.

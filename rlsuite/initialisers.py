@@ -16,8 +16,9 @@ def one_at_a_time(function: Callable[..., Any]) -> Callable[..., Any]:
     itself, and two of them side by side hang a machine of two cores for ever (jaxlib 0.10).
 
     Args:
-      function: of any number of pytrees of arrays, keys among them. Whatever a `vmap` may batch
-        must be an argument of it.
+      function: of any number of pytrees of arrays, keys among them; all else is bound to it
+        beforehand (`functools.partial`). Whatever a `vmap` may batch must be an argument of it. It
+        has no gradient.
     """
     # Optional arguments of the function, strings perhaps, are not for JAX to see.
     return jax.custom_batching.sequential_vmap(lambda *arguments: function(*arguments))

@@ -19,6 +19,7 @@ from rlsuite.rollout import (
     Levels,
     Memory,
     Worlds,
+    clock_only_limits,
     episode_returns,
     finished_returns,
     reset_worlds,
@@ -169,27 +170,32 @@ class Life(NamedTuple):
 
         An episode that the life's end cuts short counts for nothing: it is neither as good nor as
         bad as a whole one, but a part of one. So does the first of a staggered worker, whose
-        beginning is missing. Where no whole episode ended at all, the return is what each worker
-        received in the life, the mean over workers.
+        beginning is missing. An episode as long as the life counts for what it brought: else a
+        single worker that failed would speak for all that went on. Where there is neither, the
+        return is what each worker received in the life, the mean over workers.
         """
 
         def live(carry):
-            agent, running, received, total, num_episodes = carry
+            agent, running, lasting, received, total, num_episodes = carry
             agent, (experience, _) = self.update(parameters, agent)
             running, returns = finished_returns(running, experience.transitions)
             return (
                 agent,
                 running,
+                lasting & ~experience.transitions.ended.any(axis=0),
                 received + experience.transitions.reward.sum(axis=0).mean(),
                 total + jnp.nansum(returns),
                 num_episodes + (~jnp.isnan(returns)).sum(),
             )
 
         agent = self.init(key, task)
-        start = (agent, self.running_returns(agent), jnp.zeros(()), jnp.zeros(()), jnp.zeros(()))
-        agent, _, received, total, num_episodes = jax.lax.while_loop(
+        running, zero = self.running_returns(agent), jnp.zeros(())
+        start = (agent, running, ~jnp.isnan(running), zero, zero, zero)
+        agent, running, lasting, received, total, num_episodes = jax.lax.while_loop(
             lambda carry: is_alive(carry[0]), live, start
         )
+        total += jnp.sum(running, where=lasting)
+        num_episodes += lasting.sum()
         mean = jnp.where(num_episodes > 0, total / jnp.maximum(num_episodes, 1), received)
         # Rewards that are no numbers don't hide among the returns that are not known.
         return agent, jnp.where(jnp.isnan(received), jnp.nan, mean)
@@ -199,8 +205,9 @@ class Life(NamedTuple):
 
         They are zero, or NaN where a staggered worker starts in the middle of an episode.
         """
-        zeros, clock = jnp.zeros(self.num_workers), clock_of(agent.worlds.state)
-        if not self.staggered or clock is None:
+        zeros, state = jnp.zeros(self.num_workers), agent.worlds.state
+        levels, clock = Levels(agent.task.level, self.level_axes), clock_of(state)
+        if clock is None or not self.staggered or not clock_only_limits(self.world, levels, state):
             return zeros
         return jnp.where(clock > 0, jnp.nan, zeros)
 

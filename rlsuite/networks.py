@@ -9,10 +9,12 @@ from typing import Any, Generic, Literal, NamedTuple, TypeVar
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
+from flax import struct
 from gymnax.environments.environment import Environment
-from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTree
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 
-from rlsuite.envs.flattening import can_flatten, flatten, is_array, state_numbers
+from rlsuite.envs.flattening import can_flatten, flatten, is_array, part_of, state_numbers
 from rlsuite.initialisers import orthogonal
 from rlsuite.ranges import Count, Counts
 from rlsuite.recurrent import GRU
@@ -68,6 +70,14 @@ class Network(NamedTuple, Generic[Output]):
 
 Predictor = Network[Float[Array, "*batch output"]]
 """A network whose outputs are numbers: values, predictions, messages."""
+
+
+@struct.dataclass
+class Indexed:
+    """What a table reads: the row of a state, and the time."""
+
+    index: Int[Array, "*batch"]
+    time: Float[Array, "*batch"]
 
 
 class Table(nn.Module):
@@ -202,8 +212,20 @@ def _reader(space: Any, architecture: Architecture) -> Callable[[PyTree], PyTree
     if architecture == "perceptron" and not is_array(space):
         return partial(flatten, space)
     if architecture == "table" and (numbers := state_numbers(space)) is not None:
-        return lambda observation: observation - numbers.start
+        return lambda observation: _row(observation, numbers.start)
+    if architecture == "table":
+        index = state_numbers(space.spaces["index"])
+        start = 0 if index is None else index.start
+
+        def read(observation):
+            return Indexed(_row(part_of(observation, "index"), start), part_of(observation, "time"))
+
+        return read
     return lambda observation: observation
+
+
+def _row(index: Array, start: np.ndarray | int) -> Array:
+    return jnp.asarray(index).astype(jnp.int32) - start
 
 
 def _reading(network: Predictor, read: Callable[[PyTree], PyTree]) -> Predictor:

@@ -166,33 +166,33 @@ def stagger(key: PRNGKeyArray, world: Environment, levels: Levels, worlds: World
     else as they would be: worlds stay as they are where their clock feeds anything but the time
     limit (an observation, a reward, an end that is no truncation, the rest of a state), which is
     read off the program of their step; where a state has no clock, a number called `time`; and
-    where the limit is not positive.
+    where the limit is not positive, or there is none (infinity).
     """
     clock = clock_of(worlds.state)
-    if clock is None or not _only_limits(key, world, levels, worlds.state):
+    if clock is None or not clock_only_limits(world, levels, worlds.state):
         return worlds
     limits = levels.map(lambda clock, level: level.max_steps_in_episode, clock)
-    limits = jnp.ceil(limits).astype(jnp.int32)
+    limits = jnp.where(jnp.isfinite(limits), jnp.ceil(limits), 0).astype(jnp.int32)
     clocks = jax.random.randint(key, clock.shape, 0, jnp.maximum(limits, 1))
     return worlds._replace(state=with_clock(worlds.state, clocks.astype(clock.dtype)))
 
 
-def _only_limits(key: PRNGKeyArray, world: Environment, levels: Levels, state: PyTree) -> bool:
+def clock_only_limits(world: Environment, levels: Levels, state: PyTree) -> bool:
     """Whether the clock cuts episodes, and does nothing else in the world."""
-    if not hasattr(levels.level, "max_steps_in_episode"):
+    if clock_of(state) is None or not hasattr(levels.level, "max_steps_in_episode"):
         return False
     num_workers = jax.tree.leaves(state)[0].shape[0]
-    keys = jax.eval_shape(lambda key: jax.random.split(key, num_workers), key)
+    keys = jax.eval_shape(lambda: jax.random.split(jax.random.key(0), num_workers))
     actions = jax.eval_shape(jax.vmap(world.action_space(world.default_params).sample), keys)
 
     def truncated(state, level):
         return Levels(level, levels.axes).map(world.is_truncated, state)
 
     def rules(state, keys, actions, level):
-        observation, after, *rest = Levels(level, levels.axes).map(
+        observation, after, reward, terminated, _ = Levels(level, levels.axes).map(
             world.step_env, keys, state, actions
         )
-        return observation, without_clock(after), *rest
+        return observation, without_clock(after), reward, terminated
 
     return reads_clock(truncated, state, levels.level) and not reads_clock(
         rules, state, keys, actions, levels.level

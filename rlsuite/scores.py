@@ -116,7 +116,8 @@ def max_monte_carlo(num_workers: int, discount: float) -> Score:
 
     :math:`R_{max}` is the best return of an episode on this task so far, discounted from the
     episode's start because that is what the critic's values estimate. Until an episode has ended,
-    the best running return stands in for it.
+    the best running return stands in for it. Workers must start with their episodes: of staggered
+    ones the first return is only a part.
     """
 
     def init(key, task):

@@ -67,8 +67,8 @@ def replay_log_weights(
     :math:`P_C` is uniform.
     """
     scores = jnp.where(jnp.isnan(scores), -jnp.inf, scores)
-    # A temperature so low that a division by it overflows is as good as zero.
-    temperature = max(config.temperature, 1e-36)
+    # Beyond these a division by it overflows, or takes infinity by infinity.
+    temperature = min(max(config.temperature, 1e-36), 1e36)
     logits = _by_rank if config.prioritisation == "rank" else _in_proportion
     by_score = jax.nn.log_softmax(logits(scores, eligible, temperature), where=eligible)
     by_score = jnp.where(eligible, jnp.maximum(by_score, LEAST), -jnp.inf)
@@ -117,7 +117,8 @@ def _shares(ages: Float[Array, " slot"], eligible: Bool[Array, " slot"]) -> Floa
     says_something = (total > 0) & jnp.isfinite(total)
     oldest = (eligible & (ages == ages.max())).astype(ages.dtype)
     ages = jnp.where(says_something, ages, oldest)
-    return ages / jnp.maximum(jnp.where(says_something, total, oldest.sum()), 1e-30)
+    total = jnp.where(says_something, total, oldest.sum())
+    return ages / jnp.where(eligible.any(), total, 1.0)
 
 
 def choose_replays(
@@ -219,8 +220,8 @@ def prioritised_replay(sample_task: SampleTask, config: BufferConfig) -> Curricu
             ),
             is_scored=buffer.is_scored.at[written].set(False, mode="drop"),
             is_playing=buffer.is_playing.at[played].set(True, mode="drop"),
-            num_drawn=buffer.num_drawn + wanted.sum(),
-            num_replayed=buffer.num_replayed + is_replay.sum(),
+            num_drawn=buffer.num_drawn + wanted.sum(dtype=jnp.int32),
+            num_replayed=buffer.num_replayed + is_replay.sum(dtype=jnp.int32),
         )
         task = jax.tree.map(lambda leaf: leaf[ticket], buffer.task)
         return buffer, Proposal(task, ticket)

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from gymnax.environments.environment import Environment
 from jax.sharding import Mesh
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from rlsuite.curricula.curriculum import SampleTask
 from rlsuite.drifts import ppo_clip
@@ -91,7 +91,8 @@ def make_channel(world: Environment, config: ChannelConfig) -> Channel:
     """A channel in a world.
 
     Raises:
-      ValueError: if the message size is below 1, the scale negative, or observations no arrays.
+      ValueError: if the message size is below 1, the scale negative, or observations neither
+        arrays nor numbers of states.
     """
     _require(config.message_size >= 1, "message_size", config.message_size, "at least 1")
     _require(config.scale >= 0, "scale", config.scale, "at least 0")
@@ -131,7 +132,7 @@ def act_train(
     its return for an ally; at the end of its life or over it, as `config.meta.fitness` says.
 
     Args:
-      world: a gymnax world with observations in an array.
+      world: a gymnax world whose observations are arrays or numbers of states.
       sample_task: `key -> Task`, levels of this world and lifetimes of victims.
       config: sizes and hyperparameters.
       mesh: devices to share the population among, as in `evolve`.
@@ -258,7 +259,7 @@ def messages(
     world: Environment,
     config: ChannelConfig,
     weights: Weights,
-    observations: Float[Array, "batch *observation"],
+    observations: PyTree,
 ) -> Float[Array, "batch message"]:
     """What a channel says of each observation of the world without it."""
     talk = make_channel(world, config).world

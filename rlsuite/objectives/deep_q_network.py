@@ -102,7 +102,7 @@ def q_targets(
 def epsilon_at(clock: Clock, config: DQNConfig) -> Float[Array, ""]:
     """The share of random actions after so many updates, in [0, 1]; the last one after a life."""
     end = jnp.maximum(config.exploration * clock.lifetime, 1.0)
-    progress = jnp.where(clock.progress < 1, jnp.minimum(clock.num_updates / end, 1.0), 1.0)
+    progress = jnp.where(clock.progress < 1, jnp.clip(clock.num_updates / end, 0.0, 1.0), 1.0)
     return config.first_epsilon + progress * (config.last_epsilon - config.first_epsilon)
 
 

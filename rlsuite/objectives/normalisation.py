@@ -41,11 +41,9 @@ def merge(statistics: Statistics, samples: Float[Array, "*batch_and_shape"]) -> 
     num_samples = statistics.num_samples + samples.shape[0]
     share = samples.shape[0] / num_samples
     difference = samples.mean(0) - statistics.mean
-    variance = (
-        (1 - share) * statistics.variance
-        + share * samples.var(0)
-        + share * (1 - share) * jnp.square(difference)
-    )
+    # The first samples differ from no mean, however large they are.
+    between = jnp.where(share < 1, share * (1 - share) * jnp.square(difference), 0.0)
+    variance = (1 - share) * statistics.variance + share * samples.var(0) + between
     return Statistics(num_samples, statistics.mean + share * difference, variance)
 
 

@@ -7,7 +7,6 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from gymnax.environments import spaces
 from gymnax.environments.environment import Environment
 from jaxtyping import Array, Bool, Float, PyTree
 
@@ -20,6 +19,7 @@ from rlsuite.agents import (
     side_by_side,
 )
 from rlsuite.drifts import Drift
+from rlsuite.envs.flattening import is_array
 from rlsuite.networks import NetworkConfig, make_predictor
 from rlsuite.objectives.mini_batches import mini_batches
 from rlsuite.objectives.normalisation import (
@@ -286,7 +286,7 @@ def _bounded(log_ratio: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
 
 def _shape_to_normalise(world: Environment) -> tuple[int, ...]:
     space = world.observation_space(world.default_params)
-    if not isinstance(space, spaces.Box):
+    if not is_array(space):
         raise ValueError(
             f"normalise_observations: True is not allowed; observations of {space} are no array "
             "of numbers"

@@ -193,3 +193,12 @@ def test_the_gradient_of_normalised_advantages_is_a_number(advantages):
 def test_what_is_no_number_does_not_hide():
     for advantages in ([1.0, jnp.nan, 2.0], [jnp.inf, 1.0, 1.0], [jnp.inf, jnp.inf]):
         assert np.isnan(normalise(jnp.array(advantages))).any()
+
+
+@pytest.mark.parametrize("scale", [1e10, 1e20, 3e38])
+def test_huge_advantages_are_normalised_as_any(scale):
+    advantages = np.array([1.0, -1.0, 0.5, 0.25])
+    expected = (advantages - advantages.mean()) / advantages.std()
+    np.testing.assert_allclose(normalise(jnp.float32(scale * advantages)), expected, rtol=1e-5)
+    gradient = jax.grad(lambda a: normalise(a)[0])(jnp.float32(scale * advantages))
+    assert np.isfinite(gradient).all()

@@ -266,7 +266,7 @@ def test_the_return_over_life_is_that_of_the_whole_episodes_that_ended(
         rewards = np.asarray(rollouts.transitions.reward).reshape(24, 3)
         ended = np.asarray(rollouts.transitions.ended).reshape(24, 3)
         for lifetime, mean in zip(lifetimes, returns, strict=True):
-            whole = []
+            whole, lasting = [], []
             for worker in range(3):
                 begin, is_whole = 0, clocks[worker] == 0
                 for time in range(4 * int(lifetime)):
@@ -274,7 +274,10 @@ def test_the_return_over_life_is_that_of_the_whole_episodes_that_ended(
                         whole += [rewards[begin : time + 1, worker].sum()] if is_whole else []
                         partial += not is_whole
                         begin, is_whole = time + 1, True
+                if begin == 0 and is_whole:
+                    lasting.append(rewards[: 4 * int(lifetime), worker].sum())
             unfinished += not whole
+            whole += lasting
             so_far = rewards[: 4 * int(lifetime)].sum() / 3
             np.testing.assert_allclose(mean, np.mean(whole) if whole else so_far, rtol=1e-6)
     assert unfinished >= 4
@@ -305,3 +308,26 @@ def test_every_episode_of_mountain_car_is_minus_200_however_long_the_life(stagge
     # The first update of staggered workers ends no whole episode: each receives −200 in it.
     for lifetime in (1, 2, 4):
         assert over_life(KEY, Task(level, jnp.array(lifetime))) == -200
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.0, 40.0), (1.0, 10.0)])
+def test_workers_that_go_on_count_beside_one_that_failed(share, expected, hidden_clock_world):
+    """Episodes of a worker last 10 steps or longer than the life; a reward of 1 a step."""
+
+    class Fragile(type(hidden_clock_world)):
+        def step_env(self, key, state, action, params):
+            fails = (params.goal == 1) & (state.time + 1 == 10)
+            after = state.replace(time=state.time + 1)
+            observation = self.get_obs(after, params)
+            return observation, after, jnp.ones(()), fails, {}
+
+    def over_life(fails):
+        level = hidden_clock_world.default_params.replace(max_steps_in_episode=500)
+        level = level.replace(goal=jnp.asarray(fails, jnp.int32))
+        axes = jax.tree.map(lambda leaf: None, level).replace(goal=0)
+        life = coin_life(Fragile(), level_axes=axes)
+        return life.whole_with_return(KEY, (), Task(level, jnp.array(10)))[1]
+
+    assert over_life([share == 1.0] * 3) == expected
+    # Four episodes of 10 steps, and two of 40 that go on.
+    np.testing.assert_allclose(over_life([1, 0, 0]), (4 * 10 + 2 * 40) / 6)

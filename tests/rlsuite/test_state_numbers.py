@@ -215,3 +215,24 @@ def test_the_way_over_the_lake_is_learned(name, rule):
         return life.mean_return(key, agent, 64)
 
     assert live(KEY) > 0.7
+
+
+class CountedFromThree(type(LAKE)):
+    """The lake with a clock beside its number, which begins at three, in a plain dictionary."""
+
+    def observe(self, key, state, action, params):
+        return {"index": jnp.float32(state.position + 3), "time": jnp.float32(state.time)}
+
+    def observation_space(self, params=None):
+        index = SimpleNamespace(shape=(), n=16, start=3)
+        return spaces.Dict({"index": index, "time": spaces.Box(0, 100, ())})
+
+
+def test_a_table_reads_an_index_wherever_it_begins_and_however_it_is_kept():
+    network = make_predictor(CountedFromThree(desc=MAP, is_slippery=False), 2, NetworkConfig())
+    parameters = network.init(KEY)
+    kernel = np.asarray(jax.tree.leaves(parameters)[0])
+    for place in (0, 1, 15):
+        observation = {"index": jnp.float32(place + 3), "time": jnp.float32(0.5)}
+        outputs, _ = network.apply(parameters, (), observation)
+        np.testing.assert_allclose(outputs, kernel[place] + 0.5 * kernel[16], rtol=1e-6)

@@ -432,3 +432,20 @@ def test_equal_scores_round_after_round_replay_and_replace_every_slot(
     for chosen in (tickets[is_replay], tickets[~is_replay]):
         counts = np.bincount(chosen, minlength=SIZE)
         assert counts.min() > 0.3 * counts.mean()
+
+
+@pytest.mark.parametrize("prioritisation", ["rank", "proportional"])
+@pytest.mark.parametrize("temperature", [1e-300, 1e300, float("inf")])
+def test_no_temperature_makes_weights_no_numbers(prioritisation, temperature):
+    scores = jnp.array([1.0, jnp.nan, -jnp.inf, 2.0])
+    config = BufferConfig(prioritisation=prioritisation, temperature=temperature)
+    everything = jnp.ones(4, bool)
+    found = np.exp(replay_log_weights(scores, jnp.arange(4.0), everything, config))
+    np.testing.assert_allclose(found.sum(), 1, rtol=1e-5)
+
+
+def test_tiny_ages_are_ages():
+    config = BufferConfig(staleness=1.0)
+    ages = jnp.array([1e-35, 1e-35, 0.0, 0.0])
+    found = np.exp(replay_log_weights(jnp.arange(4.0), ages, jnp.ones(4, bool), config))
+    np.testing.assert_allclose(found, [0.5, 0.5, 0, 0], rtol=1e-5)

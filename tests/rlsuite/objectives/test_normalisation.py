@@ -140,3 +140,9 @@ def test_rewards_of_episodes_of_one_step_each_are_left_until_they_differ():
     np.testing.assert_allclose(scaled, 0.1)
     state, scaled = scale_rewards(state, jnp.full((3, 2), 0.5), ended, 0.99)
     np.testing.assert_allclose(scaled, 0.5 / 0.2, rtol=1e-4)
+
+
+def test_first_samples_may_be_huge():
+    statistics = merge(no_statistics((2,)), jnp.array([[1e20, 0.0]]))
+    np.testing.assert_array_equal(statistics.variance, [0, 0])
+    np.testing.assert_array_equal(statistics.mean, jnp.array([1e20, 0.0]))
