@@ -189,10 +189,10 @@ def clock_only_limits(world: Environment, levels: Levels, state: PyTree) -> bool
         return Levels(level, levels.axes).map(world.is_truncated, state)
 
     def rules(state, keys, actions, level):
-        observation, after, reward, terminated, _ = Levels(level, levels.axes).map(
+        observation, after, reward, terminated, info = Levels(level, levels.axes).map(
             world.step_env, keys, state, actions
         )
-        return observation, without_clock(after), reward, terminated
+        return observation, without_clock(after), reward, terminated, info.get("extra", ())
 
     return reads_clock(truncated, state, levels.level) and not reads_clock(
         rules, state, keys, actions, levels.level

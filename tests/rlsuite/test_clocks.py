@@ -176,7 +176,7 @@ def test_whatever_the_clock_feeds_keeps_it_as_it_is(hidden_clock_world):
             outputs = list(type(world).step_env(self, key, state, action, params))
             late = (state.time > 3).astype(jnp.int32)
             outputs[index] = (
-                {"late": late}
+                {"extra": late}
                 if index == 4
                 else outputs[index].replace(count=outputs[index].count + late)
                 if index == 1
