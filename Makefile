@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup groove results test lint bench clean
+.PHONY: help setup groove results test oldest lint bench clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -11,6 +11,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requi
 EXTRAS ?= $(if $(shell command -v nvidia-smi 2> /dev/null),cuda)
 SEEDS ?= 0 1 2 3 4
 METHODS ?= groove lpg
+OLDEST_JAX := 0.10.0
+ASKING_JAX := $(addprefix tests/,rlsuite/test_clocks.py rlsuite/test_initialisers.py \
+	experiments/test_memory.py experiments/test_lowered_methods.py experiments/test_conformance.py)
 SOURCES := envs rlsuite experiments tests
 
 # $(call train,METHOD): the laptop run of a method in runs/METHOD, continued if it is there already.
@@ -39,6 +42,14 @@ results: setup ## five seeds of METHODS at laptop size and their comparison (an 
 
 test: $(VENV)/.dev ## run the tests
 	$(BIN)/python -m pytest -n auto -q
+
+# Those tests that ask JAX for what may change between its versions, with the oldest one laid over
+# the environment; where that can't be had, that is said.
+oldest: $(VENV)/.dev ## test with the oldest JAX that is allowed
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --no-deps \
+		--target $(VENV)/oldest jax==$(OLDEST_JAX) jaxlib==$(OLDEST_JAX) || \
+		{ echo "JAX $(OLDEST_JAX) can't be installed here: not tested with it"; exit 0; }; \
+	PYTHONPATH=$(abspath $(VENV)/oldest) $(BIN)/python -m pytest -n auto -q $(ASKING_JAX)
 
 lint: $(VENV)/.dev ## check style, types and the direction of imports
 	$(BIN)/ruff check $(SOURCES)

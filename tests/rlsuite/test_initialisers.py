@@ -132,5 +132,5 @@ def test_seeds_of_a_strategy_that_decomposes_are_the_same_side_by_side():
         alone = jax.jit(mean)(key)
         same = jax.tree.map(lambda leaf, i=i: leaf[i], together)
         jax.tree.map(
-            lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), same, alone
+            lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4), same, alone
         )
