@@ -4,6 +4,8 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import jax
+
 from rlsuite.experiments.errors import ConfigError, TooLargeError
 from rlsuite.experiments.fields import Leaf, leaves, replace_at, to_text
 from rlsuite.experiments.memory import bytes_of, least_bytes, memory_bytes, readable
@@ -33,7 +35,9 @@ def least_need(plan: "Plan") -> Need:
         return Need(bytes_of(state), 0)
     try:
         chunk = trace_chunk(experiment, state, min(run.log_every, run.steps))
-    except (OverflowError, MemoryError) as error:
+    except ValueError as error:
+        raise ConfigError(str(error).split("\n")[0]) from error
+    except (OverflowError, MemoryError, jax.errors.JaxRuntimeError) as error:
         raise TooLargeError(str(error).split("\n")[0]) from error
     return Need(bytes_of(state), least_bytes(chunk.jaxpr))
 

@@ -174,6 +174,18 @@ def quick(monkeypatch):
     )
 
 
+def test_a_step_that_cannot_be_made_is_refused_before_anything_is_written(folder, capsys, quick):
+    def step(state):
+        raise ValueError("batches: 3 is not allowed; it must be a divisor of 4\nand more")
+
+    broken = Experiment(Method(lambda key: jnp.ones(()), step), 1, 1, ())
+    spec = quick._replace(build=lambda run, world: broken)
+    assert main(["train", "quick", "smoke", "--out", "run"], specs=[spec]) == 2
+    message = "rlsuite: batches: 3 is not allowed; it must be a divisor of 4\n"
+    assert capsys.readouterr().err == message
+    assert files_in(folder) == {}
+
+
 def test_a_finished_run_goes_on_where_more_steps_are_asked_for(folder, capsys, quick):
     def train(name, steps):
         options = f"--log_every 3 --checkpoint_every 2 --steps {steps} --out {name}"
