@@ -28,7 +28,7 @@ import docstring_parser
 from annotated_types import Ge, GroupedMetadata, Gt, Le, Lt, MinLen
 
 from rlsuite.experiments.errors import ConfigError, closest
-from rlsuite.ranges import LARGEST_COUNT, OneOf
+from rlsuite.ranges import COUNTABLE, OneOf
 
 Config = TypeVar("Config")
 
@@ -197,7 +197,7 @@ def _require(
 ) -> None:
     broken = [one for one in constraints if not all(_holds(one, item) for item in items)]
     if broken:
-        told = broken if broken == [_COUNTABLE] else constraints
+        told = broken if all(one is COUNTABLE for one in broken) else constraints
         raise ConfigError(f"{name}: {value!r} is not allowed; it must be {each}{_allowed(told)}")
 
 
@@ -264,13 +264,10 @@ _COMPARISONS: dict[type, tuple[str, Any]] = {
 }
 
 
-# Said only where it is what is wrong: nobody who reads what a count may be wants to know.
-_COUNTABLE = Le(LARGEST_COUNT)
-
-
 def _allowed(constraints: list[Any]) -> str:
     """What constraints allow, in words: `between 0 and 1`, `above 0`, `0 or more`, …."""
-    constraints = [one for one in constraints if one != _COUNTABLE] or constraints
+    # Said only where it is what is wrong: who reads what a count may be knows that it has an end.
+    constraints = [one for one in constraints if one is not COUNTABLE] or constraints
     low = next((one for one in constraints if isinstance(one, Ge | Gt)), None)
     high = next((one for one in constraints if isinstance(one, Le | Lt)), None)
     if isinstance(low, Ge) and isinstance(high, Le):

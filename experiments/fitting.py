@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jax
 
 from rlsuite.experiments.errors import ConfigError, TooLargeError
-from rlsuite.experiments.fields import Leaf, leaves, replace_at, to_text
+from rlsuite.experiments.fields import leaves, replace_at, to_text
 from rlsuite.experiments.memory import bytes_of, least_bytes, memory_bytes, readable
 from rlsuite.experiments.runner import abstract_state, trace_chunk
+from rlsuite.experiments.specs import Run
 
 if TYPE_CHECKING:
     from rlsuite.experiments.finished import Plan
@@ -70,24 +71,24 @@ def too_large(plan: "Plan", error: TooLargeError) -> ConfigError:
 def _field_to_change(plan: "Plan") -> str:
     """Of the sizes that differ from the preset's the one without which a run is smallest.
 
-    Where none of them is to blame, of all sizes the one that is best halved.
+    Where the preset itself doesn't fit, of all sizes the one that is best halved.
     """
     usual, found = leaves(plan.preset_run), leaves(plan.run)
     sizes = {name: leaf for name, leaf in found.items() if _is_size(leaf.value)}
-    without = {
-        name: _least(plan, leaf, usual[name].value)
-        for name, leaf in sizes.items()
-        if leaf.value != usual[name].value
-    }
-    if min(without.values(), default=math.inf) > memory_bytes():
-        without |= {name: _least(plan, leaf, _halved(leaf.value)) for name, leaf in sizes.items()}
-    name = min(without, key=lambda name: without[name])
+    smaller = {name: usual[name].value for name in sizes if found[name].value != usual[name].value}
+    if not smaller or _least(plan, plan.preset_run) > memory_bytes():
+        smaller = {name: _halved(leaf.value) for name, leaf in sizes.items()}
+
+    def least_with(name: str) -> float:
+        return _least(plan, replace_at(plan.run, sizes[name].path, smaller[name]))
+
+    name = min(smaller, key=least_with)
     return f"{name}: {to_text(found[name].value)} is not allowed on this machine"
 
 
-def _least(plan: "Plan", leaf: Leaf, value: Any) -> float:
+def _least(plan: "Plan", run: Run) -> float:
     try:
-        return sum(least_need(replace(plan, run=replace_at(plan.run, leaf.path, value))))
+        return sum(least_need(replace(plan, run=run)))
     except ConfigError:
         return math.inf
 

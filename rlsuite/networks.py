@@ -225,7 +225,8 @@ def _reader(space: Any, architecture: Architecture) -> Callable[[PyTree], PyTree
 
 
 def _row(index: Array, start: np.ndarray | int) -> Array:
-    return jnp.asarray(index).astype(jnp.int32) - start
+    row = jnp.asarray(index).astype(jnp.int32)
+    return row - np.int32(start) if np.any(start) else row
 
 
 def _reading(network: Predictor, read: Callable[[PyTree], PyTree]) -> Predictor:

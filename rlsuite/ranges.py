@@ -22,5 +22,6 @@ NotNegative = Annotated[float, Ge(0)]
 LARGEST_COUNT = 2**31 - 1
 """What arrays can have of anything: they are counted in 32 bits."""
 
-Count = Annotated[int, Ge(1), Le(LARGEST_COUNT)]
+COUNTABLE = Le(LARGEST_COUNT)
+Count = Annotated[int, Ge(1), COUNTABLE]
 Counts = tuple[Count, ...]
