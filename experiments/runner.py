@@ -11,21 +11,19 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-import optax
 from rich.console import Console
 
 from rlsuite.compiling import jit
-from rlsuite.experiments.errors import UserError
+from rlsuite.experiments.divergence import Signs, check_finite, finite_optimisers, signs
 from rlsuite.experiments.progress import Bar, Lines, display, figures
 from rlsuite.experiments.specs import Experiment, Run
 from rlsuite.experiments.storage import Checkpoints, MetricsLog
 from rlsuite.experiments.trackers import Tracker, tensorboard, weights_and_biases
-from rlsuite.method import Method, State
+from rlsuite.method import Method, Metrics, State
 
 
 class Outcome(NamedTuple):
@@ -48,8 +46,8 @@ def run(experiment: Experiment, config: Run, directory: Path, *, console: Consol
       console: where progress is shown: a live bar on a terminal, otherwise a line now and then.
 
     Raises:
-      UserError: if the run has diverged, before any of that is saved: at the end of a chunk the
-        norm of what is learned is not finite, or in any of its steps a watched metric was not.
+      UserError: if the run has diverged, before any of that is saved: see
+        `rlsuite.experiments.divergence`.
     """
     with Checkpoints(directory) as checkpoints:
         step = checkpoints.latest_step() or 0
@@ -118,7 +116,7 @@ def _run(
             length = chunk
             continue  # A stop asked for during compilation need not wait for a chunk.
         began = time.monotonic()
-        state, (means, signs) = program(state)
+        state, (means, found) = program(state)
         metrics = {name: float(value) for name, value in jax.device_get(means).items()}
         seconds = time.monotonic() - began
 
@@ -136,25 +134,13 @@ def _run(
         seconds_left = (config.steps - step) * seconds / chunk
         progress.show(step, figures(log.last, experiment.headline, seconds_left))
         reported = {name for name, value in last.items() if value is not None}
-        _check_finite(step, signs, {*(experiment.watched or ()), *reported}, saved)
+        check_finite(step, found, {*(experiment.watched or ()), *reported}, saved)
         if step // config.checkpoint_every > (step - chunk) // config.checkpoint_every:
             checkpoints.save(step, state)
             saved = step
     if saved != step:
         checkpoints.save(step, state)
     return Outcome(step, finished=step >= config.steps)
-
-
-class _Signs(NamedTuple):
-    """By which a chunk of steps shows that its method has diverged.
-
-    Attributes:
-      has_norm: whether what is learned has a finite norm after the last step.
-      watched: metrics of each step.
-    """
-
-    has_norm: jax.Array
-    watched: dict[str, jax.Array]
 
 
 def trace_chunk(experiment: Experiment, state: State, length: int) -> jax.stages.Traced:
@@ -166,43 +152,16 @@ def trace_chunk(experiment: Experiment, state: State, length: int) -> jax.stages
       length: number of steps.
     """
 
-    def steps(state: State) -> tuple[State, tuple[dict[str, jax.Array], _Signs]]:
+    def steps(state: State) -> tuple[State, tuple[Metrics, Signs]]:
+        # Read before a step is made, so that the memory of the state is free by then.
+        before, state = jax.lax.optimization_barrier((finite_optimisers(state), state))
         state, metrics = jax.lax.scan(
             lambda state, _: experiment.method.step(state), state, length=length
         )
         means = {name: jnp.nanmean(values) for name, values in metrics.items()}
-        watched = {name: metrics[name] for name in experiment.watched_among(metrics)}
-        return state, (means, _Signs(_has_norm(experiment.learned(state)), watched))
+        return state, (means, signs(experiment, before, state, metrics))
 
     return experiment.jit(steps, donate_argnums=0).trace(state)
-
-
-def _has_norm(tree: Any) -> jax.Array:
-    """Whether the norm of all numbers is finite: none is NaN, or so large that squares overflow."""
-    leaves = [leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
-    return jnp.isfinite(optax.tree.norm(leaves, squared=True))
-
-
-def _check_finite(step: int, signs: _Signs, reported: set[str], saved: int | None) -> None:
-    """Stops a run that has diverged.
-
-    A NaN only says that there was nothing to report, but for metrics that are always `reported`
-    and those that were a number in an earlier step.
-    """
-    for name, values in jax.device_get(signs.watched).items():
-        was_number = (name in reported) | np.logical_or.accumulate(np.isfinite(values))
-        wrong = np.isinf(values) | (np.isnan(values) & was_number)
-        if wrong.any():
-            first = step - len(values) + 1 + int(wrong.argmax())
-            since = f" (since step {first})" if first < step else ""
-            _stop(f"{name}: {values[wrong][0]} at step {step}{since} is not finite", saved)
-    if not signs.has_norm:
-        _stop(f"parameters: their norm at step {step} is not finite", saved)
-
-
-def _stop(reason: str, saved: int | None) -> NoReturn:
-    kept = f"the last checkpoint is of step {saved}" if saved else "there is no checkpoint yet"
-    raise UserError(f"{reason}, so the run was stopped; {kept}; a smaller learning rate may help")
 
 
 @contextmanager
