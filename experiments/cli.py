@@ -44,9 +44,18 @@ def main(argv: Sequence[str] | None = None, *, specs: Iterable[Any] = ()) -> int
     except UserError as error:
         print("rlsuite:", *str(error).split("\n"), file=sys.stderr)
         return BAD_INPUT
+    except OSError as error:
+        print("rlsuite:", *_in_one_line(error).split("\n"), file=sys.stderr)
+        return BAD_INPUT
     except KeyboardInterrupt:
         print("rlsuite: interrupted", file=sys.stderr)
         return INTERRUPTED
+
+
+def _in_one_line(error: OSError) -> str:
+    """What the system refused, and where."""
+    where = f"'{error.filename}': " if error.filename else ""
+    return f"{where}{error.strerror or error}"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -189,8 +198,10 @@ def _train(arguments: argparse.Namespace, rest: list[str]) -> int:
     if arguments.preset is None:
         raise UserError("a method and a preset are needed; 'rlsuite list' shows them")
 
-    from rlsuite.experiments import finished, storage
+    from rlsuite.experiments import finished
     from rlsuite.experiments.fitting import check_fits
+    from rlsuite.experiments.folder import check_free, create_run
+    from rlsuite.experiments.locking import writer
 
     methods = _methods(arguments)
     spec = methods.find(arguments.method)
@@ -215,11 +226,12 @@ def _train(arguments: argparse.Namespace, rest: list[str]) -> int:
     world += [f"{name}-{value}" for name, value in world_parameters.items()]
     name = "-".join([spec.name, arguments.preset, *world, f"seed{plan.run.seed}"])
     directory = arguments.out or Path("runs") / name
-    storage.check_free(directory, overwrite=arguments.overwrite)
+    check_free(directory, overwrite=arguments.overwrite)
     check_fits(plan)
     _keep_compiled_programs()
-    storage.create_run(directory, plan.describe())
-    return _run_to_the_end(plan, directory, methods)
+    with writer(directory):
+        create_run(directory, plan.describe(), overwrite=arguments.overwrite)
+        return _run_to_the_end(plan, directory, methods)
 
 
 def _print_fields(arguments: argparse.Namespace, defaults: Any) -> None:
@@ -257,20 +269,31 @@ def _field_texts(rest: list[str], defaults: Any) -> tuple[dict[str, str], dict[s
 def _resume(arguments: argparse.Namespace, rest: list[str]) -> int:
     from rlsuite.experiments.finished import extended, open_run
     from rlsuite.experiments.fitting import check_fits
+    from rlsuite.experiments.locking import writer
 
     methods = _methods(arguments)
     run = open_run(arguments.directory, methods)
-    if arguments.steps is not None:
-        run = extended(run, arguments.steps, methods)
-    is_finished = (run.latest_step or 0) >= run.run.steps
-    if is_finished and (run.directory / "report.md").exists():
-        print(f"'{run.directory}' is already at its last step, {run.run.steps}.")
-        _say_what_next(run)
-        return 0
-    if arguments.steps is None:  # A run with another last step was asked before that was written.
+    if arguments.steps is None:
+        if _is_done(run):
+            return _say_done(run)
         check_fits(run)
-    _keep_compiled_programs()
-    return _run_to_the_end(run, run.directory, methods)
+    with writer(run.directory):
+        if arguments.steps is not None:
+            run = extended(run, arguments.steps, methods)
+            if _is_done(run):
+                return _say_done(run)
+        _keep_compiled_programs()
+        return _run_to_the_end(run, run.directory, methods)
+
+
+def _is_done(run: Any) -> bool:
+    return (run.latest_step or 0) >= run.run.steps and (run.directory / "report.md").exists()
+
+
+def _say_done(run: Any) -> int:
+    print(f"'{run.directory}' is already at its last step, {run.run.steps}.")
+    _say_what_next(run)
+    return 0
 
 
 def _run_to_the_end(plan: Any, directory: Path, methods: Any) -> int:

@@ -9,17 +9,17 @@ from rlsuite.experiments.errors import UserError
 from rlsuite.experiments.evaluate import tested_alike
 from rlsuite.experiments.evaluation import Evaluation, Table, estimate
 from rlsuite.experiments.fields import leaves, to_text
+from rlsuite.experiments.files import write_text, writing
 from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.report import caption, markdown_table, test_drawings, written
-from rlsuite.experiments.specs import Drawing, Section
+from rlsuite.experiments.specs import BOOKKEEPING, Drawing, Section
 from rlsuite.experiments.statistics import Estimate
-from rlsuite.experiments.storage import write_text
 
 Groups = Mapping[str, Sequence[int]]
 """Which runs belong together, by a label."""
 
 # What may differ between runs that are still seeds of one configuration.
-_OF_A_SEED = frozenset({"seed", "log_every", "checkpoint_every", "wandb"})
+_OF_A_SEED = BOOKKEEPING | {"seed"}
 
 
 def compare(runs: Sequence[Finished], out: Path) -> Path:
@@ -150,10 +150,8 @@ def _evaluation(run: Finished) -> Evaluation:
 
 
 def _make_folder(path: Path) -> None:
-    try:
+    with writing(path):
         path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"--out: cannot write to '{path}': {error.strerror}") from error
 
 
 def _pooled(first: Table, evaluations: Sequence[Evaluation], groups: Groups) -> dict[str, Estimate]:

@@ -1,5 +1,6 @@
 """Errors that are the user's to mend: one line that says what is wrong and what is allowed."""
 
+import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -14,6 +15,11 @@ class ConfigError(UserError):
 
 class TooLargeError(ConfigError):
     """A configuration that no array of the machine can hold, or JAX can't count."""
+
+
+def say(line: str) -> None:
+    """Says one line on stderr of something that went wrong and is not the end."""
+    print("rlsuite:", line, file=sys.stderr)
 
 
 def closest(name: str, known: Iterable[str]) -> str | None:

@@ -1,7 +1,6 @@
 """Testing what runs have learned: a table for people, `evaluation.json` for everything else."""
 
 import json
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,11 +20,11 @@ from rich.progress import (
 from rich.table import Table as RichTable
 
 from rlsuite.experiments.errors import UserError
-from rlsuite.experiments.evaluation import Contender, Evaluation, standings, to_json
+from rlsuite.experiments.evaluation import EVALUATION, Contender, Evaluation, standings, to_json
+from rlsuite.experiments.files import check_writable, sealed, write_text
 from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.progress import shown
 from rlsuite.experiments.specs import Watch
-from rlsuite.experiments.storage import write_text
 
 
 def evaluate(
@@ -53,16 +52,16 @@ def evaluate(
                 f"'{rival.directory}' has learned another kind of thing ({rival.spec.kind}) than "
                 f"'{run.directory}' ({run.spec.kind})"
             )
-    if not os.access(run.directory, os.W_OK):
-        raise UserError(f"cannot write to '{run.directory}'")
+    check_writable(run.directory)
     with _watching(console) as watch:
         evaluation = run.spec.test(run, rivals, watch)
-    _save(run.directory, evaluation)
+    # Shown first: a disk that has become full meanwhile takes nothing that is on the screen.
     console.print(_table(evaluation))
     for line in (*standings(evaluation), *evaluation.notes):
         console.print(shown(line, console.encoding), markup=False)
+    _save(run.directory, evaluation)
     for rival, contender in zip(rivals, evaluation.of_role("rival"), strict=True):
-        if tested_alike(run, rival) and not (rival.directory / "evaluation.json").exists():
+        if tested_alike(run, rival) and not (rival.directory / EVALUATION).exists():
             _save(rival.directory, _seen_from(evaluation, contender, rival.title))
             console.print(f"kept for '{rival.directory}' as well", markup=False)
     return evaluation
@@ -80,11 +79,8 @@ def tested_alike(first: Finished, second: Finished) -> bool:
 
 
 def _save(directory: Path, evaluation: Evaluation) -> None:
-    text = json.dumps(to_json(evaluation), indent=1) + "\n"
-    try:
-        write_text(directory / "evaluation.json", text)
-    except OSError as error:
-        raise UserError(f"cannot write to '{directory}': {error.strerror}") from error
+    text = json.dumps(sealed(to_json(evaluation)), indent=1) + "\n"
+    write_text(directory / EVALUATION, text)
 
 
 def _seen_from(evaluation: Evaluation, rival: str, title: str) -> Evaluation:

@@ -14,7 +14,9 @@ from rlsuite.experiments.statistics import Estimate, bootstrap
 Role = Literal["own", "rival", "baseline"]
 """The run's own, another run's, or what is the same for all runs that are tested alike."""
 
-FORMAT, FORMAT_VERSION = "rlsuite-evaluation", 2
+FORMAT, FORMAT_VERSION = "rlsuite-evaluation", 3
+EVALUATION = "evaluation.json"
+"""The file of a run's folder that its evaluation is kept in, sealed by its digest."""
 
 
 class Contender(NamedTuple):

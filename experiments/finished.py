@@ -9,21 +9,18 @@ from typing import Any
 
 import jax
 
+from rlsuite.experiments.checkpoints import Checkpoints
 from rlsuite.experiments.errors import ConfigError, TooLargeError, UserError, nearest
-from rlsuite.experiments.evaluation import Evaluation
+from rlsuite.experiments.evaluation import EVALUATION, Evaluation
 from rlsuite.experiments.evaluation import from_json as evaluation_from_json
 from rlsuite.experiments.fields import from_json, override, to_json
+from rlsuite.experiments.files import parse_sealed, read_bytes, writing
 from rlsuite.experiments.fitting import check_fits, too_large
+from rlsuite.experiments.folder import read_document, write_document
+from rlsuite.experiments.metrics import read_metrics
 from rlsuite.experiments.registry import Methods, absolute, find_world, import_module
 from rlsuite.experiments.runner import abstract_state
 from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec
-from rlsuite.experiments.storage import (
-    Checkpoints,
-    read_document,
-    read_json,
-    read_metrics,
-    write_text,
-)
 from rlsuite.experiments.trackers import check_wandb
 from rlsuite.method import State
 
@@ -154,14 +151,15 @@ class Finished(Plan):
         Raises:
           UserError: if it can't be read.
         """
-        path = self.directory / "evaluation.json"
-        if not path.exists():
+        content = read_bytes(self.directory, EVALUATION)
+        if content is None:
             return None
+        path = self.directory / EVALUATION
         try:
-            return evaluation_from_json(read_json(path))
+            return evaluation_from_json(parse_sealed(content))
         except UserError as error:
             raise UserError(f"'{path}': {error}") from error
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise UserError(
                 f"'{path}' is damaged ({type(error).__name__}: {error}); run 'rlsuite evaluate "
                 f"{self.directory}' again"
@@ -309,14 +307,12 @@ def extended(run: Finished, steps: str, methods: Methods | None = None) -> Finis
             f"steps: {steps} is not allowed; it must be at least {made}, which the run has made"
         )
     check_fits(replace(run, run=longer))
-    tested = run.directory / "evaluation.json"
+    tested = run.directory / EVALUATION
     document = {**run.document, "config": {**run.document["config"], "steps": longer.steps}}
-    try:
+    with writing(run.directory):
         if longer.steps > made and tested.exists():
             tested.replace(run.directory / f"evaluation-step{made}.json")
-        write_text(run.directory / "config.json", json.dumps(document, indent=2) + "\n")
-    except OSError as error:
-        raise UserError(f"cannot write to '{run.directory}': {error.strerror}") from error
+    write_document(run.directory, document)
     return open_run(run.directory, methods)
 
 

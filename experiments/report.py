@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from rlsuite.experiments import plots
+from rlsuite.experiments.errors import UserError, say
 from rlsuite.experiments.evaluation import Evaluation, Table, standings
 from rlsuite.experiments.fields import leaves, to_text
+from rlsuite.experiments.files import inside, replacing, write_text
 from rlsuite.experiments.finished import Finished
+from rlsuite.experiments.metrics import missing_steps
 from rlsuite.experiments.specs import Drawing, Section
 from rlsuite.experiments.statistics import Estimate
-from rlsuite.experiments.storage import write_text
 
 
 def report(run: Finished) -> Path:
@@ -21,22 +23,46 @@ def report(run: Finished) -> Path:
     Shows what there is: the learning curve always, what the method has to show of what was learned,
     and the test once `rlsuite evaluate` has been run.
     """
-    evaluation = run.evaluation
+    evaluation, damage = _evaluation(run)
     sections = [
         *_learning_curves(run),
         *run.spec.pictures(run, evaluation),
-        *_test(run, evaluation),
+        *([] if damage else _test(run, evaluation)),
     ]
-    parts = [_heading(run), *(written(section, run.directory) for section in sections)]
+    parts = [_heading(run), *_lost(run), *(written(section, run.directory) for section in sections)]
+    if damage:
+        parts.append(f"## Test\n\n{damage}")
     path = run.directory / "report.md"
     write_text(path, "\n\n".join(parts) + "\n")
     return path
 
 
+def _evaluation(run: Finished) -> tuple[Evaluation | None, str | None]:
+    """What a test has found; if that can't be read, why, which is also said at once."""
+    try:
+        return run.evaluation, None
+    except UserError as error:
+        say(str(error))
+        return None, str(error)
+
+
+def _lost(run: Finished) -> list[str]:
+    """A sentence about steps that were logged and of which the metrics hold nothing any more."""
+    lost = missing_steps(run.metrics, run.run.log_every, run.latest_step or 0)
+    if not lost:
+        return []
+    first = ", ".join(map(str, lost[:10])) + (", …" if len(lost) > 10 else "")
+    return [
+        f"The metrics of {len(lost)} logged step{'s' * (len(lost) > 1)} were damaged and are left "
+        f"out: {first}."
+    ]
+
+
 def written(section: Section, directory: Path) -> str:
     """Draws the figures of a section into a folder; the section in Markdown."""
     for drawing in section.drawings:
-        drawing.draw(directory / drawing.file)
+        with replacing(inside(directory, drawing.file)) as path:
+            drawing.draw(path)
     pictures = [f"![{drawing.alternative}]({drawing.file})" for drawing in section.drawings]
     return "\n\n".join(filter(None, [f"## {section.title}", *pictures, section.text]))
 
@@ -44,13 +70,15 @@ def written(section: Section, directory: Path) -> str:
 def _heading(run: Finished) -> str:
     document, lines = run.document, run.metrics
     last = lines[-1] if lines else {"step": 0, "seconds": 0.0}
-    speed = [line["agent_updates_per_second"] for line in lines]
+    rates = (line.get("agent_updates_per_second") for line in lines)
+    speed = [rate for rate in rates if rate is not None]
     versions = ", ".join(f"{name} {number}" for name, number in document["versions"].items())
     device = document["device"]
     settings = {name: to_text(leaf.value) for name, leaf in leaves(run.run).items()}
     settings |= {f"tasks.{name}": value for name, value in run.world_parameters.items()}
     rows = "\n".join(f"| {name} | {value} |" for name, value in settings.items())
-    summary = f"Step {last['step']} of {run.run.steps} after {last['seconds']:.0f} s of training"
+    seconds = last.get("seconds") or 0.0
+    summary = f"Step {last['step']} of {run.run.steps} after {seconds:.0f} s of training"
     if speed:
         summary += f", at a median of {np.median(speed):,.0f} agent updates per second"
     return (

@@ -18,11 +18,13 @@ import jax.numpy as jnp
 from rich.console import Console
 
 from rlsuite.compiling import jit
+from rlsuite.experiments.checkpoints import Checkpoints
 from rlsuite.experiments.divergence import Signs, check_finite, finite_optimisers, signs
+from rlsuite.experiments.metrics import MetricsLog
 from rlsuite.experiments.progress import Bar, Lines, display, figures
+from rlsuite.experiments.retention import Schedule
 from rlsuite.experiments.specs import Experiment, Run
-from rlsuite.experiments.storage import Checkpoints, MetricsLog
-from rlsuite.experiments.trackers import Tracker, tensorboard, weights_and_biases
+from rlsuite.experiments.trackers import open_trackers
 from rlsuite.method import Method, Metrics, State
 
 
@@ -42,30 +44,24 @@ def run(experiment: Experiment, config: Run, directory: Path, *, console: Consol
     Args:
       experiment: what the method's spec made of the configuration.
       config: how long to run, and how often to log and to save.
-      directory: the run's folder, from `rlsuite.experiments.storage.create_run`.
+      directory: the run's folder, from `rlsuite.experiments.folder.create_run`.
       console: where progress is shown: a live bar on a terminal, otherwise a line now and then.
 
     Raises:
       UserError: if the run has diverged, before any of that is saved: see
         `rlsuite.experiments.divergence`.
     """
-    with Checkpoints(directory) as checkpoints:
+    kept, keep_every = config.checkpoints_kept, config.keep_every
+    with Checkpoints(directory, kept=kept, keep_every=keep_every) as checkpoints:
         step = checkpoints.latest_step() or 0
         if step >= config.steps:
             return Outcome(step, finished=True)
         with (
-            MetricsLog(directory, step, _trackers(config, directory, step)) as log,
+            MetricsLog(directory, step, open_trackers(directory, step, config.wandb)) as log,
             display(console, step, config.steps) as progress,
             _stop_on_signal() as stop,
         ):
             return _run(experiment, config, checkpoints, log, progress, stop)
-
-
-def _trackers(config: Run, directory: Path, step: int) -> list[Tracker]:
-    trackers = [tensorboard(directory, step)]
-    if config.wandb is not None:
-        trackers.append(weights_and_biases(directory, config.wandb))
-    return trackers
 
 
 def initial_state(method: Method, seed: int) -> State:
@@ -107,6 +103,7 @@ def _run(
     else:
         state = checkpoints.restore(abstract_state(experiment.method))
 
+    schedule = Schedule(config.checkpoint_every, config.checkpoint_minutes)
     program, length = None, 0
     while step < config.steps and not stop.is_set():
         chunk = min(config.log_every - step % config.log_every, config.steps - step)
@@ -125,7 +122,7 @@ def _run(
         log.write(
             {
                 "step": step,
-                "seconds": last.get("seconds", 0.0) + seconds,
+                "seconds": (last.get("seconds") or 0.0) + seconds,
                 "agent_updates_per_second": chunk * experiment.agent_updates_per_step / seconds,
                 "world_steps_per_second": chunk * experiment.world_steps_per_step / seconds,
                 **metrics,
@@ -135,7 +132,7 @@ def _run(
         progress.show(step, figures(log.last, experiment.headline, seconds_left))
         reported = {name for name, value in last.items() if value is not None}
         check_finite(step, found, {*(experiment.watched or ()), *reported}, saved)
-        if step // config.checkpoint_every > (step - chunk) // config.checkpoint_every:
+        if schedule.is_due(step, step - chunk):
             checkpoints.save(step, state)
             saved = step
     if saved != step:

@@ -20,7 +20,7 @@ from rlsuite.experiments.fields import INLINED
 from rlsuite.experiments.ppo_settings import PPOSettings
 from rlsuite.lifetime import Task
 from rlsuite.method import Method, State
-from rlsuite.ranges import Count
+from rlsuite.ranges import Count, Positive
 from rlsuite.rollout import Level
 
 if TYPE_CHECKING:
@@ -47,6 +47,11 @@ class Run:
       max_lifetime: … to this number of agent updates; none takes the tasks' own.
       log_every: steps per compiled chunk, after which a line is logged.
       checkpoint_every: steps between checkpoints.
+      checkpoint_minutes: minutes after which a checkpoint is saved as well, at the end of a chunk;
+        none goes by steps alone.
+      checkpoints_kept: how many of the newest checkpoints are kept.
+      keep_every: of every so many steps, the first checkpoint is kept for good; none keeps only the
+        newest.
       wandb: the project of Weights & Biases that is told the metrics as well; none leaves it out.
       method: the method's own configuration.
       evaluation: how the result is tested.
@@ -59,9 +64,21 @@ class Run:
     max_lifetime: Count | None = None
     log_every: Count = 10
     checkpoint_every: Count = 250
+    checkpoint_minutes: Positive | None = 30.0
+    checkpoints_kept: Count = 2
+    keep_every: Count | None = None
     wandb: str | None = None
     method: Any = field(default=Nothing(), metadata=INLINED)
     evaluation: Any = Nothing()
+
+
+BOOKKEEPING = frozenset(
+    {
+        *("log_every", "checkpoint_every", "checkpoint_minutes", "checkpoints_kept", "keep_every"),
+        "wandb",
+    }
+)
+"""Fields of a run by which nothing else is computed, only more or less of it written down."""
 
 
 class WorldSpec(NamedTuple):

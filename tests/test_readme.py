@@ -11,9 +11,10 @@ import pytest
 
 from rlsuite.experiments import cli
 from rlsuite.experiments.bench import BENCHMARKS
+from rlsuite.experiments.checkpoints import Checkpoints
 from rlsuite.experiments.finished import open_run
+from rlsuite.experiments.folder import create_run
 from rlsuite.experiments.runner import Outcome, initial_state
-from rlsuite.experiments.storage import Checkpoints, create_run
 from tests.experiments.running import METHODS, plan_of
 
 ROOT = Path(__file__).parent.parent

@@ -5,9 +5,9 @@ from dataclasses import replace
 from rich.console import Console
 
 from rlsuite.experiments.finished import Plan, default_run, open_run
+from rlsuite.experiments.folder import create_run
 from rlsuite.experiments.registry import Methods
 from rlsuite.experiments.runner import run
-from rlsuite.experiments.storage import create_run
 
 METHODS = Methods()
 

@@ -12,10 +12,11 @@ from rlsuite.experiments.cli import main
 from rlsuite.experiments.compiling import enable_compilation_cache
 from rlsuite.experiments.fields import describe, leaves
 from rlsuite.experiments.finished import open_run
+from rlsuite.experiments.folder import create_run
+from rlsuite.experiments.metrics import read_metrics
 from rlsuite.experiments.registry import Methods
 from rlsuite.experiments.runner import Outcome
 from rlsuite.experiments.specs import Experiment, MethodSpec, Run, Section
-from rlsuite.experiments.storage import create_run, read_metrics
 from rlsuite.method import Method
 from tests.experiments.running import METHODS, plan_of
 

@@ -17,9 +17,9 @@ from rlsuite.experiments import load
 from rlsuite.experiments.cli import main
 from rlsuite.experiments.conformance import check_method
 from rlsuite.experiments.finished import plan
+from rlsuite.experiments.metrics import read_metrics
 from rlsuite.experiments.registry import find_world
 from rlsuite.experiments.specs import Run
-from rlsuite.experiments.storage import read_metrics
 from tests.experiments.running import METHODS
 from tests.experiments.test_runner import send_signal_after
 

@@ -15,16 +15,17 @@ from rlsuite.experiments.errors import UserError
 from rlsuite.experiments.evaluate import evaluate
 from rlsuite.experiments.evaluation import from_json, to_json
 from rlsuite.experiments.finished import load, open_run
+from rlsuite.experiments.folder import create_run
 from rlsuite.experiments.methods.drifts.meta_test import DriftEvaluationConfig
 from rlsuite.experiments.methods.learned_policy_gradient.levels import (
     LEAST_OPTIMAL_RETURN,
     LevelEvaluationConfig,
     level_sets,
 )
+from rlsuite.experiments.metrics import read_metrics
 from rlsuite.experiments.registry import find_world
 from rlsuite.experiments.report import report
 from rlsuite.experiments.runner import run
-from rlsuite.experiments.storage import create_run, read_metrics
 from rlsuite.lifetime import LifeConfig
 from tests.experiments.running import plan_of, train
 
@@ -83,7 +84,7 @@ def test_real_runs_log_their_metrics(runs):
 
 def test_a_folder_says_what_was_run_where_and_by_what(runs):
     document = json.loads((runs["groove"].directory / "config.json").read_text())
-    assert (document["format_version"], document["method"]) == (2, "groove")
+    assert (document["format_version"], document["method"]) == (3, "groove")
     assert {"created", "command", "commit", "device", "versions"} <= document.keys()
     assert document["config"]["method"]["meta"]["num_updates"] == 10
     assert runs["groove"].run == tiny_plan("groove").run

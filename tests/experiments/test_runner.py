@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from rlsuite.experiments.checkpoints import Checkpoints
 from rlsuite.experiments.errors import UserError
+from rlsuite.experiments.folder import create_run
+from rlsuite.experiments.metrics import MetricsLog, read_metrics
 from rlsuite.experiments.runner import Outcome, abstract_state, initial_state, run
 from rlsuite.experiments.specs import Experiment, Run
-from rlsuite.experiments.storage import Checkpoints, MetricsLog, create_run, read_metrics
 from rlsuite.method import Method
 
 

@@ -1,0 +1,336 @@
+"""The last states of a run: how they are saved, and how they come back.
+
+    checkpoints/20/manifest.json   what the rest must be, by `rlsuite.experiments.manifests`
+    checkpoints/20/…               the arrays, as orbax stores them
+
+A folder gets the name of its step once all of it is there. One that was damaged since is reported
+and left out: the newest whole one counts.
+"""
+
+import errno
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import orbax.checkpoint as ocp
+from jax.experimental import multihost_utils
+
+from rlsuite.experiments.errors import UserError, say
+from rlsuite.experiments.files import inside, reason
+from rlsuite.experiments.folder import Place, read_document
+from rlsuite.experiments.manifests import (
+    Arrays,
+    DamagedError,
+    Manifest,
+    arrays_of,
+    check_files,
+    difference,
+    identity,
+    read_manifest,
+    signature,
+    write_manifest,
+)
+from rlsuite.experiments.retention import to_forget
+
+_UNFINISHED, _FORGOTTEN = ".saving-", ".forgotten-"
+_ATTEMPTS = 10
+_DISK_ERRORS = tuple(
+    getattr(errno, name)
+    for name in ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EPERM", "EIO", "ENAMETOOLONG")
+)
+
+
+class _Whole(NamedTuple):
+    """A checkpoint that was compared with its manifest."""
+
+    manifest: Manifest
+    signature: Any
+
+
+_COMPARED: dict[Path, _Whole] = {}
+"""By folder, so that a process reads each checkpoint once to compare it."""
+
+
+class _VanishedError(Exception):
+    """A checkpoint that the process which writes the run has forgotten meanwhile."""
+
+
+class Checkpoints(AbstractContextManager):
+    """The last states of a run. A checkpoint is there whole or not at all.
+
+    Of several hosts all processes save and restore; the first one writes manifests and forgets.
+
+    Args:
+      directory: the run's folder.
+      kept: how many of the newest checkpoints are kept.
+      keep_every: of every so many steps, the first checkpoint is kept for good.
+
+    Raises:
+      UserError: if the folder holds no run.
+    """
+
+    def __init__(self, directory: Path, *, kept: int = 2, keep_every: int | None = None):
+        self._directory, self._kept, self._keep_every = directory, kept, keep_every
+        self._run = identity(read_document(directory))
+        self._place = Place(directory)
+        self._checkpointer = ocp.Checkpointer(ocp.StandardCheckpointHandler())
+
+    def latest_step(self) -> int | None:
+        """The step of the newest checkpoint that is whole, or None if there is none at all.
+
+        Raises:
+          UserError: if all are damaged, or it is one of another run or version.
+        """
+        newest = self._newest()
+        return None if newest is None else newest.step
+
+    def save(self, step: int, state: Any) -> None:
+        """Saves a state (a pytree of arrays and PRNG keys), and forgets what need not be kept.
+
+        Checkpoints of later steps are forgotten too: a run that comes by here again has left them
+        out as damaged.
+
+        Raises:
+          UserError: if it can't be written, or the folder was moved; older ones stay as they are.
+        """
+        self._place.check()
+        unfinished = self._folder / f"{_UNFINISHED}{step}"
+        try:
+            self._write(unfinished, step, _stored(state))
+        except Exception as error:
+            refusal = _refusal(error)
+            if refusal is None:
+                raise
+            raise UserError(
+                f"cannot save the checkpoint of step {step} in '{self._folder}': {refusal}; "
+                f"{self._what_is_left()}"
+            ) from error
+
+    def restore(self, abstract_state: Any) -> Any:
+        """The newest state that is whole, bit for bit as it was saved.
+
+        Args:
+          abstract_state: what to restore, such as `jax.eval_shape(method.init, key)`. Leaves are
+            free to go where the program that takes them wants them, wherever they were saved.
+
+        Raises:
+          UserError: if there is no checkpoint, none is whole, or it holds a state of another shape.
+        """
+        stored = _stored(abstract_state)
+        restored = self._restore(arrays_of(stored), jax.tree.map(_with_sharding, stored))
+        return jax.tree_util.tree_map_with_path(
+            lambda path, leaf: _uncommitted(
+                restored.get(jax.tree_util.keystr(path), jnp.zeros(leaf.shape, leaf.dtype))
+            ),
+            abstract_state,
+        )
+
+    @property
+    def _folder(self) -> Path:
+        return inside(self._directory, "checkpoints")
+
+    def _steps(self) -> list[int]:
+        names = (path.name for path in self._entries())
+        return sorted(int(name) for name in names if name.isascii() and name.isdecimal())
+
+    def _entries(self) -> list[Path]:
+        folder = self._folder
+        return list(folder.iterdir()) if folder.exists() else []
+
+    def _newest(self) -> Manifest | None:
+        for _ in range(_ATTEMPTS):
+            try:
+                return self._newest_of(self._steps())
+            except _VanishedError:
+                continue  # Others have taken its place meanwhile.
+        raise UserError(f"the checkpoints in '{self._folder}' change faster than they can be read")
+
+    def _newest_of(self, steps: Sequence[int]) -> Manifest | None:
+        damaged: dict[int, str] = {}
+        for step in reversed(steps):
+            try:
+                manifest = self._compared(step).manifest
+            except DamagedError as error:
+                damaged[step] = str(error)
+                continue
+            for other, why in damaged.items():
+                _say_once(
+                    f"the checkpoint of step {other} in '{self._directory}' is damaged ({why}): "
+                    f"the one of step {step} is used"
+                )
+            return manifest
+        if damaged:
+            reasons = "; ".join(f"step {step}: {why}" for step, why in damaged.items())
+            raise UserError(f"all checkpoints in '{self._directory}' are damaged ({reasons})")
+        return None
+
+    def _compared(self, step: int) -> _Whole:
+        """A checkpoint that is of this run, and whole."""
+        folder = self._folder.resolve() / str(step)
+        try:
+            found = signature(folder)
+            whole = _COMPARED.get(folder)
+            if whole is None or whole.signature != found:
+                manifest, files = read_manifest(folder)
+                self._check_of_this_run(step, manifest)
+                check_files(folder, files)
+                whole = _COMPARED[folder] = _Whole(manifest, found)
+            self._check_of_this_run(step, whole.manifest)
+        except (DamagedError, OSError) as error:
+            if not os.path.lexists(folder):
+                raise _VanishedError from error
+            if isinstance(error, DamagedError):
+                raise
+            raise UserError(f"cannot read '{folder}': {reason(error)}") from error
+        return whole
+
+    def _check_of_this_run(self, step: int, manifest: Manifest) -> None:
+        if manifest.step != step:
+            raise DamagedError(f"it is that of step {manifest.step}")
+        differs = difference(manifest, self._run)
+        if differs is not None:
+            raise UserError(
+                f"the checkpoint of step {step} in '{self._directory}' is of another run: {differs}"
+            )
+
+    def _restore(self, arrays: Arrays, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
+        for _ in range(_ATTEMPTS):
+            manifest = self._newest()
+            if manifest is None:
+                raise UserError(f"'{self._directory}' holds no checkpoint yet")
+            self._check_fits(manifest, arrays)
+            try:
+                return self._read(manifest.step, wanted)
+            except _VanishedError:
+                continue
+        raise UserError(f"the checkpoints in '{self._folder}' change faster than they can be read")
+
+    def _read(self, step: int, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
+        whole = self._compared(step)
+        folder = self._folder.resolve() / str(step)
+        try:
+            restored = self._checkpointer.restore(folder, args=ocp.args.StandardRestore(wanted))
+        except Exception as error:
+            self._check_still(folder, whole)
+            line = str(error).split("\n")[0]
+            raise UserError(
+                f"'{folder}' can't be restored: {type(error).__name__}: {line}"
+            ) from error
+        self._check_still(folder, whole)
+        return restored
+
+    def _check_still(self, folder: Path, whole: _Whole) -> None:
+        """What was read counts only if it lay there, untouched, until the end."""
+        try:
+            is_still_there = signature(folder) == whole.signature
+        except (OSError, DamagedError):
+            is_still_there = False
+        if not is_still_there:
+            raise _VanishedError
+
+    def _check_fits(self, manifest: Manifest, wanted: Arrays) -> None:
+        for name in [*wanted, *manifest.arrays]:
+            if wanted.get(name) != manifest.arrays.get(name):
+                raise UserError(
+                    f"the checkpoint of step {manifest.step} in '{self._directory}' is of another "
+                    "method, configuration or version of rlsuite: the states differ in "
+                    f"'{name}', {_in_words(manifest.arrays.get(name))} there and "
+                    f"{_in_words(wanted.get(name))} here"
+                )
+
+    def _write(self, unfinished: Path, step: int, stored: Mapping[str, Any]) -> None:
+        is_first = jax.process_index() == 0
+        try:
+            if is_first:
+                self._folder.mkdir(exist_ok=True)
+                self._clear()
+            self._checkpointer.save(unfinished.resolve(), args=ocp.args.StandardSave(stored))
+            if is_first:
+                write_manifest(unfinished, step, self._run, arrays_of(stored))
+                self._put_in_place(unfinished, step)
+            multihost_utils.sync_global_devices(f"checkpoint {step}")
+        finally:
+            if is_first:
+                self._clear()
+
+    def _put_in_place(self, unfinished: Path, step: int) -> None:
+        for later in self._steps():
+            if later >= step:
+                self._forget(later)
+        unfinished.rename(self._folder / str(step))
+        for old in to_forget(self._steps(), self._kept, self._keep_every):
+            self._forget(old)
+
+    def _forget(self, step: int) -> None:
+        # At once for whoever reads it: a checkpoint that lacks some files would seem damaged.
+        (self._folder / str(step)).rename(self._folder / f"{_FORGOTTEN}{step}")
+
+    def _clear(self) -> None:
+        """Removes what was forgotten, and what a killed process has left behind."""
+        for path in self._entries():
+            if not path.name.startswith((_UNFINISHED, _FORGOTTEN)):
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+    def _what_is_left(self) -> str:
+        steps = self._steps()
+        return f"the last one is of step {steps[-1]}" if steps else "there is no other one"
+
+    def __exit__(self, *_: object) -> None:
+        self._checkpointer.close()
+
+
+_said: set[str] = set()
+
+
+def _say_once(line: str) -> None:
+    if line not in _said:
+        _said.add(line)
+        say(line)
+
+
+def _in_words(array: Mapping[str, Any] | None) -> str:
+    return "nothing" if array is None else f"{array['dtype']}{array['shape']}"
+
+
+def _refusal(error: BaseException | None) -> str | None:
+    """What the disk has said, where that is behind an error; libraries put it into their own."""
+    while error is not None:
+        if isinstance(error, OSError):
+            return reason(error)
+        for number in _DISK_ERRORS:
+            if os.strerror(number) in str(error):
+                return os.strerror(number)
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _stored(state: Any) -> dict[str, Any]:
+    """The leaves that a checkpoint holds, by path: orbax refuses those without elements."""
+    named = jax.tree_util.tree_leaves_with_path(state)
+    return {jax.tree_util.keystr(path): leaf for path, leaf in named if leaf.size}
+
+
+def _with_sharding(leaf: Any) -> jax.ShapeDtypeStruct:
+    sharding = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
+
+
+def _uncommitted(leaf: jax.Array) -> jax.Array:
+    """The same array, no longer tied to the device it was read to.
+
+    A program over several devices refuses arguments that are tied to one of them.
+    """
+    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        words = jnp.asarray(np.asarray(jax.random.key_data(leaf)))
+        return jax.random.wrap_key_data(words, impl=jax.random.key_impl(leaf))
+    return jnp.asarray(np.asarray(leaf))

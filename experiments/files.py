@@ -1,0 +1,167 @@
+"""Files that are written whole or not at all, and read from inside a folder only.
+
+Whatever replaces a file is written beside it and renamed, so that a reader, or a run that was
+killed, never meets half a file, and a link that lies in its place is replaced, not followed.
+"""
+
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rlsuite.experiments.errors import UserError
+
+SEAL = "sha256"
+"""The entry of a document that holds the digest of all others."""
+
+_NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A path to write to, whose file is put in the place of `path` once the block has ended well.
+
+    It has the ending of `path`, by which some writers know what to write. If the block fails, what
+    was there before stays.
+
+    Raises:
+      UserError: if it can't be written.
+    """
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    with writing(path):
+        temporary.unlink(missing_ok=True)
+        try:
+            yield temporary
+            _to_disk(temporary)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a file in one step: whoever reads it sees the old text or the new, never a part.
+
+    Raises:
+      UserError: if it can't be written.
+    """
+    with replacing(path) as temporary, temporary.open("x", encoding="utf-8") as file:
+        file.write(text)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turns what a disk refuses into one line that names `path` and the reason.
+
+    Raises:
+      UserError: in place of an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"cannot write to '{path}': {reason(error)}") from error
+
+
+def check_writable(directory: Path) -> None:
+    """Makes sure that a folder takes files now, by making one and taking it away.
+
+    Raises:
+      UserError: if it doesn't.
+    """
+    trial = directory / f".writable.{os.getpid()}.tmp"
+    with writing(directory):
+        trial.unlink(missing_ok=True)
+        try:
+            with trial.open("x") as file:
+                file.write("Whether a disk is full shows only when something is written.\n")
+        finally:
+            trial.unlink(missing_ok=True)
+
+
+def reason(error: OSError) -> str:
+    """Why the system refused, in its own words."""
+    return error.strerror or str(error) or type(error).__name__
+
+
+def inside(directory: Path, name: str) -> Path:
+    """The path of a file of a folder, whether it exists or not.
+
+    Raises:
+      UserError: if a link leads from there out of the folder, or round in a circle.
+    """
+    path = directory / name
+    try:
+        is_inside = path.resolve().is_relative_to(directory.resolve())
+    except (OSError, RuntimeError) as error:
+        raise UserError(f"'{path}' can't be followed: {error}") from error
+    if not is_inside:
+        raise UserError(f"'{path}' leads out of the run's folder, to '{path.resolve()}'")
+    return path
+
+
+def read_bytes(directory: Path, name: str) -> bytes | None:
+    """What a file of a folder holds, or None if there is none.
+
+    Raises:
+      UserError: if it is no plain file inside the folder, or can't be read.
+    """
+    path = inside(directory, name)
+    try:
+        # Not a pipe, whose reader would wait for a writer.
+        if path.exists() and not path.is_file():
+            raise UserError(f"'{path}' is no file")
+        return path.read_bytes()
+    except OSError as error:
+        if error.errno in _NOTHING_THERE:
+            return None
+        raise UserError(f"cannot read '{path}': {reason(error)}") from error
+
+
+def parse_json(content: bytes) -> Any:
+    """What UTF-8 text in JSON says.
+
+    Raises:
+      ValueError: if it says nothing: it is not whole, in another encoding or nested too deeply.
+    """
+    try:
+        return json.loads(content.decode("utf-8"))
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def sealed(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The document with the digest of what it says, by which damage shows."""
+    # As it will be read: JSON makes lists of tuples and texts of keys.
+    plain = json.loads(json.dumps(document))
+    return {**plain, SEAL: _digest(plain)}
+
+
+def parse_sealed(content: bytes) -> dict[str, Any]:
+    """The inverse of `sealed`, from the bytes of a file.
+
+    Raises:
+      ValueError: if it isn't what was sealed.
+    """
+    document = parse_json(content)
+    if not isinstance(document, dict):
+        raise ValueError("it is no JSON object")
+    seal = document.pop(SEAL, None)
+    if seal is None:
+        raise ValueError(f"it has no '{SEAL}', the digest of the rest")
+    if seal != _digest(document):
+        raise ValueError(f"it is not what its '{SEAL}' was made of")
+    return document
+
+
+def _digest(document: Mapping[str, Any]) -> str:
+    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _to_disk(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
