@@ -9,7 +9,7 @@ from rlsuite.experiments.errors import UserError
 from rlsuite.experiments.evaluate import tested_alike
 from rlsuite.experiments.evaluation import Evaluation, Table, estimate
 from rlsuite.experiments.fields import leaves, to_text
-from rlsuite.experiments.files import write_text, writing
+from rlsuite.experiments.files import reason, write_text
 from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.report import caption, markdown_table, test_drawings, written
 from rlsuite.experiments.specs import BOOKKEEPING, Drawing, Section
@@ -150,8 +150,10 @@ def _evaluation(run: Finished) -> Evaluation:
 
 
 def _make_folder(path: Path) -> None:
-    with writing(path):
+    try:
         path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--out: cannot write to '{path}': {reason(error)}") from error
 
 
 def _pooled(first: Table, evaluations: Sequence[Evaluation], groups: Groups) -> dict[str, Estimate]:

@@ -14,6 +14,7 @@ from rlsuite.experiments.compare import compare, grouped
 from rlsuite.experiments.errors import UserError
 from rlsuite.experiments.evaluate import evaluate
 from rlsuite.experiments.evaluation import from_json, to_json
+from rlsuite.experiments.files import parse_sealed
 from rlsuite.experiments.finished import load, open_run
 from rlsuite.experiments.folder import create_run
 from rlsuite.experiments.methods.drifts.meta_test import DriftEvaluationConfig
@@ -115,7 +116,7 @@ def test_groove_interrupted_and_resumed_ends_with_the_same_bits(runs, tmp_path, 
 
 
 def test_evaluation_holds_every_contender_on_every_set(runs, evaluation):
-    document = json.loads((runs["groove"].directory / "evaluation.json").read_text())
+    document = parse_sealed((runs["groove"].directory / "evaluation.json").read_bytes())
     assert document == json.loads(json.dumps(to_json(evaluation)))
     assert to_json(from_json(document)) == document
     roles = [role for _, role in evaluation.contenders]
