@@ -20,7 +20,7 @@ from rlsuite.experiments.options import join_options
 
 BAD_INPUT = 2
 INTERRUPTED = 130
-_TRAIN_FLAGS = ("--help", "--overwrite")
+_TRAIN_FLAGS = ("--help", "--overwrite", "--debug_nans")
 _PARAMETER_PREFIX = "tasks."
 # Fields that have moved, by the names that scripts still have for them.
 _MOVED = {
@@ -112,6 +112,7 @@ def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
     resume.add_argument(
         "--steps", metavar="N", help="the step to train up to, in place of the run's own last one"
     )
+    _add_debug_nans(resume)
     resume.set_defaults(run=_resume)
 
     evaluate = commands.add_parser("evaluate", help="test what a run has learned")
@@ -178,6 +179,16 @@ def _add_train_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--overwrite", action="store_true", help="replace the run that the folder holds"
     )
+    _add_debug_nans(parser)
+
+
+def _add_debug_nans(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--debug-nans",
+        "--debug_nans",
+        action="store_true",
+        help="if the run becomes not-a-number, name the operation that did it",
+    )
 
 
 def _methods(arguments: argparse.Namespace) -> Any:
@@ -231,7 +242,7 @@ def _train(arguments: argparse.Namespace, rest: list[str]) -> int:
     _keep_compiled_programs()
     with writer(directory):
         create_run(directory, plan.describe(), overwrite=arguments.overwrite)
-        return _run_to_the_end(plan, directory, methods)
+        return _run_to_the_end(plan, directory, methods, debug_nans=arguments.debug_nans)
 
 
 def _print_fields(arguments: argparse.Namespace, defaults: Any) -> None:
@@ -283,7 +294,7 @@ def _resume(arguments: argparse.Namespace, rest: list[str]) -> int:
             if _is_done(run):
                 return _say_done(run)
         _keep_compiled_programs()
-        return _run_to_the_end(run, run.directory, methods)
+        return _run_to_the_end(run, run.directory, methods, debug_nans=arguments.debug_nans)
 
 
 def _is_done(run: Any) -> bool:
@@ -296,14 +307,14 @@ def _say_done(run: Any) -> int:
     return 0
 
 
-def _run_to_the_end(plan: Any, directory: Path, methods: Any) -> int:
+def _run_to_the_end(plan: Any, directory: Path, methods: Any, *, debug_nans: bool) -> int:
     from rich.console import Console
 
     from rlsuite.experiments.finished import open_run
     from rlsuite.experiments.report import report
     from rlsuite.experiments.runner import run
 
-    outcome = run(plan.experiment, plan.run, directory, console=Console())
+    outcome = run(plan.experiment, plan.run, directory, console=Console(), debug_nans=debug_nans)
     if not outcome.finished:
         print(
             f"stopped at step {outcome.step} of {plan.run.steps}; "

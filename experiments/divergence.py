@@ -6,7 +6,7 @@ wherever the method keeps them; and so must be the metrics that are watched, in 
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -55,6 +55,30 @@ class Signs(NamedTuple):
     optimisers: Leaves
 
 
+class Divergence(NamedTuple):
+    """How a run has diverged.
+
+    Attributes:
+      part: where what is not finite is.
+      name: of the metric, or of the first leaf that is not finite.
+      text: what is said of it.
+      step: the first one, where that is known.
+    """
+
+    part: Literal["metric", "parameters", "optimiser"]
+    name: str
+    text: str
+    step: int | None = None
+
+    def value(self, experiment: Experiment, state: State, metrics: Metrics) -> Array:
+        """What was not finite, in another state and with the metrics of the step that led there."""
+        if self.part == "metric":
+            return metrics[self.name]
+        is_learned = self.part == "parameters"
+        named = _named(experiment.learned(state)) if is_learned else _of_optimisers(state)
+        return named[self.name]
+
+
 def signs(experiment: Experiment, before: Leaves, state: State, metrics: Metrics) -> Signs:
     """The signs of a chunk.
 
@@ -75,12 +99,13 @@ def signs(experiment: Experiment, before: Leaves, state: State, metrics: Metrics
 
 def finite_optimisers(state: State) -> Leaves:
     """Which leaves of all that optax keeps anywhere in a state are finite."""
+    return _leaves(_of_optimisers(state), lambda leaf: jnp.isfinite(leaf).all())
+
+
+def _of_optimisers(state: State) -> dict[str, Array]:
     nodes = jax.tree_util.tree_leaves_with_path(state, is_leaf=_is_of_optax)
-    of_optax = {keystr(path): node for path, node in nodes if _is_of_optax(node)}
-    named = {
-        at + name: leaf for at, node in of_optax.items() for name, leaf in _named(node).items()
-    }
-    return _leaves(named, lambda leaf: jnp.isfinite(leaf).all())
+    found = {keystr(path): node for path, node in nodes if _is_of_optax(node)}
+    return {at + name: leaf for at, node in found.items() for name, leaf in _named(node).items()}
 
 
 def _is_of_optax(node: Any) -> bool:
@@ -104,8 +129,8 @@ def _has_norm(leaf: Array) -> Bool[Array, ""]:
     return jnp.isfinite(jnp.square(jnp.abs(wide)).sum())
 
 
-def check_finite(step: int, found: Signs, reported: set[str], saved: int | None) -> None:
-    """Stops a run that has diverged.
+def divergence(step: int, found: Signs, reported: set[str]) -> Divergence | None:
+    """How a run has diverged in a chunk, or none if it has not.
 
     A NaN among metrics only says that there was nothing to report, but for those that are always
     reported and those that were a number in an earlier step.
@@ -114,10 +139,6 @@ def check_finite(step: int, found: Signs, reported: set[str], saved: int | None)
       step: the last one of the chunk.
       found: the chunk's signs.
       reported: metrics that are always reported, or were before the chunk.
-      saved: the step of the last checkpoint, or none if there is none.
-
-    Raises:
-      UserError: says what is not finite, and when.
     """
     found = jax.device_get(found)
     for name, values in found.watched.items():
@@ -126,11 +147,28 @@ def check_finite(step: int, found: Signs, reported: set[str], saved: int | None)
         if wrong.any():
             first = step - len(values) + 1 + int(wrong.argmax())
             since = f" (since step {first})" if first < step else ""
-            _stop(f"{name}: {values[wrong][0]} at step {step}{since} is not finite", saved)
+            text = f"{name}: {values[wrong][0]} at step {step}{since} is not finite"
+            return Divergence("metric", name, text, first)
     if bad := found.learned.otherwise():
-        _stop(f"parameters: the norm of {_listed(bad)} at step {step} is not finite", saved)
+        text = f"parameters: the norm of {_listed(bad)} at step {step} is not finite"
+        return Divergence("parameters", bad[0], text)
     if bad := found.optimisers.otherwise():
-        _stop(f"optimiser: {_listed(bad)} at step {step} is not finite", saved)
+        text = f"optimiser: {_listed(bad)} at step {step} is not finite"
+        return Divergence("optimiser", bad[0], text)
+    return None
+
+
+def stopped(found: Divergence, saved: int | None, *more: str) -> UserError:
+    """The error that ends a run that has diverged.
+
+    Args:
+      found: how it has diverged.
+      saved: the step of the last checkpoint, or none if there is none.
+      *more: what else there is to say.
+    """
+    kept = f"the last checkpoint is of step {saved}" if saved else "there is no checkpoint yet"
+    advice = more or ("a smaller learning rate may help",)
+    return UserError("; ".join([f"{found.text}, so the run was stopped", kept, *advice]))
 
 
 def _listed(names: list[str]) -> str:
@@ -139,8 +177,3 @@ def _listed(names: list[str]) -> str:
     if more := len(names) - len(first):
         return f"{', '.join(first)} and {more} more"
     return ", ".join(first)
-
-
-def _stop(reason: str, saved: int | None) -> NoReturn:
-    kept = f"the last checkpoint is of step {saved}" if saved else "there is no checkpoint yet"
-    raise UserError(f"{reason}, so the run was stopped; {kept}; a smaller learning rate may help")

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,9 +20,17 @@ from rich.console import Console
 
 from rlsuite.compiling import jit
 from rlsuite.experiments.checkpoints import Checkpoints
-from rlsuite.experiments.divergence import Signs, check_finite, finite_optimisers, signs
+from rlsuite.experiments.diagnosis import diagnose
+from rlsuite.experiments.divergence import (
+    Divergence,
+    Signs,
+    divergence,
+    finite_optimisers,
+    signs,
+    stopped,
+)
 from rlsuite.experiments.metrics import MetricsLog
-from rlsuite.experiments.progress import Bar, Lines, display, figures
+from rlsuite.experiments.progress import Bar, Lines, display, figures, shown
 from rlsuite.experiments.retention import Schedule
 from rlsuite.experiments.specs import Experiment, Run
 from rlsuite.experiments.trackers import open_trackers
@@ -35,7 +44,14 @@ class Outcome(NamedTuple):
     finished: bool
 
 
-def run(experiment: Experiment, config: Run, directory: Path, *, console: Console) -> Outcome:
+def run(
+    experiment: Experiment,
+    config: Run,
+    directory: Path,
+    *,
+    console: Console,
+    debug_nans: bool = False,
+) -> Outcome:
     """Runs an experiment from its last checkpoint, or from the start, to its last step.
 
     SIGINT and SIGTERM end the run after the current chunk, with a checkpoint; a second one ends it
@@ -46,6 +62,8 @@ def run(experiment: Experiment, config: Run, directory: Path, *, console: Consol
       config: how long to run, and how often to log and to save.
       directory: the run's folder, from `rlsuite.experiments.folder.create_run`.
       console: where progress is shown: a live bar on a terminal, otherwise a line now and then.
+      debug_nans: whether each chunk's first state is kept, so that the chunk in which the run
+        diverges can be played again to find the operation that did it.
 
     Raises:
       UserError: if the run has diverged, before any of that is saved: see
@@ -61,7 +79,8 @@ def run(experiment: Experiment, config: Run, directory: Path, *, console: Consol
             display(console, step, config.steps) as progress,
             _stop_on_signal() as stop,
         ):
-            return _run(experiment, config, checkpoints, log, progress, stop)
+            explain = partial(_explained, experiment, console) if debug_nans else None
+            return _run(experiment, config, checkpoints, log, progress, stop, explain)
 
 
 def initial_state(method: Method, seed: int) -> State:
@@ -94,6 +113,7 @@ def _run(
     log: MetricsLog,
     progress: Bar | Lines,
     stop: threading.Event,
+    explain: Callable[..., str] | None,
 ) -> Outcome:
     saved = checkpoints.latest_step()
     step = saved or 0
@@ -112,6 +132,8 @@ def _run(
             program = trace_chunk(experiment, state, chunk).lower().compile()
             length = chunk
             continue  # A stop asked for during compilation need not wait for a chunk.
+        # The program takes the memory of the state that it is given.
+        kept = jax.tree.map(jnp.copy, state) if explain else None
         began = time.monotonic()
         state, (means, found) = program(state)
         metrics = {name: float(value) for name, value in jax.device_get(means).items()}
@@ -131,13 +153,37 @@ def _run(
         seconds_left = (config.steps - step) * seconds / chunk
         progress.show(step, figures(log.last, experiment.headline, seconds_left))
         reported = {name for name, value in last.items() if value is not None}
-        check_finite(step, found, {*(experiment.watched or ()), *reported}, saved)
+        diverged = divergence(step, found, {*(experiment.watched or ()), *reported})
+        if diverged:
+            more = [explain(kept, step - chunk, step, diverged)] if explain else []
+            raise stopped(diverged, saved, *more)
         if schedule.is_due(step, step - chunk):
             checkpoints.save(step, state)
             saved = step
     if saved != step:
         checkpoints.save(step, state)
     return Outcome(step, finished=step >= config.steps)
+
+
+def _explained(
+    experiment: Experiment,
+    console: Console,
+    state: State,
+    step: int,
+    last: int,
+    diverged: Divergence,
+) -> str:
+    """Why a run has diverged, in a line; all that was found is shown at once."""
+
+    def show(line: str) -> None:
+        line = shown(line, console.encoding)
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    show(f"steps {step + 1} to {last} are played again, one operation at a time …")
+    diagnosis = diagnose(experiment, state, step, last, diverged)
+    for line in diagnosis.details:
+        show(line)
+    return diagnosis.summary
 
 
 def trace_chunk(experiment: Experiment, state: State, length: int) -> jax.stages.Traced:

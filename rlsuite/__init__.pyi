@@ -1,4 +1,5 @@
 from . import curricula as curricula
+from . import debugging as debugging
 from . import drifts as drifts
 from . import envs as envs
 from . import experiments as experiments

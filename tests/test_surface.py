@@ -12,7 +12,17 @@ import rlsuite
 
 ROOT = Path(__file__).parent.parent
 PUBLIC = (
-    *("curricula", "drifts", "envs", "experiments", "meta", "methods", "objectives", "scores"),
+    *(
+        "curricula",
+        "debugging",
+        "drifts",
+        "envs",
+        "experiments",
+        "meta",
+        "methods",
+        "objectives",
+        "scores",
+    ),
     *("Agent", "Life", "Method", "Task", "after", "jit", "live", "train"),
 )
 # `rlsuite/envs` and `rlsuite/experiments` are links, which rglob doesn't enter.

@@ -333,6 +333,27 @@ def test_an_interrupted_run_says_how_to_go_on(folder, capsys, monkeypatch, quick
     assert capsys.readouterr().out == "stopped at step 1 of 2; continue with: rlsuite resume run\n"
 
 
+def test_a_run_that_becomes_not_a_number_names_the_operation(folder, capsys, quick):
+    """Gradient descent on a quartic with an absurd learning rate."""
+
+    def step(state):
+        loss, gradient = jax.value_and_grad(lambda x: jnp.square(jnp.square(x - 3)))(state)
+        return state - 1e4 * gradient, {"meta_loss": loss}
+
+    absurd = Experiment(Method(lambda key: jnp.ones(()), step), 1, 1, ("meta_loss",))
+    spec = quick._replace(build=lambda run, world: absurd)
+    options = "--steps 6 --log-every 6 --debug-nans --out run"
+    for line in (f"train quick smoke {options}", "resume run --debug-nans"):
+        assert main(line.split(), specs=[spec]) == 2
+        captured = capsys.readouterr()
+        assert captured.err.count("\n") == 1
+        assert "meta_loss: inf at step 6 (since step 3) is not finite" in captured.err
+        assert "in step 3 'square' made inf of " in captured.err
+        assert "test_cli.py" in captured.err and "there is no checkpoint yet" in captured.err
+        assert "steps 1 to 6 are played again" in captured.out
+        assert "float32[] between" in captured.out
+
+
 def test_two_methods_of_one_name_are_refused(folder, capsys, quick):
     assert main(["list"], specs=[quick, quick._replace(summary="another")]) == 2
     assert "two methods are called 'quick'" in capsys.readouterr().err
