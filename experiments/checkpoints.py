@@ -182,11 +182,13 @@ class Checkpoints(AbstractContextManager):
                 check_files(folder, files)
                 whole = _COMPARED[folder] = _Whole(manifest, found)
             self._check_of_this_run(step, whole.manifest)
-        except (DamagedError, OSError) as error:
-            if not os.path.lexists(folder):
-                raise _VanishedError from error
-            if isinstance(error, DamagedError):
+        except DamagedError as error:
+            if os.path.lexists(folder):
                 raise
+            raise _VanishedError from error
+        except FileNotFoundError as error:
+            raise _VanishedError from error
+        except OSError as error:
             raise UserError(f"cannot read '{folder}': {reason(error)}") from error
         return whole
 

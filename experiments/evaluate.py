@@ -1,6 +1,5 @@
 """Testing what runs have learned: a table for people, `evaluation.json` for everything else."""
 
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -79,8 +78,7 @@ def tested_alike(first: Finished, second: Finished) -> bool:
 
 
 def _save(directory: Path, evaluation: Evaluation) -> None:
-    text = json.dumps(sealed(to_json(evaluation)), indent=1) + "\n"
-    write_text(directory / EVALUATION, text)
+    write_text(directory / EVALUATION, sealed(to_json(evaluation)))
 
 
 def _seen_from(evaluation: Evaluation, rival: str, title: str) -> Evaluation:

@@ -133,33 +133,30 @@ def parse_json(content: bytes) -> Any:
         raise ValueError("it is nested too deeply") from error
 
 
-def sealed(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The document with the digest of what it says, by which damage shows."""
+def sealed(document: Mapping[str, Any]) -> str:
+    """A document in JSON with the digest of what it says, by which damage shows."""
     # As it will be read: JSON makes lists of tuples and texts of keys.
     plain = json.loads(json.dumps(document))
-    return {**plain, SEAL: _digest(plain)}
+    digest = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+    return json.dumps({**plain, SEAL: digest}, indent=1) + "\n"
 
 
 def parse_sealed(content: bytes) -> dict[str, Any]:
     """The inverse of `sealed`, from the bytes of a file.
 
     Raises:
-      ValueError: if it isn't what was sealed.
+      ValueError: if they aren't those that were sealed, each of them.
     """
     document = parse_json(content)
-    if not isinstance(document, dict):
-        raise ValueError("it is no JSON object")
-    seal = document.pop(SEAL, None)
-    if seal is None:
+    if not isinstance(document, dict) or document.pop(SEAL, None) is None:
         raise ValueError(f"it has no '{SEAL}', the digest of the rest")
-    if seal != _digest(document):
+    try:
+        is_whole = sealed(document).encode() == content
+    except RecursionError:  # What can be read may still be nested too deeply to be written.
+        is_whole = False
+    if not is_whole:
         raise ValueError(f"it is not what its '{SEAL}' was made of")
     return document
-
-
-def _digest(document: Mapping[str, Any]) -> str:
-    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def _to_disk(path: Path) -> None:

@@ -6,7 +6,6 @@ compared with its manifest before anything in it is parsed.
 
 import errno
 import hashlib
-import json
 import os
 import stat
 from collections.abc import Iterator, Mapping
@@ -24,8 +23,6 @@ FORMAT, FORMAT_VERSION = "rlsuite-checkpoint", 1
 MANIFEST = "manifest.json"
 Arrays = Mapping[str, Mapping[str, Any]]
 """Shape and type of arrays, by their path in a state."""
-
-_VANISHED = (errno.ENOENT, errno.ENOTDIR)
 
 
 class DamagedError(Exception):
@@ -104,7 +101,7 @@ def write_manifest(folder: Path, step: int, run: Mapping[str, Any], arrays: Arra
             },
         }
     )
-    write_text(folder / MANIFEST, json.dumps(document, indent=1) + "\n")
+    write_text(folder / MANIFEST, document)
 
 
 def read_manifest(folder: Path) -> tuple[Manifest, Mapping[str, Any]]:
@@ -166,6 +163,8 @@ def signature(folder: Path) -> Any:
       OSError: if that can't be said.
     """
     status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode):
+        raise DamagedError("it is a link, or no folder")
     return status.st_ino, {
         name: (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         for name, status in _files(folder).items()

@@ -97,6 +97,8 @@ def _rising(steps: Mapping[int, int]) -> set[int]:
     before: dict[int, int | None] = {}  # … and of the line before it.
     for number, step in steps.items():
         length = bisect_left(lowest, step)
+        if step in lowest[length : length + 1]:
+            continue  # Of two lines of one step, the first one counts.
         before[number] = ends[length - 1] if length else None
         lowest[length : length + 1] = [step]
         ends[length : length + 1] = [number]
