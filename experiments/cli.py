@@ -16,10 +16,10 @@ from typing import Any, NoReturn
 from rlsuite import __version__
 from rlsuite.experiments.bench import BENCHMARKS
 from rlsuite.experiments.errors import UserError, nearest
+from rlsuite.experiments.interruption import INTERRUPTED
 from rlsuite.experiments.options import join_options
 
 BAD_INPUT = 2
-INTERRUPTED = 130
 _TRAIN_FLAGS = ("--help", "--overwrite", "--debug_nans")
 _PARAMETER_PREFIX = "tasks."
 # Fields that have moved, by the names that scripts still have for them.
@@ -112,7 +112,7 @@ def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
     resume.add_argument(
         "--steps", metavar="N", help="the step to train up to, in place of the run's own last one"
     )
-    _add_debug_nans(resume)
+    _add_running_options(resume)
     resume.set_defaults(run=_resume)
 
     evaluate = commands.add_parser("evaluate", help="test what a run has learned")
@@ -179,10 +179,15 @@ def _add_train_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--overwrite", action="store_true", help="replace the run that the folder holds"
     )
-    _add_debug_nans(parser)
+    _add_running_options(parser)
 
 
-def _add_debug_nans(parser: argparse.ArgumentParser) -> None:
+def _add_running_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--devices",
+        metavar="N|all",
+        help="devices that share the agents (default: all that can share them equally)",
+    )
     parser.add_argument(
         "--debug-nans",
         "--debug_nans",
@@ -210,6 +215,7 @@ def _train(arguments: argparse.Namespace, rest: list[str]) -> int:
         raise UserError("a method and a preset are needed; 'rlsuite list' shows them")
 
     from rlsuite.experiments import finished
+    from rlsuite.experiments.devices import choose_mesh
     from rlsuite.experiments.fitting import check_fits
     from rlsuite.experiments.folder import check_free, create_run
     from rlsuite.experiments.locking import writer
@@ -238,11 +244,12 @@ def _train(arguments: argparse.Namespace, rest: list[str]) -> int:
     name = "-".join([spec.name, arguments.preset, *world, f"seed{plan.run.seed}"])
     directory = arguments.out or Path("runs") / name
     check_free(directory, overwrite=arguments.overwrite)
+    mesh = choose_mesh(plan.experiment.divisible, arguments.devices)
     check_fits(plan)
     _keep_compiled_programs()
     with writer(directory):
         create_run(directory, plan.describe(), overwrite=arguments.overwrite)
-        return _run_to_the_end(plan, directory, methods, debug_nans=arguments.debug_nans)
+        return _run_to_the_end(plan, directory, methods, mesh, debug_nans=arguments.debug_nans)
 
 
 def _print_fields(arguments: argparse.Namespace, defaults: Any) -> None:
@@ -278,12 +285,14 @@ def _field_texts(rest: list[str], defaults: Any) -> tuple[dict[str, str], dict[s
 
 
 def _resume(arguments: argparse.Namespace, rest: list[str]) -> int:
+    from rlsuite.experiments.devices import choose_mesh
     from rlsuite.experiments.finished import extended, open_run
     from rlsuite.experiments.fitting import check_fits
     from rlsuite.experiments.locking import writer
 
     methods = _methods(arguments)
     run = open_run(arguments.directory, methods)
+    mesh = choose_mesh(run.experiment.divisible, arguments.devices)
     if arguments.steps is None:
         if _is_done(run):
             return _say_done(run)
@@ -294,7 +303,7 @@ def _resume(arguments: argparse.Namespace, rest: list[str]) -> int:
             if _is_done(run):
                 return _say_done(run)
         _keep_compiled_programs()
-        return _run_to_the_end(run, run.directory, methods, debug_nans=arguments.debug_nans)
+        return _run_to_the_end(run, run.directory, methods, mesh, debug_nans=arguments.debug_nans)
 
 
 def _is_done(run: Any) -> bool:
@@ -307,14 +316,23 @@ def _say_done(run: Any) -> int:
     return 0
 
 
-def _run_to_the_end(plan: Any, directory: Path, methods: Any, *, debug_nans: bool) -> int:
+def _run_to_the_end(
+    plan: Any, directory: Path, methods: Any, mesh: Any, *, debug_nans: bool
+) -> int:
     from rich.console import Console
 
+    from rlsuite.experiments.devices import described
     from rlsuite.experiments.finished import open_run
+    from rlsuite.experiments.progress import shown
     from rlsuite.experiments.report import report
     from rlsuite.experiments.runner import run
 
-    outcome = run(plan.experiment, plan.run, directory, console=Console(), debug_nans=debug_nans)
+    console = Console()
+    if (line := described(mesh)) is not None:
+        console.print(shown(line, console.encoding), markup=False, highlight=False)
+    outcome = run(
+        plan.experiment, plan.run, directory, console=console, mesh=mesh, debug_nans=debug_nans
+    )
     if not outcome.finished:
         print(
             f"stopped at step {outcome.step} of {plan.run.steps}; "

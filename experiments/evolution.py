@@ -1,9 +1,6 @@
-"""What runs of evolution share: devices, what a generation takes, and what is plotted of it."""
+"""What runs of evolution share: what a generation takes, and what is plotted of it."""
 
 import math
-
-import jax
-from jax.sharding import Mesh
 
 from rlsuite.experiments.specs import Experiment, WorldSpec
 from rlsuite.lifetime import LifeConfig
@@ -16,15 +13,6 @@ PANELS = {
     "update_norm": "norm of the update of the mean",
     "tied_pairs": "share of pairs without a winner",
 }
-
-
-def population_mesh(meta: EvolutionConfig) -> Mesh | None:
-    """All devices, if there are several and they can share each mini-batch equally."""
-    trials = meta.population_size // 2 * meta.tasks_per_candidate // meta.num_mini_batches
-    num_devices = math.gcd(jax.device_count(), trials)
-    if num_devices < 2:
-        return None
-    return jax.make_mesh((num_devices,), ("population",), devices=jax.devices()[:num_devices])
 
 
 def evolution_experiment(
@@ -47,4 +35,5 @@ def evolution_experiment(
     updates = round(meta.population_size * meta.tasks_per_candidate * (lifetime + more_updates))
     steps = updates * life.num_workers * life.rollout_length
     headline = ("fitness", "fitness_max", "tied_pairs")
-    return Experiment(method, updates, steps, headline, watched=("fitness",))
+    trials = meta.population_size // 2 * meta.tasks_per_candidate // meta.num_mini_batches
+    return Experiment(method, updates, steps, headline, watched=("fitness",), divisible=trials)

@@ -5,17 +5,16 @@ that length, so a run that was interrupted and resumed executes the same program
 states as one that never was, and ends with the same bits.
 """
 
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from rich.console import Console
 
 from rlsuite.compiling import jit
@@ -29,6 +28,7 @@ from rlsuite.experiments.divergence import (
     signs,
     stopped,
 )
+from rlsuite.experiments.interruption import Stop, stop_on_signal
 from rlsuite.experiments.metrics import MetricsLog
 from rlsuite.experiments.progress import Bar, Lines, display, figures, shown
 from rlsuite.experiments.retention import Schedule
@@ -50,18 +50,21 @@ def run(
     directory: Path,
     *,
     console: Console,
+    mesh: Mesh | None = None,
     debug_nans: bool = False,
 ) -> Outcome:
     """Runs an experiment from its last checkpoint, or from the start, to its last step.
 
-    SIGINT and SIGTERM end the run after the current chunk, with a checkpoint; a second one ends it
-    at once.
+    SIGINT, SIGTERM and SIGHUP end the run after the current chunk, with a checkpoint. A second one
+    ends the process at once with exit status 130, and so does the first while programs compile.
 
     Args:
       experiment: what the method's spec made of the configuration.
       config: how long to run, and how often to log and to save.
       directory: the run's folder, from `rlsuite.experiments.folder.create_run`.
       console: where progress is shown: a live bar on a terminal, otherwise a line now and then.
+      mesh: devices that share the agents; none for one device. A run may go on with other devices
+        than it was begun with.
       debug_nans: whether each chunk's first state is kept, so that the chunk in which the run
         diverges can be played again to find the operation that did it.
 
@@ -69,6 +72,10 @@ def run(
       UserError: if the run has diverged, before any of that is saved: see
         `rlsuite.experiments.divergence`.
     """
+
+    def say(line: str) -> None:
+        console.print(shown(line, console.encoding), markup=False, highlight=False)
+
     kept, keep_every = config.checkpoints_kept, config.keep_every
     with Checkpoints(directory, kept=kept, keep_every=keep_every) as checkpoints:
         step = checkpoints.latest_step() or 0
@@ -77,10 +84,16 @@ def run(
         with (
             MetricsLog(directory, step, open_trackers(directory, step, config.wandb)) as log,
             display(console, step, config.steps) as progress,
-            _stop_on_signal() as stop,
+            stop_on_signal(say, f"continue with: rlsuite resume {directory}") as stop,
+            under(mesh),
         ):
             explain = partial(_explained, experiment, console) if debug_nans else None
             return _run(experiment, config, checkpoints, log, progress, stop, explain)
+
+
+def under(mesh: Mesh | None) -> AbstractContextManager[Any]:
+    """Where programs are traced for the devices of a mesh; for one device if there is none."""
+    return nullcontext() if mesh is None else jax.set_mesh(mesh)
 
 
 def initial_state(method: Method, seed: int) -> State:
@@ -89,7 +102,19 @@ def initial_state(method: Method, seed: int) -> State:
     Weak types are made strong: a checkpoint does not record them, and the step may compute another
     result for a state that has them.
     """
-    return jit(_strongly_typed_init(method), program="once")(jax.random.key(seed))
+    return _compiled_init(method)(jax.random.key(seed))
+
+
+def _compiled_init(method: Method) -> jax.stages.Compiled:
+    program = jit(_strongly_typed_init(method), program="once")
+    return program.lower(jax.random.key(0)).compile()
+
+
+def _placed(state: State, method: Method) -> State:
+    """A state from a checkpoint, divided among devices as one that the method begins with."""
+    if jax.sharding.get_abstract_mesh().empty:
+        return state
+    return jax.device_put(state, _compiled_init(method).output_shardings)
 
 
 def abstract_state(method: Method) -> State:
@@ -112,26 +137,28 @@ def _run(
     checkpoints: Checkpoints,
     log: MetricsLog,
     progress: Bar | Lines,
-    stop: threading.Event,
+    stop: Stop,
     explain: Callable[..., str] | None,
 ) -> Outcome:
     saved = checkpoints.latest_step()
     step = saved or 0
     progress.compiling()
-    if saved is None:
-        state = initial_state(experiment.method, config.seed)
-    else:
-        state = checkpoints.restore(abstract_state(experiment.method))
+    with stop.at_once():
+        if saved is None:
+            state = initial_state(experiment.method, config.seed)
+        else:
+            state = checkpoints.restore(abstract_state(experiment.method))
+            state = _placed(state, experiment.method)
 
     schedule = Schedule(config.checkpoint_every, config.checkpoint_minutes)
     program, length = None, 0
-    while step < config.steps and not stop.is_set():
+    while step < config.steps and not stop.asked:
         chunk = min(config.log_every - step % config.log_every, config.steps - step)
         if program is None or chunk != length:
             progress.compiling()
-            program = trace_chunk(experiment, state, chunk).lower().compile()
+            with stop.at_once():
+                program = trace_chunk(experiment, state, chunk).lower().compile()
             length = chunk
-            continue  # A stop asked for during compilation need not wait for a chunk.
         # The program takes the memory of the state that it is given.
         kept = jax.tree.map(jnp.copy, state) if explain else None
         began = time.monotonic()
@@ -204,30 +231,13 @@ def trace_chunk(experiment: Experiment, state: State, length: int) -> jax.stages
         means = {name: jnp.nanmean(values) for name, values in metrics.items()}
         return state, (means, signs(experiment, before, state, metrics))
 
-    return experiment.jit(steps, donate_argnums=0).trace(state)
+    return experiment.jit(steps, donate_argnums=0, **_as_before(state)).trace(state)
 
 
-@contextmanager
-def _stop_on_signal() -> Iterator[threading.Event]:
-    """An event that the first SIGINT or SIGTERM sets; the second is handled as it was before."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop  # Only the main thread may handle signals.
-        return
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.getsignal(number) or signal.SIG_DFL for number in signals}
-
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    def ask(number: int, frame: Any) -> None:
-        stop.set()
-        restore()
-
-    for number in signals:
-        signal.signal(number, ask)
-    try:
-        yield stop
-    finally:
-        restore()
+def _as_before(state: State) -> dict[str, Any]:
+    """Tells `jit` to leave the state divided among devices as it is, and the rest everywhere."""
+    mesh = jax.sharding.get_mesh()
+    if mesh.empty or not all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(state)):
+        return {}
+    places = jax.tree.map(lambda leaf: leaf.sharding, state)
+    return {"out_shardings": (places, NamedSharding(mesh, PartitionSpec()))}

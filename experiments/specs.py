@@ -175,6 +175,8 @@ class Experiment(NamedTuple):
       watched: metrics that are finite in every step of a healthy run, which is stopped where one
         isn't; by default losses (their names end in `loss`), from the first number on.
       learned: the part of a state that has to stay finite. The shell puts the spec's in its place.
+      divisible: the number of agents, or of groups of them, that devices share if they can do so
+        equally (`rlsuite.sharding`); 1 for a method that one device runs.
     """
 
     method: Method
@@ -184,6 +186,7 @@ class Experiment(NamedTuple):
     jit: Callable[..., jax.stages.Wrapped] = jit
     watched: tuple[str, ...] | None = None
     learned: Callable[[State], Any] = lambda state: state
+    divisible: int = 1
 
     def watched_among(self, metrics: Iterable[str]) -> list[str]:
         """Those of some metrics that are watched."""

@@ -15,5 +15,6 @@ from .living import live as live
 from .method import Method as Method
 from .method import after as after
 from .method import train as train
+from .sharding import make_mesh as make_mesh
 
 __version__: str

@@ -1,6 +1,7 @@
 """Agents that live side by side on tasks of a curriculum; as a method, they simply learn."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -15,6 +16,7 @@ from rlsuite.objectives.objective import Learner, Objective, Parameters
 from rlsuite.rollout import Experience, finished_returns, memories
 from rlsuite.scores import Evidence, Score, ScoreState, no_score
 from rlsuite.selection import map_selected
+from rlsuite.sharding import apart, spread, together
 
 Companion = Any
 """What is made anew with each agent and lives beside it, such as a value critic that watches it."""
@@ -72,7 +74,7 @@ class Lives(NamedTuple):
         if stagger:
             proposal = _stagger(stagger_key, proposal, unit)
         settle_keys = jax.random.split(settle_key, self.num_agents)
-        return jax.vmap(self.settle)(settle_keys, proposal), state
+        return spread(jax.vmap(self.settle)(*spread((settle_keys, proposal)))), state
 
     def settle(self, key: PRNGKeyArray, proposal: Proposal) -> Slot:
         """A slot with a fresh agent on one proposed task."""
@@ -106,8 +108,10 @@ class Lives(NamedTuple):
 
         keys = jax.random.split(key, self.num_agents)
         missing = jnp.full(self.num_agents, jnp.nan)
-        returns, scores = map_selected(judge_life, finished, (keys, slots), (missing, missing))
-        return self.curriculum.report(state, slots.ticket, scores, finished), {
+        judge_lives = apart(partial(map_selected, judge_life))
+        returns, scores = judge_lives(finished, (keys, slots), (missing, missing))
+        tickets, scores, finished = together((slots.ticket, scores, finished))
+        return self.curriculum.report(state, tickets, scores, finished), {
             "agent_return": jnp.nanmean(returns),
             "score": jnp.nanmean(scores),
             "lifetimes_ended": finished.sum().astype(jnp.float32),
@@ -129,9 +133,10 @@ class Lives(NamedTuple):
           finished: whose lives have ended.
         """
         propose_key, settle_key = keys
-        state, proposal = self.curriculum.propose(propose_key, state, finished)
+        state, proposal = self.curriculum.propose(propose_key, state, together(finished))
         settle_keys = jax.random.split(settle_key, self.num_agents)
-        return map_selected(self.settle, finished, (settle_keys, proposal), slots), state
+        settle = apart(partial(map_selected, self.settle))
+        return settle(finished, (settle_keys, proposal), slots), state
 
 
 def _stagger(key: PRNGKeyArray, proposal: Proposal, unit: int) -> Proposal:
@@ -225,19 +230,23 @@ def live(
         observed = score.observe(slot.score, agent.task, evidence)
         return slot._replace(agent=agent, companion=running, score=observed), returns
 
+    def update(parameters, slots):
+        agents, (experience, metrics) = life.update_together(parameters, slots.agent)
+        slots, returns = jax.vmap(watch)(slots, agents, experience)
+        return slots, experience.transitions.reward, returns, metrics
+
     def step(state):
         key, judge_key, *keys = jax.random.split(state.key, 4)
         # Whoever has not lived at all was not judged either.
         leaving = state.slots.finished & (state.slots.agent.num_updates > 0)
         slots, curriculum_state = lives.replace(keys, state.slots, state.curriculum, leaving)
-        agents, (experience, metrics) = life.update_together(parameters, slots.agent)
-        slots, returns = jax.vmap(watch)(slots, agents, experience)
+        slots, rewards, returns, metrics = apart(update, (None, 0))(parameters, slots)
         curriculum_state, ends = lives.judge(judge_key, slots, curriculum_state, slots.finished)
         return LivingState(key, slots, curriculum_state), {
             **jax.tree.map(jnp.mean, metrics),
             **ends,
             **curriculum.metrics(curriculum_state),
-            "reward_per_step": experience.transitions.reward.mean(),
+            "reward_per_step": rewards.mean(),
             "episode_return": jnp.nanmean(returns),
         }
 

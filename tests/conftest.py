@@ -25,7 +25,7 @@ CHECKED = [
     *("rlsuite.networks", "rlsuite.agents", "rlsuite.recurrent"),
     "rlsuite.objectives",
     *("rlsuite.method", "rlsuite.precision", "rlsuite.ranges"),
-    *("rlsuite.rollout", "rlsuite.scores", "rlsuite.selection"),
+    *("rlsuite.rollout", "rlsuite.scores", "rlsuite.selection", "rlsuite.sharding"),
 ]
 # Annotations are checked whenever a function is called or traced, shapes of arrays included.
 install_import_hook(CHECKED, "annotations.checked")

@@ -12,18 +12,9 @@ import rlsuite
 
 ROOT = Path(__file__).parent.parent
 PUBLIC = (
-    *(
-        "curricula",
-        "debugging",
-        "drifts",
-        "envs",
-        "experiments",
-        "meta",
-        "methods",
-        "objectives",
-        "scores",
-    ),
-    *("Agent", "Life", "Method", "Task", "after", "jit", "live", "train"),
+    *("curricula", "debugging", "drifts", "envs", "experiments"),
+    *("meta", "methods", "objectives", "scores"),
+    *("Agent", "Life", "Method", "Task", "after", "jit", "live", "make_mesh", "train"),
 )
 # `rlsuite/envs` and `rlsuite/experiments` are links, which rglob doesn't enter.
 STUBS = sorted(

@@ -16,7 +16,6 @@ import jax.numpy as jnp
 import optax
 from evosax.algorithms.distribution_based import distribution_based_algorithms
 from evosax.core.fitness_shaping import identity_fitness_shaping_fn, weights_fitness_shaping_fn
-from jax.sharding import Mesh
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from rlsuite.agents import Trainable
@@ -155,7 +154,7 @@ class EvolutionConfig:
 
 
 def evolve_objective_from_config(
-    life: Life, sample_task: SampleTask, config: EvolutionConfig, *, mesh: Mesh | None = None
+    life: Life, sample_task: SampleTask, config: EvolutionConfig
 ) -> Method:
     """Evolves an objective's parameters over whole lifetimes (arXiv 2402.05828, section 4).
 
@@ -167,7 +166,6 @@ def evolve_objective_from_config(
       life: how agents live, with the objective to be learned.
       sample_task: `key -> Task`, the training distribution.
       config: hyperparameters.
-      mesh: devices to share the lives among, as in `evolve`.
 
     Raises:
       ValueError: as `evolve_from_config`.
@@ -178,7 +176,6 @@ def evolve_objective_from_config(
         return_from_config(life, config),
         config,
         lifetime=lambda task: task.lifetime,
-        mesh=mesh,
     )
 
 
@@ -189,7 +186,6 @@ def evolve_from_config(
     config: EvolutionConfig,
     *,
     lifetime: Lifetime | None = None,
-    mesh: Mesh | None = None,
 ) -> Method:
     """`evolve` in pairs with the strategy and the shaping that the config names.
 
@@ -219,7 +215,6 @@ def evolve_from_config(
             tasks_per_candidate=config.tasks_per_candidate,
             num_mini_batches=config.num_mini_batches,
             lifetime=lifetime,
-            mesh=mesh,
         )
 
 

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jax.sharding import AxisType, Mesh, PartitionSpec
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
 from rlsuite.lifetime import Life
@@ -15,6 +14,7 @@ from rlsuite.meta.shaping import Fitness, failed_last, pairwise, raw
 from rlsuite.meta.strategies import Draw, Strategy, StrategyState
 from rlsuite.method import Method, Metrics, single_precision
 from rlsuite.objectives.objective import Parameters
+from rlsuite.sharding import apart
 
 
 class EvolutionState(NamedTuple):
@@ -71,7 +71,6 @@ def evolve(
     tasks_per_candidate: int = 1,
     num_mini_batches: int = 1,
     lifetime: Lifetime | None = None,
-    mesh: Mesh | None = None,
 ) -> Method:
     """Evolves any parameters by any fitness.
 
@@ -80,6 +79,9 @@ def evolve(
     2402.05828), which `open_es` and other antithetic strategies make of mirror images. A candidate
     whose fitness is not finite counts as worse than all others; a generation of which all have
     failed changes nothing.
+
+    Under a mesh with an axis `agents` the lives are divided among its devices, which live through
+    their parts of all mini-batches without waiting for the others (`rlsuite.sharding`).
 
     Memory follows the candidates of one mini-batch and what their evaluation needs; strategies
     other than `open_es` also hold the whole population, several times over while they are told.
@@ -96,20 +98,17 @@ def evolve(
         memory.
       lifetime: `task -> number`, how long its evaluation takes. Trials are then sorted by it, so
         that in each mini-batch they are alike; the fitness does not depend on it.
-      mesh: devices to share the evaluations among, with an axis named "population". Every device
-        lives through its part of all mini-batches without waiting for the others. The state must
-        not be tied to one device: leave it where `init` puts it, or replicate it over the mesh.
 
     Returns:
       A method whose state is an `EvolutionState`, and whose step is a generation.
 
     Raises:
-      ValueError: if the strategy needs raw fitness, or the population can't be divided among tasks,
-        mini-batches and devices.
+      ValueError: if the strategy needs raw fitness, or the population can't be divided among tasks
+        and mini-batches.
     """
-    _validate(strategy, shaping, candidates_per_task, tasks_per_candidate, num_mini_batches, mesh)
+    _validate(strategy, shaping, candidates_per_task, tasks_per_candidate, num_mini_batches)
     num_groups, num_tasks = strategy.population_size // candidates_per_task, tasks_per_candidate
-    judge = _judge(strategy, evaluate, candidates_per_task, mesh)
+    judge = _judge(strategy, evaluate, candidates_per_task)
 
     def draw_trials(key):
         task_key, trial_key = jax.random.split(key)
@@ -155,7 +154,7 @@ def evolve(
 
 
 def _judge(
-    strategy: Strategy, evaluate: Evaluate, group_size: int, mesh: Mesh | None
+    strategy: Strategy, evaluate: Evaluate, group_size: int
 ) -> Callable[[Draw, Trial], Float[Array, "batch trial group"]]:
     """Evaluates trials [batch, trial], one batch after the other."""
 
@@ -167,27 +166,7 @@ def _judge(
     def judge(draw, batches):
         return jax.lax.map(jax.vmap(partial(judge_group, draw)), batches)
 
-    if mesh is None:
-        return judge
-    # Each device runs its lives' loops by itself. Under automatic partitioning a loop that ends
-    # with its longest life would have the devices agree on that in every iteration.
-    everywhere, divided = PartitionSpec(), PartitionSpec(None, "population")
-    return jax.shard_map(
-        judge,
-        mesh=_automatic(mesh),
-        in_specs=(everywhere, divided),
-        out_specs=divided,
-        check_vma=False,
-    )
-
-
-def _automatic(mesh: Mesh) -> Mesh:
-    """The mesh with axes whose shardings are inferred, whichever way it was made.
-
-    `jax.make_mesh` gives explicit ones, over which arguments must lie before they are mapped.
-    """
-    axis_types = (AxisType.Auto,) * len(mesh.axis_names)
-    return Mesh(mesh.devices, mesh.axis_names, axis_types=axis_types)
+    return apart(judge, (None, 1), 1)
 
 
 def _fitness_metrics(fitness: Fitness) -> Metrics:
@@ -219,7 +198,6 @@ def _validate(
     candidates_per_task: int,
     tasks_per_candidate: int,
     num_mini_batches: int,
-    mesh: Mesh | None,
 ) -> None:
     name = getattr(shaping, "__name__", repr(shaping))
     allowed = "raw for a strategy that compares candidates of different generations"
@@ -241,16 +219,6 @@ def _validate(
         "num_mini_batches",
         num_mini_batches,
         f"a divisor of {num_trials}, the groups of candidates times the tasks of each",
-    )
-    if mesh is None:
-        return
-    _require("population" in mesh.shape, "mesh", mesh, "one with an axis named 'population'")
-    devices, per_batch = mesh.shape["population"], num_trials // num_mini_batches
-    _require(
-        per_batch % devices == 0,
-        "num_mini_batches",
-        num_mini_batches,
-        f"such that {devices} devices can share the {per_batch} trials of each equally",
     )
 
 

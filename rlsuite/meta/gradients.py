@@ -1,5 +1,6 @@
 """Learning an objective by the gradient of what agents become after a few updates with it."""
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from rlsuite.objectives.actor_critic import advantages_and_values, fit_critic
 from rlsuite.objectives.objective import Parameters
 from rlsuite.rollout import Transition, memories
 from rlsuite.scores import Evidence, Score
+from rlsuite.sharding import apart, mean_of_parts
 
 Regulariser = Callable[[Metrics], Float[Array, ""]]
 """From an agent's metrics, means over its K updates, to what is added to its loss.
@@ -167,20 +169,23 @@ def meta_gradient(
         return losses.mean(), extra
 
     def gradient(parameters, keys, slots):
-        """The gradient of the mean loss over all agents, a mini-batch at a time."""
+        """The gradient of the mean loss over agents, a mini-batch of them at a time."""
 
         def accumulate(total, batch):
             gradients, (slots, metrics) = jax.grad(batch_loss, has_aux=True)(parameters, *batch)
             return jax.tree.map(jnp.add, total, gradients), (slots, metrics)
 
-        num_batches = num_mini_batches
+        # With several devices each has its part of the agents, and takes no more at a time.
+        size = math.gcd(len(keys), num_agents // num_mini_batches)
+        num_batches = len(keys) // size
         batches = jax.tree.map(
             lambda leaf: leaf.reshape(num_batches, -1, *leaf.shape[1:]), (keys, slots)
         )
         zeros = jax.tree.map(jnp.zeros_like, parameters)
         total, outputs = jax.lax.scan(accumulate, zeros, batches)
         slots, metrics = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), outputs)
-        return jax.tree.map(lambda leaf: leaf / num_batches, total), slots, metrics
+        gradients = jax.tree.map(lambda leaf: leaf / num_batches, total)
+        return mean_of_parts(gradients), slots, metrics
 
     def init(key):
         key, parameter_key, *keys = jax.random.split(key, 6)
@@ -191,7 +196,9 @@ def meta_gradient(
     def step(state):
         key, act_key, turn_key = jax.random.split(state.key, 3)
         keys = jax.random.split(act_key, num_agents)
-        gradients, slots, metrics = gradient(state.parameters, keys, state.slots)
+        gradients, slots, metrics = apart(gradient, (None, 0, 0), (None, 0, 0))(
+            state.parameters, keys, state.slots
+        )
         updates, optimiser_state = optimiser.update(
             gradients, state.optimiser_state, state.parameters
         )

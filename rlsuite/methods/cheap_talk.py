@@ -8,7 +8,6 @@ from typing import Any, Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 from gymnax.environments.environment import Environment
-from jax.sharding import Mesh
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from rlsuite.curricula.curriculum import SampleTask
@@ -122,8 +121,6 @@ def act_train(
     world: Environment,
     sample_task: SampleTask,
     config: TrainTimeConfig,
-    *,
-    mesh: Mesh | None = None,
 ) -> Method:
     """Adversarial cheap talk at train time (arXiv 2211.11030, section 4.1).
 
@@ -135,7 +132,6 @@ def act_train(
       world: a gymnax world whose observations are arrays or numbers of states.
       sample_task: `key -> Task`, levels of this world and lifetimes of victims.
       config: sizes and hyperparameters.
-      mesh: devices to share the population among, as in `evolve`.
 
     Returns:
       A method whose state holds the channel's weights in `parameters`.
@@ -158,7 +154,6 @@ def act_train(
         fitness,
         config.meta,
         lifetime=lambda task: task.lifetime,
-        mesh=mesh,
     )
 
 

@@ -9,7 +9,6 @@ import distrax
 import jax
 import jax.numpy as jnp
 from gymnax.environments.environment import Environment
-from jax.sharding import Mesh
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from rlsuite.curricula.curriculum import SampleTask
@@ -111,8 +110,6 @@ def act_test(
     world: Environment,
     sample_task: SampleTask,
     config: TestTimeConfig,
-    *,
-    mesh: Mesh | None = None,
 ) -> Method:
     """Adversarial cheap talk at test time (arXiv 2211.11030, section 4.2).
 
@@ -125,7 +122,6 @@ def act_test(
       world: a gymnax world that has goals.
       sample_task: `key -> Task`, levels of this world and lifetimes of victims.
       config: sizes and hyperparameters.
-      mesh: devices to share the population among, as in `evolve`.
 
     Returns:
       A method whose state holds a `Shaper` in `parameters`.
@@ -154,7 +150,6 @@ def act_test(
         fitness,
         config.meta,
         lifetime=lambda task: task.lifetime,
-        mesh=mesh,
     )
 
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 
 from gymnax.environments.environment import Environment
-from jax.sharding import Mesh
 
 from rlsuite.curricula.curriculum import SampleTask
 from rlsuite.drifts import LearnedDriftConfig, learned
@@ -25,9 +24,7 @@ class LPOConfig:
     meta: EvolutionConfig = field(default_factory=EvolutionConfig)
 
 
-def lpo(
-    world: Environment, sample_task: SampleTask, config: LPOConfig, *, mesh: Mesh | None = None
-) -> Method:
+def lpo(world: Environment, sample_task: SampleTask, config: LPOConfig) -> Method:
     """Learned policy optimisation (arXiv 2210.05639) and TA-LPO (arXiv 2402.05828).
 
     The drift of PPO, evolved over whole trainings of it.
@@ -36,7 +33,6 @@ def lpo(
       world: a gymnax world with discrete actions or a box of them.
       sample_task: `key -> Task`, the training distribution.
       config: sizes and hyperparameters.
-      mesh: devices to share the population among, as in `evolve`.
 
     Returns:
       A method whose state holds the learned drift in `parameters`.
@@ -44,4 +40,4 @@ def lpo(
     drift, num_workers = learned(config.drift), config.life.num_workers
     objective = ppo(world, config.networks, config.ppo, drift, num_workers)
     life = Life(world, objective, num_workers, config.life.rollout_length)
-    return evolve_objective_from_config(life, sample_task, config.meta, mesh=mesh)
+    return evolve_objective_from_config(life, sample_task, config.meta)

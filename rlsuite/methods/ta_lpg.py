@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 
 from gymnax.environments.environment import Environment
-from jax.sharding import Mesh
 
 from rlsuite.agents import AgentConfig, make_agent
 from rlsuite.curricula.curriculum import SampleTask
@@ -27,8 +26,6 @@ def evolved_lpg(
     world: Environment,
     sample_task: SampleTask,
     config: EvolvedLPGConfig,
-    *,
-    mesh: Mesh | None = None,
 ) -> Method:
     """Learned policy gradient, evolved over whole lifetimes (arXiv 2402.05828).
 
@@ -36,7 +33,6 @@ def evolved_lpg(
       world: a gymnax world with discrete actions or a box of them.
       sample_task: `key -> Task`, the training distribution.
       config: sizes and hyperparameters.
-      mesh: devices to share the population among, as in `evolve`.
 
     Returns:
       A method whose state holds the learned objective in `parameters`.
@@ -44,4 +40,4 @@ def evolved_lpg(
     agent = make_agent(world, config.agent, config.objective.num_predictions)
     objective = lpg(agent, config.objective)
     life = Life(world, objective, config.life.num_workers, config.life.rollout_length)
-    return evolve_objective_from_config(life, sample_task, config.meta, mesh=mesh)
+    return evolve_objective_from_config(life, sample_task, config.meta)

@@ -1,34 +1,27 @@
-"""Every method on several devices, through the command."""
+"""Every method on several devices."""
 
 import os
 import subprocess
 import sys
 
+import jax
 import pytest
 
+from rlsuite.experiments.devices import choose_mesh
+from rlsuite.experiments.errors import ConfigError
 from rlsuite.experiments.registry import Methods
-
-RUN = """
-import sys
-from pathlib import Path
-
-import jax
-from rlsuite.experiments.conformance import check_run
-
-assert jax.device_count() == 2
-check_run(sys.argv[1], Path(sys.argv[2]))
-"""
 
 
 @pytest.mark.parametrize("method", Methods().names)
-def test_every_method_trains_resumes_and_reports_on_two_devices(method, tmp_path):
-    flags = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
+def test_every_method_comes_to_the_same_on_eight_devices_and_goes_on_with_one(method, tmp_path):
+    flags = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
     done = subprocess.run(
-        [sys.executable, "-c", RUN, method, str(tmp_path / "run")],
+        [sys.executable, "-m", "tests.support.moved", method, str(tmp_path)],
         env={
             **os.environ,
             "XLA_FLAGS": flags,
-            # What training has compiled, the resumed run need not compile again.
+            "JAX_DISABLE_MOST_OPTIMIZATIONS": "true",
+            # What the resumed run has compiled, the one that never moved need not compile again.
             "JAX_ENABLE_COMPILATION_CACHE": "true",
             "JAX_COMPILATION_CACHE_DIR": str(tmp_path / "cache"),
         },
@@ -36,3 +29,39 @@ def test_every_method_trains_resumes_and_reports_on_two_devices(method, tmp_path
         text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("divisible", "asked", "used"),
+    [
+        (16, None, 8),
+        (16, "all", 8),
+        (12, "all", 6),
+        (7, "all", 7),
+        (1, "all", None),
+        (16, "4", 4),
+        (16, "1", None),
+    ],
+)
+def test_as_many_devices_as_can_share_equally(monkeypatch, divisible, asked, used):
+    # Devices that aren't there can still be counted.
+    monkeypatch.setattr(jax, "devices", lambda: [jax.local_devices()[0]] * 8)
+    mesh = choose_mesh(divisible, asked)
+    assert (None if mesh is None else mesh.shape["agents"]) == used
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ("3", "devices: 3 is not allowed; it must divide 16"),
+        ("9", "a number between 1 and 8, the devices there are, or all"),
+        ("0", "devices: '0' is not allowed"),
+        ("-1", "devices: '-1' is not allowed"),
+        ("many", "devices: 'many' is not allowed"),
+        ("", "devices: '' is not allowed"),
+    ],
+)
+def test_other_numbers_of_devices_are_refused(monkeypatch, asked, message):
+    monkeypatch.setattr(jax, "devices", lambda: [jax.local_devices()[0]] * 8)
+    with pytest.raises(ConfigError, match=message):
+        choose_mesh(16, asked)

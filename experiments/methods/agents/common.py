@@ -52,7 +52,7 @@ def experiment(method: Method, config: Any) -> Experiment:
     """A step is one update of every agent."""
     steps = config.num_agents * config.life.num_workers * config.life.rollout_length
     headline = ("episode_return", "agent_return", "policy_entropy")
-    return Experiment(method, config.num_agents, steps, headline)
+    return Experiment(method, config.num_agents, steps, headline, divisible=config.num_agents)
 
 
 def learners(state: LivingState) -> Any:

@@ -1,6 +1,6 @@
 """Adversarial cheap talk, at train time and at test time."""
 
-from rlsuite.experiments.evolution import PANELS, evolution_experiment, population_mesh
+from rlsuite.experiments.evolution import PANELS, evolution_experiment
 from rlsuite.experiments.methods.cheap_talk import presets, victims_test
 from rlsuite.experiments.methods.cheap_talk.pictures import pictures
 from rlsuite.experiments.methods.cheap_talk.victims import WORLD_NAMES
@@ -13,8 +13,7 @@ from rlsuite.methods.cheap_talk_test_time import act_test
 def _build_train(run: Run, world: WorldSpec | None) -> Experiment:
     config, world = run.method, required(world)
     check_mini_batches("ppo", config.ppo, config.life, config.networks)
-    mesh = population_mesh(config.meta)
-    method = act_train(world.world, world.sample_task, config, mesh=mesh)
+    method = act_train(world.world, world.sample_task, config)
     return evolution_experiment(method, config.meta, config.life, world)
 
 
@@ -22,8 +21,7 @@ def _build_test(run: Run, world: WorldSpec | None) -> Experiment:
     config, world = run.method, required(world)
     check_mini_batches("ppo", config.ppo, config.life, config.networks)
     check_mini_batches("oracle_ppo", config.oracle_ppo, config.life, config.oracle_networks)
-    mesh = population_mesh(config.meta)
-    method = act_test(world.world, world.sample_task, config, mesh=mesh)
+    method = act_test(world.world, world.sample_task, config)
     more = config.oracle_lifetime if config.messenger == "oracle" else 0
     return evolution_experiment(method, config.meta, config.life, world, more_updates=more)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from rlsuite.drifts import LearnedDriftConfig
 from rlsuite.experiments.errors import ConfigError, nearest
-from rlsuite.experiments.evolution import PANELS, evolution_experiment, population_mesh
+from rlsuite.experiments.evolution import PANELS, evolution_experiment
 from rlsuite.experiments.methods.drifts.meta_test import DriftEvaluationConfig, test
 from rlsuite.experiments.methods.drifts.pictures import pictures
 from rlsuite.experiments.ppo_settings import check_actor, check_mini_batches
@@ -115,7 +115,7 @@ def _build(run: Run, world: WorldSpec | None) -> Experiment:
             raise ConfigError(f"evaluation.worlds: {nearest('world', name, world_names())}")
         other = find_world(name)
         check_actor(other.world, other.ppo.networks)
-    method = lpo(world.world, world.sample_task, config, mesh=population_mesh(config.meta))
+    method = lpo(world.world, world.sample_task, config)
     return evolution_experiment(method, config.meta, config.life, world)
 
 

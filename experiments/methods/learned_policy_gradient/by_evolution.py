@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from rlsuite.experiments.evolution import PANELS, evolution_experiment, population_mesh
+from rlsuite.experiments.evolution import PANELS, evolution_experiment
 from rlsuite.experiments.methods.learned_policy_gradient.levels import LevelEvaluationConfig
 from rlsuite.experiments.methods.learned_policy_gradient.meta_test import test
 from rlsuite.experiments.methods.learned_policy_gradient.pictures import pictures
@@ -76,8 +76,7 @@ def _ta_lpg_preset(size: str) -> Callable[[WorldSpec | None], Run]:
 def _build(run: Run, world: WorldSpec | None) -> Experiment:
     world = required(world)
     check(run.method, world)
-    mesh = population_mesh(run.method.meta)
-    method = evolved_lpg(world.world, world.sample_task, run.method, mesh=mesh)
+    method = evolved_lpg(world.world, world.sample_task, run.method)
     return evolution_experiment(method, run.method.meta, run.method.life, world)
 
 

@@ -80,7 +80,8 @@ def _build_lpg(run: Run, world: WorldSpec | None) -> Experiment:
     world = _checked(run.method, required(world))
     method = meta_gradient_lpg(world.world, world.sample_task, run.method)
     updates, steps = _work(run.method)
-    return Experiment(method, updates, steps, ("agent_return", "policy_entropy"), _JIT)
+    headline, agents = ("agent_return", "policy_entropy"), run.method.meta.num_agents
+    return Experiment(method, updates, steps, headline, _JIT, divisible=agents)
 
 
 def _build_groove(run: Run, world: WorldSpec | None) -> Experiment:
@@ -101,7 +102,7 @@ def _build_groove(run: Run, world: WorldSpec | None) -> Experiment:
     if config.score == "algorithmic_regret":
         steps += updates * config.life.num_workers * config.life.rollout_length
     headline = ("agent_return", "policy_entropy", "score", "buffer_score")
-    return Experiment(method, updates, steps, headline, _JIT)
+    return Experiment(method, updates, steps, headline, _JIT, divisible=config.meta.num_agents)
 
 
 def _checked(config: MetaGradientLPGConfig, world: WorldSpec) -> WorldSpec:

@@ -328,9 +328,9 @@ SHARDED = """
     import numpy as np
     from rlsuite.meta.configs import EvolutionConfig, evolve_from_config
     from rlsuite.method import train
+    from rlsuite.sharding import make_mesh
 
     assert len(jax.devices()) == 2
-    mesh = jax.make_mesh((2,), ("population",))
 
     def fitness(key, parameters, task):
         # A loop whose length is the task's, so that the devices' loops differ.
@@ -340,18 +340,19 @@ SHARDED = """
             return age + 1, value + parameters.sum() * noise
         return jax.lax.while_loop(lambda carry: carry[0] < task, live, (0, 0.0))[1]
 
-    def outcome(strategy, mesh):
+    def outcome(strategy, num_devices):
         config = EvolutionConfig(strategy, 16, shaping="z_score", num_mini_batches=2)
         method = evolve_from_config(
             lambda key: jnp.ones(3), lambda key: jax.random.randint(key, (), 1, 9), fitness, config,
-            lifetime=lambda task: task, mesh=mesh,
+            lifetime=lambda task: task,
         )
-        program = jax.jit(train(method, 2)).lower(jax.random.key(0)).compile()
-        return program(jax.random.key(0)), program.as_text()
+        with jax.set_mesh(make_mesh(num_devices)):
+            program = jax.jit(train(method, 2)).lower(jax.random.key(0)).compile()
+            return program(jax.random.key(0)), program.as_text()
 
     for strategy in ("Open_ES", "PGPE"):
         ((state, metrics), _), ((sharded, sharded_metrics), text) = (
-            outcome(strategy, None), outcome(strategy, mesh)
+            outcome(strategy, 1), outcome(strategy, 2)
         )
         np.testing.assert_allclose(sharded.parameters, state.parameters, rtol=1e-5)
         for name in metrics:
@@ -360,7 +361,9 @@ SHARDED = """
         print("same")
     try:
         config = EvolutionConfig(population_size=6)
-        evolve_from_config(lambda key: jnp.ones(3), lambda key: 0, fitness, config, mesh=mesh)
+        method = evolve_from_config(lambda key: jnp.ones(3), lambda key: 0, fitness, config)
+        with jax.set_mesh(make_mesh(2)):
+            jax.eval_shape(train(method, 1), jax.random.key(0))
     except ValueError as error:
         print(error)
 """
@@ -382,10 +385,7 @@ def test_two_devices_share_the_lives_and_come_to_the_same():
     assert process.returncode == 0, process.stderr
     *same, refusal = process.stdout.splitlines()
     assert same == ["same", "same"]
-    assert refusal == (
-        "meta.num_mini_batches: 1 is not allowed; "
-        "it must be such that 2 devices can share the 3 trials of each equally"
-    )
+    assert refusal == "agents: 2 devices are not allowed; they must share 3 equally"
 
 
 # --- Lives --------------------------------------------------------------------------------------

@@ -1,0 +1,52 @@
+"""The devices of a run: how many there are, how many can share it, and what was asked for."""
+
+import jax
+from jax.sharding import Mesh
+
+from rlsuite.experiments.errors import ConfigError
+from rlsuite.sharding import AGENTS, make_mesh
+
+
+def choose_mesh(divisible: int, asked: str | None = None) -> Mesh | None:
+    """The devices that share a run's agents.
+
+    Args:
+      divisible: what devices can share, if they can share it equally (`Experiment.divisible`).
+      asked: a number of devices, or "all": as many as can share it equally, which is the default.
+
+    Returns:
+      A mesh; none where one device runs all.
+
+    Raises:
+      ConfigError: if that is no number of devices, or they can't share the run.
+    """
+    there = len(jax.devices())
+    can = [number for number in range(1, there + 1) if divisible % number == 0]
+    number = can[-1] if asked in (None, "all") else _number(asked, there)
+    if number not in can:
+        raise ConfigError(
+            f"devices: {number} is not allowed; it must divide {divisible}, the agents that live "
+            f"side by side, or groups of them: {', '.join(map(str, can))}"
+        )
+    if jax.process_count() > 1 and number < there:
+        raise ConfigError(
+            f"devices: {number} is not allowed; several hosts must use all of their {there} devices"
+        )
+    return make_mesh(number) if number > 1 else None
+
+
+def _number(asked: str, there: int) -> int:
+    number = int(asked) if asked.isdecimal() else 0
+    if not 1 <= number <= there:
+        allowed = f"a number between 1 and {there}, the devices there are, or all"
+        raise ConfigError(f"devices: {asked!r} is not allowed; it must be {allowed}")
+    return number
+
+
+def described(mesh: Mesh | None) -> str | None:
+    """One line about the devices of a run; none where there is but one."""
+    there, used = len(jax.devices()), 1 if mesh is None else mesh.shape[AGENTS]
+    if there == 1:
+        return None
+    kind = jax.devices()[0].device_kind
+    return f"on {used} of {there} devices ({kind})" if used < there else f"on {used} × {kind}"

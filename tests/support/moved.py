@@ -1,0 +1,54 @@
+"""A run that has begun on all devices and goes on with one, beside one that was never moved.
+
+`python -m tests.support.moved METHOD FOLDER`
+"""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import jax
+import numpy as np
+from rich.console import Console
+
+from rlsuite.experiments.compiling import enable_compilation_cache
+from rlsuite.experiments.devices import choose_mesh
+from rlsuite.experiments.finished import open_run
+from rlsuite.experiments.folder import create_run
+from rlsuite.experiments.runner import run
+from tests.experiments.running import plan_of
+
+
+def main(method: str, folder: Path) -> None:
+    """Raises an AssertionError if the two come to anything else."""
+    enable_compilation_cache()
+    plan = plan_of(method, steps=2, log_every=1, checkpoint_every=1)
+    if plan.experiment.watched == ("fitness",):  # Whole lives, which magnify what rounding does.
+        plan = replace(plan, run=replace(plan.run, min_lifetime=2, max_lifetime=4))
+    mesh = choose_mesh(plan.experiment.divisible)
+    assert mesh is not None and mesh.shape["agents"] > 1
+
+    def train(name, steps, mesh):
+        config = replace(plan.run, steps=steps)
+        run(plan.experiment, config, folder / name, console=Console(quiet=True), mesh=mesh)
+
+    for name in ("moved", "alone"):
+        create_run(folder / name, plan.describe())
+    train("moved", 1, mesh)
+    train("moved", 2, None)
+    train("alone", 2, None)
+
+    moved, alone = (open_run(folder / name) for name in ("moved", "alone"))
+    for line, expected in zip(moved.metrics, alone.metrics, strict=True):
+        for name in [name for name in expected if "second" not in name]:
+            ours, theirs = (np.array(one[name], float) for one in (line, expected))
+            np.testing.assert_allclose(ours, theirs, 1e-3, 1e-5, err_msg=name)
+    differing = 0
+    for ours, theirs in zip(*map(jax.tree.leaves, (moved.learned, alone.learned)), strict=True):
+        np.testing.assert_allclose(ours, theirs, 1e-3, 1e-5)
+        differing += int((np.asarray(ours) != np.asarray(theirs)).sum())
+    print(f"{method}: {dict(mesh.shape)}, numbers that differ: {differing}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))
