@@ -8,6 +8,7 @@ and left out: the newest whole one counts.
 """
 
 import errno
+import logging
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -80,6 +81,7 @@ class Checkpoints(AbstractContextManager):
         self._run = identity(read_document(directory))
         self._place = Place(directory)
         self._checkpointer = ocp.Checkpointer(ocp.StandardCheckpointHandler())
+        logging.getLogger("absl").addFilter(_is_not_raised_as_well)
 
     def latest_step(self) -> int | None:
         """The step of the newest checkpoint that is whole, or None if there is none at all.
@@ -298,6 +300,11 @@ def _say_once(line: str) -> None:
     if line not in _said:
         _said.add(line)
         say(line)
+
+
+def _is_not_raised_as_well(record: logging.LogRecord) -> bool:
+    """Threads of orbax write a traceback of their own of what is raised here, too."""
+    return "_SignalingThread.run() raised" not in record.getMessage()
 
 
 def _in_words(array: Mapping[str, Any] | None) -> str:

@@ -1,6 +1,7 @@
 """Disks that take no more: one line that says where and why, and the run is as it was before."""
 
 import errno
+import logging
 import os
 import resource
 from contextlib import contextmanager
@@ -53,7 +54,7 @@ def assert_as_before(run):
     np.testing.assert_array_equal(found["w"], state_of(50_000)["w"])
 
 
-def test_a_checkpoint_that_does_not_fit_leaves_the_one_before(run):
+def test_a_checkpoint_that_does_not_fit_leaves_the_one_before(run, caplog):
     message = (
         r"cannot save the checkpoint of step 20 in '.*run/checkpoints': File too large; "
         "the last one is of step 10"
@@ -62,6 +63,8 @@ def test_a_checkpoint_that_does_not_fit_leaves_the_one_before(run):
         with files_of_at_most(40_000), pytest.raises(UserError, match=message):
             checkpoints.save(20, state_of(50_000))
         assert_as_before(run)
+        # Whose threads fail must not add their tracebacks to the line.
+        assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
         checkpoints.save(20, state_of(50_000))  # There is room again.
         assert checkpoints.latest_step() == 20
 
