@@ -87,7 +87,7 @@ def reason(error: OSError) -> str:
     return error.strerror or str(error) or type(error).__name__
 
 
-def inside(directory: Path, name: str) -> Path:
+def inside(directory: Path, name: str | Path) -> Path:
     """The path of a file of a folder, whether it exists or not.
 
     Raises:

@@ -61,7 +61,8 @@ def _lost(run: Finished) -> list[str]:
 def written(section: Section, directory: Path) -> str:
     """Draws the figures of a section into a folder; the section in Markdown."""
     for drawing in section.drawings:
-        with replacing(inside(directory, drawing.file)) as path:
+        file = Path(drawing.file)
+        with replacing(inside(directory, file.parent) / file.name) as path:
             drawing.draw(path)
     pictures = [f"![{drawing.alternative}]({drawing.file})" for drawing in section.drawings]
     return "\n\n".join(filter(None, [f"## {section.title}", *pictures, section.text]))
