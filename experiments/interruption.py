@@ -46,6 +46,8 @@ class Stop:
     def at_once(self) -> Iterator[None]:
         """Where nothing is lost if the process ends in the middle, as while it compiles."""
         self._may_end_at_once = True
+        if self.asked:
+            self._end()
         try:
             yield
         finally:

@@ -156,7 +156,7 @@ def _run(
         chunk = min(config.log_every - step % config.log_every, config.steps - step)
         if program is None or chunk != length:
             progress.compiling()
-            with stop.at_once():
+            with stop.at_once() if step == (saved or 0) else nullcontext():
                 program = trace_chunk(experiment, state, chunk).lower().compile()
             length = chunk
         # The program takes the memory of the state that it is given.

@@ -1,0 +1,106 @@
+"""Signals to real processes, some of which are deep in C code when they come."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+
+import pytest
+
+from rlsuite.experiments.interruption import INTERRUPTED, stop_on_signal
+
+PROGRAM = """
+import hashlib, signal, sys, time
+from rlsuite.experiments.interruption import stop_on_signal
+
+{before}
+with stop_on_signal(lambda line: print(line, flush=True), "go on so") as stop:
+    print("ready", flush=True)
+    {within}
+print("saved", flush=True)
+"""
+# A minute in C code, which lets other threads run but handles no signal.
+DEEP = "hashlib.pbkdf2_hmac('sha256', b'', b'', 100_000_000)"
+CHUNKS = "while not stop.asked: time.sleep(0.01)"
+STOPPING = "stopping after this chunk, with a checkpoint; once more to stop at once\n"
+
+
+def program(within, before=""):
+    text = PROGRAM.format(before=before, within=textwrap.indent(within, "    ").strip())
+    process = subprocess.Popen(
+        [sys.executable, "-c", text], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None and process.stdout.readline() == "ready\n"
+    return process
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_the_first_signal_lets_the_chunk_end(number):
+    process = program(CHUNKS)
+    process.send_signal(number)
+    out, error = process.communicate(timeout=30)
+    assert (process.returncode, out, error) == (0, STOPPING + "saved\n", "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_where_nothing_is_lost_the_first_signal_ends_the_process(number):
+    process = program(f"with stop.at_once():\n    print('deep', flush=True)\n    {DEEP}")
+    assert process.stdout.readline() == "deep\n"
+    process.send_signal(number)
+    out, error = process.communicate(timeout=30)
+    assert (process.returncode, out) == (INTERRUPTED, "")
+    assert error == "rlsuite: stopped at once; go on so\n"
+
+
+def test_one_that_came_just_before_ends_it_as_well():
+    process = program(f"{CHUNKS}\nwith stop.at_once():\n    {DEEP}")
+    process.send_signal(signal.SIGTERM)
+    out, error = process.communicate(timeout=30)
+    assert (process.returncode, out) == (INTERRUPTED, STOPPING)
+    assert error == "rlsuite: stopped at once; go on so\n"
+
+
+def test_the_second_signal_ends_the_process_whatever_it_is_doing():
+    process = program(DEEP)
+    process.send_signal(signal.SIGTERM)
+    assert process.stdout.readline() == STOPPING
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    out, error = process.communicate(timeout=30)
+    assert (process.returncode, out) == (INTERRUPTED, "")
+    assert error == "rlsuite: stopped at once; go on so\n"
+
+
+def test_what_was_ignored_stays_ignored():
+    process = program(CHUNKS, before="signal.signal(signal.SIGHUP, signal.SIG_IGN)")
+    process.send_signal(signal.SIGHUP)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.communicate(timeout=0.5)
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate(timeout=30)[0] == STOPPING + "saved\n"
+
+
+def test_handlers_are_put_back_and_can_be_taken_again():
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGHUP)]
+    for _ in range(2):
+        said = []
+        with stop_on_signal(said.append, "") as stop:
+            assert not stop.asked
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert stop.asked
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGHUP)] == before
+
+
+def test_other_threads_handle_no_signals():
+    found = []
+
+    def enter():
+        with stop_on_signal(found.append, "") as stop:
+            found.append(stop.asked)
+
+    thread = threading.Thread(target=enter)
+    thread.start()
+    thread.join()
+    assert found == [False]
