@@ -16,6 +16,7 @@ import rlsuite
 from rlsuite.experiments import load
 from rlsuite.experiments.cli import main
 from rlsuite.experiments.conformance import check_method
+from rlsuite.experiments.files import parse_sealed, sealed
 from rlsuite.experiments.finished import plan
 from rlsuite.experiments.metrics import read_metrics
 from rlsuite.experiments.registry import find_world
@@ -257,11 +258,16 @@ def test_a_method_without_a_world_is_given_none(folder, capsys, options):
 def test_runs_and_tests_of_format_1_are_refused(capsys):
     assert train("--out", "run") == 0
     assert main(["evaluate", "run"]) == 0
+    path = Path("run/evaluation.json")
+    path.write_text(sealed(parse_sealed(path.read_bytes()) | {"format_version": 1}))
     capsys.readouterr()
-    for name in ("evaluation", "config"):
-        path = Path(f"run/{name}.json")
-        path.write_text(json.dumps(json.loads(path.read_text()) | {"format_version": 1}))
-        for line in ("report run", "compare run --out both"):
-            refuses(capsys, "version 1; this rlsuite reads version 2", line)
-    refuses(capsys, "version 1", "resume run")
+    refuses(capsys, "version 1; this rlsuite reads version 3", "compare run --out both")
+    assert main(["report", "run"]) == 0
+    assert "version 1; this rlsuite reads version 3" in Path("run/report.md").read_text()
+
+    path = Path("run/config.json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format_version": 1}))
+    capsys.readouterr()
+    for line in ("report run", "compare run --out both", "resume run"):
+        refuses(capsys, "version 1; this rlsuite reads version 3", line)
     assert not Path("both").exists()
