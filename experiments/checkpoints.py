@@ -118,8 +118,9 @@ class Checkpoints(AbstractContextManager):
         """The newest state that is whole, bit for bit as it was saved.
 
         Args:
-          abstract_state: what to restore, such as `jax.eval_shape(method.init, key)`. Leaves are
-            free to go where the program that takes them wants them, wherever they were saved.
+          abstract_state: what to restore, such as `jax.eval_shape(method.init, key)`. Leaves that
+            have a sharding go there, wherever they were saved. Others are free to go where the
+            program that takes them wants them.
 
         Raises:
           UserError: if there is no checkpoint, none is whole, or it holds a state of another shape.
@@ -127,9 +128,7 @@ class Checkpoints(AbstractContextManager):
         stored = _stored(abstract_state)
         restored = self._restore(arrays_of(stored), jax.tree.map(_with_sharding, stored))
         return jax.tree_util.tree_map_with_path(
-            lambda path, leaf: _uncommitted(
-                restored.get(jax.tree_util.keystr(path), jnp.zeros(leaf.shape, leaf.dtype))
-            ),
+            lambda path, leaf: _placed(leaf, restored.get(jax.tree_util.keystr(path))),
             abstract_state,
         )
 
@@ -330,8 +329,18 @@ def _stored(state: Any) -> dict[str, Any]:
 
 
 def _with_sharding(leaf: Any) -> jax.ShapeDtypeStruct:
-    sharding = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    sharding = leaf.sharding or jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
+
+
+def _placed(leaf: Any, restored: jax.Array | None) -> jax.Array:
+    """What was restored for a leaf, where the leaf is to be; those without elements were not."""
+    if leaf.sharding is None:
+        empty = jnp.zeros(leaf.shape, leaf.dtype)
+        return _uncommitted(empty if restored is None else restored)
+    if restored is None:
+        return jnp.zeros(leaf.shape, leaf.dtype, device=leaf.sharding)
+    return restored
 
 
 def _uncommitted(leaf: jax.Array) -> jax.Array:

@@ -8,7 +8,7 @@ import argparse
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
@@ -189,6 +189,16 @@ def _add_running_options(parser: argparse.ArgumentParser) -> None:
         help="devices that share the agents (default: all that can share them equally)",
     )
     parser.add_argument(
+        "--hosts",
+        metavar="HOST:PORT",
+        nargs="?",
+        const="auto",
+        help="run together with other hosts, the first of which is reached there; without a value "
+        "as SLURM, Open MPI or a TPU pod tells JAX",
+    )
+    parser.add_argument("--host-count", "--host_count", metavar="N", help="how many hosts")
+    parser.add_argument("--host-index", "--host_index", metavar="I", help="this one, from 0")
+    parser.add_argument(
         "--debug-nans",
         "--debug_nans",
         action="store_true",
@@ -214,8 +224,9 @@ def _train(arguments: argparse.Namespace, rest: list[str]) -> int:
     if arguments.preset is None:
         raise UserError("a method and a preset are needed; 'rlsuite list' shows them")
 
-    from rlsuite.experiments import finished
-    from rlsuite.experiments.devices import choose_mesh
+    _join_hosts(arguments)
+    from rlsuite.experiments import finished, hosts
+    from rlsuite.experiments.devices import choose_mesh, number_of
     from rlsuite.experiments.fitting import check_fits
     from rlsuite.experiments.folder import check_free, create_run
     from rlsuite.experiments.locking import writer
@@ -243,12 +254,18 @@ def _train(arguments: argparse.Namespace, rest: list[str]) -> int:
     world += [f"{name}-{value}" for name, value in world_parameters.items()]
     name = "-".join([spec.name, arguments.preset, *world, f"seed{plan.run.seed}"])
     directory = arguments.out or Path("runs") / name
-    check_free(directory, overwrite=arguments.overwrite)
+    overwrite = arguments.overwrite
+    hosts.first_does(lambda: check_free(directory, overwrite=overwrite))
     mesh = choose_mesh(plan.experiment.divisible, arguments.devices)
-    check_fits(plan)
+    check_fits(plan, number_of(mesh))
     _keep_compiled_programs()
-    with writer(directory):
-        create_run(directory, plan.describe(), overwrite=arguments.overwrite)
+    with ExitStack() as kept:
+
+        def create():
+            kept.enter_context(writer(directory))
+            create_run(directory, plan.describe(), overwrite=overwrite)
+
+        hosts.first_does(create)
         return _run_to_the_end(plan, directory, methods, mesh, debug_nans=arguments.debug_nans)
 
 
@@ -285,7 +302,9 @@ def _field_texts(rest: list[str], defaults: Any) -> tuple[dict[str, str], dict[s
 
 
 def _resume(arguments: argparse.Namespace, rest: list[str]) -> int:
-    from rlsuite.experiments.devices import choose_mesh
+    _join_hosts(arguments)
+    from rlsuite.experiments import hosts
+    from rlsuite.experiments.devices import choose_mesh, number_of
     from rlsuite.experiments.finished import extended, open_run
     from rlsuite.experiments.fitting import check_fits
     from rlsuite.experiments.locking import writer
@@ -296,14 +315,38 @@ def _resume(arguments: argparse.Namespace, rest: list[str]) -> int:
     if arguments.steps is None:
         if _is_done(run):
             return _say_done(run)
-        check_fits(run)
-    with writer(run.directory):
-        if arguments.steps is not None:
-            run = extended(run, arguments.steps, methods)
-            if _is_done(run):
-                return _say_done(run)
+        check_fits(run, number_of(mesh))
+    with ExitStack() as kept:
+
+        def take_up():
+            kept.enter_context(writer(run.directory))
+            if arguments.steps is not None:
+                extended(run, arguments.steps, methods, number_of(mesh))
+
+        hosts.first_does(take_up)
+        run = open_run(arguments.directory, methods)
+        if arguments.steps is not None and _is_done(run):
+            return _say_done(run)
         _keep_compiled_programs()
         return _run_to_the_end(run, run.directory, methods, mesh, debug_nans=arguments.debug_nans)
+
+
+def _join_hosts(arguments: argparse.Namespace) -> None:
+    # Before what else is imported: much of it computes something, and then it is too late.
+    from rlsuite.experiments.hosts import Hosts, join
+
+    names = ("host_count", "host_index")
+    if arguments.hosts is not None:
+        join(Hosts(arguments.hosts, *(_whole_number(name, arguments) for name in names)))
+    elif given := [name for name in names if getattr(arguments, name) is not None]:
+        raise UserError(f"{given[0]}: a value is not allowed without --hosts")
+
+
+def _whole_number(name: str, arguments: argparse.Namespace) -> int | None:
+    text = getattr(arguments, name)
+    if text is None or (text.isascii() and text.isdecimal() and len(text) < 10):
+        return None if text is None else int(text)
+    raise UserError(f"{name}: {text!r} is not allowed; it must be a whole number, 0 or more")
 
 
 def _is_done(run: Any) -> bool:
@@ -321,18 +364,21 @@ def _run_to_the_end(
 ) -> int:
     from rich.console import Console
 
+    from rlsuite.experiments import hosts
     from rlsuite.experiments.devices import described
     from rlsuite.experiments.finished import open_run
     from rlsuite.experiments.progress import shown
     from rlsuite.experiments.report import report
     from rlsuite.experiments.runner import run
 
-    console = Console()
+    console = Console(quiet=not hosts.is_first())
     if (line := described(mesh)) is not None:
         console.print(shown(line, console.encoding), markup=False, highlight=False)
     outcome = run(
         plan.experiment, plan.run, directory, console=console, mesh=mesh, debug_nans=debug_nans
     )
+    if not hosts.is_first():
+        return 0 if outcome.finished else INTERRUPTED
     if not outcome.finished:
         print(
             f"stopped at step {outcome.step} of {plan.run.steps}; "
@@ -340,6 +386,9 @@ def _run_to_the_end(
         )
         return INTERRUPTED
     finished = open_run(directory, methods)
+    if hosts.are_several():  # Whatever reads the state would wait for the others.
+        print(f"finished {plan.run.steps} steps; write the report with: rlsuite report {directory}")
+        return 0
     report(finished)
     print(f"finished {plan.run.steps} steps; the run is in {directory}")
     _say_what_next(finished)

@@ -4,7 +4,7 @@ import jax
 from jax.sharding import Mesh
 
 from rlsuite.experiments.errors import ConfigError
-from rlsuite.sharding import AGENTS, make_mesh
+from rlsuite.sharding import make_mesh
 
 
 def choose_mesh(divisible: int, asked: str | None = None) -> Mesh | None:
@@ -36,7 +36,7 @@ def choose_mesh(divisible: int, asked: str | None = None) -> Mesh | None:
 
 
 def _number(asked: str, there: int) -> int:
-    number = int(asked) if asked.isdecimal() else 0
+    number = int(asked) if asked.isdecimal() and len(asked) < 10 else 0
     if not 1 <= number <= there:
         allowed = f"a number between 1 and {there}, the devices there are, or all"
         raise ConfigError(f"devices: {asked!r} is not allowed; it must be {allowed}")
@@ -45,8 +45,13 @@ def _number(asked: str, there: int) -> int:
 
 def described(mesh: Mesh | None) -> str | None:
     """One line about the devices of a run; none where there is but one."""
-    there, used = len(jax.devices()), 1 if mesh is None else mesh.shape[AGENTS]
+    there, used = len(jax.devices()), number_of(mesh)
     if there == 1:
         return None
     kind = jax.devices()[0].device_kind
     return f"on {used} of {there} devices ({kind})" if used < there else f"on {used} × {kind}"
+
+
+def number_of(mesh: Mesh | None) -> int:
+    """How many devices share a run."""
+    return 1 if mesh is None else mesh.size

@@ -285,7 +285,9 @@ def open_run(directory: Path, methods: Methods | None = None) -> Finished:
         raise UserError(f"'{directory / 'config.json'}': {error}") from error
 
 
-def extended(run: Finished, steps: str, methods: Methods | None = None) -> Finished:
+def extended(
+    run: Finished, steps: str, methods: Methods | None = None, num_devices: int = 1
+) -> Finished:
     """The run with another last step, so that resuming it trains up to there.
 
     Its `config.json` says so from then on. What a test found at an earlier step is set aside under
@@ -295,6 +297,7 @@ def extended(run: Finished, steps: str, methods: Methods | None = None) -> Finis
       run: finished or not.
       steps: in all, as text.
       methods: those that are known.
+      num_devices: devices that will share it.
 
     Raises:
       ConfigError: if that is no number of steps, or fewer than the run has made.
@@ -306,7 +309,7 @@ def extended(run: Finished, steps: str, methods: Methods | None = None) -> Finis
         raise ConfigError(
             f"steps: {steps} is not allowed; it must be at least {made}, which the run has made"
         )
-    check_fits(replace(run, run=longer))
+    check_fits(replace(run, run=longer), num_devices)
     tested = run.directory / EVALUATION
     document = {**run.document, "config": {**run.document["config"], "steps": longer.steps}}
     with writing(run.directory):

@@ -23,8 +23,12 @@ class Need(NamedTuple):
     steps: int
 
 
-def least_need(plan: "Plan") -> Need:
+def least_need(plan: "Plan", memory: float) -> Need:
     """What a run needs at least, from shapes alone.
+
+    Args:
+      plan: of the run.
+      memory: where the state alone takes more than these bytes, its steps aren't looked at.
 
     Raises:
       TooLargeError: if that can't even be said.
@@ -32,7 +36,7 @@ def least_need(plan: "Plan") -> Need:
     """
     experiment, run = plan.experiment, plan.run
     state = abstract_state(experiment.method)
-    if bytes_of(state) > memory_bytes():
+    if bytes_of(state) > memory:
         return Need(bytes_of(state), 0)
     try:
         chunk = trace_chunk(experiment, state, min(run.log_every, run.steps))
@@ -43,32 +47,37 @@ def least_need(plan: "Plan") -> Need:
     return Need(bytes_of(state), least_bytes(chunk.jaxpr))
 
 
-def check_fits(plan: "Plan") -> None:
-    """Refuses a run whose state or steps need more memory than the device or the machine has.
+def check_fits(plan: "Plan", num_devices: int = 1) -> None:
+    """Refuses a run whose state or steps need more memory than its devices have.
+
+    Args:
+      plan: of the run.
+      num_devices: devices that share it.
 
     Raises:
       ConfigError: one line with the size, the limit and the field to change.
     """
-    memory = memory_bytes()
+    memory = memory_bytes(num_devices)
     try:
-        need = least_need(plan)
+        need = least_need(plan, memory)
     except TooLargeError as error:
         raise too_large(plan, error) from error
     if sum(need) <= memory:
         return
     part, size = ("the state", need.state) if need.state > memory else ("a step", sum(need))
     raise ConfigError(
-        f"{_field_to_change(plan)}; {part} would take {readable(size)} of memory at least, "
+        f"{_field_to_change(plan, memory)}; {part} would take {readable(size)} of memory at least, "
         f"and there are {readable(memory)}"
     )
 
 
 def too_large(plan: "Plan", error: TooLargeError) -> ConfigError:
     """The error for a plan whose needs can't even be said; it names the field to change."""
-    return ConfigError(f"{_field_to_change(plan)}; it is too large for arrays: {error}")
+    field = _field_to_change(plan, memory_bytes())
+    return ConfigError(f"{field}; it is too large for arrays: {error}")
 
 
-def _field_to_change(plan: "Plan") -> str:
+def _field_to_change(plan: "Plan", memory: float) -> str:
     """Of the sizes that differ from the preset's the one without which a run is smallest.
 
     Where the preset itself doesn't fit, of all sizes the one that is best halved.
@@ -76,19 +85,19 @@ def _field_to_change(plan: "Plan") -> str:
     usual, found = leaves(plan.preset_run), leaves(plan.run)
     sizes = {name: leaf for name, leaf in found.items() if _is_size(leaf.value)}
     smaller = {name: usual[name].value for name in sizes if found[name].value != usual[name].value}
-    if not smaller or _least(plan, plan.preset_run) > memory_bytes():
+    if not smaller or _least(plan, plan.preset_run, memory) > memory:
         smaller = {name: _halved(leaf.value) for name, leaf in sizes.items()}
 
     def least_with(name: str) -> float:
-        return _least(plan, replace_at(plan.run, sizes[name].path, smaller[name]))
+        return _least(plan, replace_at(plan.run, sizes[name].path, smaller[name]), memory)
 
     name = min(smaller, key=least_with)
     return f"{name}: {to_text(found[name].value)} is not allowed on this machine"
 
 
-def _least(plan: "Plan", run: Run) -> float:
+def _least(plan: "Plan", run: Run, memory: float) -> float:
     try:
-        return sum(least_need(replace(plan, run=run)))
+        return sum(least_need(replace(plan, run=run), memory))
     except ConfigError:
         return math.inf
 

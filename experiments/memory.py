@@ -29,20 +29,23 @@ def least_bytes(program: ClosedJaxpr) -> int:
     return _Body().most_bytes(needed)
 
 
-def memory_bytes() -> int:
-    """The memory of a device, or of the machine where its processor is the device.
+def memory_bytes(num_devices: int = 1) -> int:
+    """The memory of some devices, or of their machines where the processor is the device.
 
     A limit on the processes of a container counts as the machine's.
+
+    Args:
+      num_devices: devices that share the work.
     """
-    statistics = jax.devices()[0].memory_stats() or {}
+    statistics = jax.local_devices()[0].memory_stats() or {}
     if jax.default_backend() != "cpu" and "bytes_limit" in statistics:
-        return statistics["bytes_limit"]
+        return statistics["bytes_limit"] * num_devices
     limits = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
     for file in ("memory.max", "memory/memory.limit_in_bytes"):
         path = Path("/sys/fs/cgroup") / file
         text = path.read_text().strip() if path.exists() else ""
         limits += [int(text)] if text.isdigit() else []
-    return min(limits)
+    return min(limits) * jax.process_count()
 
 
 def readable(num_bytes: int) -> str:

@@ -110,6 +110,29 @@ def _rising(steps: Mapping[int, int]) -> set[int]:
     return chosen
 
 
+def _as_logged(line: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value if math.isfinite(value) else None for name, value in line.items()}
+
+
+class UnwrittenLog(AbstractContextManager):
+    """What a host knows of the metrics that another one writes.
+
+    Attributes:
+      last: as `MetricsLog` has it.
+    """
+
+    def __init__(self, directory: Path, step: int):
+        kept = [line for line in read_metrics(directory) if line["step"] <= step]
+        self.last: dict[str, Any] = kept[-1] if kept else {}
+
+    def write(self, line: Mapping[str, Any]) -> None:
+        """Remembers a line."""
+        self.last = _as_logged(line)
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
 class MetricsLog(AbstractContextManager):
     """Writes one line per logged step to `metrics.jsonl`, and the same to trackers.
 
@@ -148,7 +171,7 @@ class MetricsLog(AbstractContextManager):
           UserError: if it can't be written, or the run's folder was moved.
         """
         self._place.check()
-        self.last = {name: value if math.isfinite(value) else None for name, value in line.items()}
+        self.last = _as_logged(line)
         self._append(json.dumps(self.last, allow_nan=False).encode() + b"\n")
         told = {
             name: value for name, value in self.last.items() if name != "step" and value is not None

@@ -4,8 +4,6 @@ import time
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-from jax.experimental import multihost_utils
-
 
 class Schedule:
     """When a run is saved: every so many steps, and when it was not for so many minutes.
@@ -33,8 +31,6 @@ class Schedule:
           previous: the one at which this was asked before.
         """
         is_late = self._clock() - self._last >= self._seconds
-        # Hosts save together or not at all: the clock of the first one counts.
-        is_late = bool(multihost_utils.broadcast_one_to_all(is_late))
         if step // self._every == previous // self._every and not is_late:
             return False
         self._last = self._clock()

@@ -14,10 +14,12 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from rich.console import Console
 
 from rlsuite.compiling import jit
+from rlsuite.experiments import hosts
 from rlsuite.experiments.checkpoints import Checkpoints
 from rlsuite.experiments.diagnosis import diagnose
 from rlsuite.experiments.divergence import (
@@ -29,7 +31,7 @@ from rlsuite.experiments.divergence import (
     stopped,
 )
 from rlsuite.experiments.interruption import Stop, stop_on_signal
-from rlsuite.experiments.metrics import MetricsLog
+from rlsuite.experiments.metrics import MetricsLog, UnwrittenLog
 from rlsuite.experiments.progress import Bar, Lines, display, figures, shown
 from rlsuite.experiments.retention import Schedule
 from rlsuite.experiments.specs import Experiment, Run
@@ -82,13 +84,19 @@ def run(
         if step >= config.steps:
             return Outcome(step, finished=True)
         with (
-            MetricsLog(directory, step, open_trackers(directory, step, config.wandb)) as log,
+            _open_log(config, directory, step) as log,
             display(console, step, config.steps) as progress,
             stop_on_signal(say, f"continue with: rlsuite resume {directory}") as stop,
             under(mesh),
         ):
             explain = partial(_explained, experiment, console) if debug_nans else None
             return _run(experiment, config, checkpoints, log, progress, stop, explain)
+
+
+def _open_log(config: Run, directory: Path, step: int) -> MetricsLog | UnwrittenLog:
+    if not hosts.is_first():
+        return UnwrittenLog(directory, step)
+    return MetricsLog(directory, step, open_trackers(directory, step, config.wandb))
 
 
 def under(mesh: Mesh | None) -> AbstractContextManager[Any]:
@@ -102,19 +110,26 @@ def initial_state(method: Method, seed: int) -> State:
     Weak types are made strong: a checkpoint does not record them, and the step may compute another
     result for a state that has them.
     """
-    return _compiled_init(method)(jax.random.key(seed))
+    return _compiled_init(method)(np.uint32(seed))
 
 
 def _compiled_init(method: Method) -> jax.stages.Compiled:
-    program = jit(_strongly_typed_init(method), program="once")
-    return program.lower(jax.random.key(0)).compile()
+    init = _strongly_typed_init(method)
+    # Of a seed, since a key would lie on one device of one host.
+    program = jit(lambda seed: init(jax.random.key(seed)), program="once")
+    return program.lower(np.uint32(0)).compile()
 
 
-def _placed(state: State, method: Method) -> State:
-    """A state from a checkpoint, divided among devices as one that the method begins with."""
+def _placed_state(method: Method) -> State:
+    """Shapes and types of the state, and where its leaves are if devices share them."""
+    state = abstract_state(method)
     if jax.sharding.get_abstract_mesh().empty:
         return state
-    return jax.device_put(state, _compiled_init(method).output_shardings)
+    return jax.tree.map(
+        lambda leaf, place: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place),
+        state,
+        _compiled_init(method).output_shardings,
+    )
 
 
 def abstract_state(method: Method) -> State:
@@ -135,7 +150,7 @@ def _run(
     experiment: Experiment,
     config: Run,
     checkpoints: Checkpoints,
-    log: MetricsLog,
+    log: MetricsLog | UnwrittenLog,
     progress: Bar | Lines,
     stop: Stop,
     explain: Callable[..., str] | None,
@@ -147,12 +162,14 @@ def _run(
         if saved is None:
             state = initial_state(experiment.method, config.seed)
         else:
-            state = checkpoints.restore(abstract_state(experiment.method))
-            state = _placed(state, experiment.method)
+            state = checkpoints.restore(_placed_state(experiment.method))
 
-    schedule = Schedule(config.checkpoint_every, config.checkpoint_minutes)
+    # Hosts save together: the clock of the first one counts for all.
+    minutes = config.checkpoint_minutes if hosts.is_first() else None
+    schedule = Schedule(config.checkpoint_every, minutes)
     program, length = None, 0
-    while step < config.steps and not stop.asked:
+    is_asked = False
+    while step < config.steps and not is_asked:
         chunk = min(config.log_every - step % config.log_every, config.steps - step)
         if program is None or chunk != length:
             progress.compiling()
@@ -184,7 +201,8 @@ def _run(
         if diverged:
             more = [explain(kept, step - chunk, step, diverged)] if explain else []
             raise stopped(diverged, saved, *more)
-        if schedule.is_due(step, step - chunk):
+        is_asked, is_due = hosts.any_of(stop.asked, schedule.is_due(step, step - chunk))
+        if is_due:
             checkpoints.save(step, state)
             saved = step
     if saved != step:

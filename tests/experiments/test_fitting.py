@@ -1,5 +1,6 @@
 """Requests that can't fit are refused in one line, before anything is written."""
 
+import math
 import pytest
 
 from rlsuite.experiments import fitting
@@ -59,17 +60,17 @@ def test_a_chunk_too_long_to_log_is_refused(capsys, tmp_path):
 def test_of_several_sizes_the_one_that_is_to_blame_is_named(monkeypatch):
     parts = {"num_agents": 50, "life": {"num_workers": 9, "rollout_length": 7}}
     plan = plan_of("a2c", steps=7, parts=parts)
-    need = sum(fitting.least_need(plan))
-    monkeypatch.setattr(fitting, "memory_bytes", lambda: need)
+    need = sum(fitting.least_need(plan, math.inf))
+    monkeypatch.setattr(fitting, "memory_bytes", lambda *_: need)
     fitting.check_fits(plan)
-    monkeypatch.setattr(fitting, "memory_bytes", lambda: need - 1)
+    monkeypatch.setattr(fitting, "memory_bytes", lambda *_: need - 1)
     with pytest.raises(ConfigError, match=r"^num_agents: 50 is not allowed .*; a step would take"):
         fitting.check_fits(plan)
 
 
 def test_where_the_preset_itself_is_too_large_what_is_best_halved_is_named(monkeypatch):
     plan = plan_of("a2c")
-    monkeypatch.setattr(fitting, "memory_bytes", lambda: 1000)
+    monkeypatch.setattr(fitting, "memory_bytes", lambda *_: 1000)
     with pytest.raises(
         ConfigError, match=r"^agent.hidden_widths: 64,64 is not .*; the state would"
     ):
@@ -81,7 +82,7 @@ def test_a_run_is_not_resumed_where_it_does_not_fit(capsys, tmp_path, monkeypatc
     assert main(["train", "a2c", "smoke", "--steps", "2", "--out", str(folder)]) == 0
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     (folder / "report.md").unlink()
-    monkeypatch.setattr(fitting, "memory_bytes", lambda: 1000)
+    monkeypatch.setattr(fitting, "memory_bytes", lambda *_: 1000)
     capsys.readouterr()
     assert main(["resume", str(folder)]) == 2
     assert "is not allowed on this machine" in capsys.readouterr().err
