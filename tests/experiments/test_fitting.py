@@ -1,6 +1,7 @@
 """Requests that can't fit are refused in one line, before anything is written."""
 
 import math
+
 import pytest
 
 from rlsuite.experiments import fitting
