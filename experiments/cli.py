@@ -15,11 +15,16 @@ from typing import Any, NoReturn
 
 from rlsuite import __version__
 from rlsuite.experiments.bench import BENCHMARKS
-from rlsuite.experiments.errors import UserError, nearest
+from rlsuite.experiments.errors import UserError, nearest, say
+from rlsuite.experiments.files import reason
 from rlsuite.experiments.interruption import INTERRUPTED
 from rlsuite.experiments.options import join_options
+from rlsuite.experiments.streams import outlets, shown
 
 BAD_INPUT = 2
+_FAREWELL = "what is printed can't be seen any more, so nothing more is; the command goes on"
+# Commands that are over at once.
+_BRIEF: tuple[list[str], ...] = ([], ["--help"], ["-h"], ["--version"], ["list"])
 _TRAIN_FLAGS = ("--help", "--overwrite", "--debug_nans")
 _PARAMETER_PREFIX = "tasks."
 # Fields that have moved, by the names that scripts still have for them.
@@ -39,23 +44,24 @@ def main(argv: Sequence[str] | None = None, *, specs: Iterable[Any] = ()) -> int
     Returns:
       The exit status: 0, 2 for bad input (one line on stderr), 130 if interrupted.
     """
+    argv = list(sys.argv[1:] if argv is None else argv)
+    with outlets(_FAREWELL if argv[:1] not in _BRIEF else None):
+        return _in_one_line(argv, tuple(specs))
+
+
+def _in_one_line(argv: list[str], specs: tuple[Any, ...]) -> int:
+    """The exit status; what ends a command is said in one line."""
     try:
-        return _dispatch(list(sys.argv[1:] if argv is None else argv), tuple(specs))
+        return _dispatch(argv, specs)
     except UserError as error:
-        print("rlsuite:", *str(error).split("\n"), file=sys.stderr)
-        return BAD_INPUT
+        say(str(error))
     except OSError as error:
-        print("rlsuite:", *_in_one_line(error).split("\n"), file=sys.stderr)
-        return BAD_INPUT
+        where = f"'{error.filename}': " if error.filename else ""
+        say(f"{where}{reason(error)}")
     except KeyboardInterrupt:
-        print("rlsuite: interrupted", file=sys.stderr)
+        say("interrupted")
         return INTERRUPTED
-
-
-def _in_one_line(error: OSError) -> str:
-    """What the system refused, and where."""
-    where = f"'{error.filename}': " if error.filename else ""
-    return f"{where}{error.strerror or error}"
+    return BAD_INPUT
 
 
 class _Parser(argparse.ArgumentParser):
@@ -74,12 +80,22 @@ def _dispatch(argv: list[str], specs: tuple[Any, ...]) -> int:
         raise UserError(nearest("command", argv[0], commands))
     if argv[:1] == ["train"]:
         argv = join_options(argv, _TRAIN_FLAGS)
+    _check_words(argv)
     arguments, rest = parser.parse_known_args(argv, argparse.Namespace(specs=specs))
     command: Callable[[argparse.Namespace, list[str]], int] = arguments.run
     if rest and command is not _train:
         raise UserError(f"unknown argument '{rest[0]}'; see 'rlsuite {argv[0]} --help'")
     with _single_precision():
         return command(arguments, rest)
+
+
+def _check_words(argv: Sequence[str]) -> None:
+    """Refuses words that no command can have a use for."""
+    for word in argv:
+        if "\0" in word:
+            raise UserError(f"'{word}' is not allowed; it must have no NUL character")
+        if word == "--":
+            raise UserError("unknown argument '--'; see 'rlsuite --help'")
 
 
 @contextmanager
@@ -305,7 +321,7 @@ def _resume(arguments: argparse.Namespace, rest: list[str]) -> int:
     _join_hosts(arguments)
     from rlsuite.experiments import hosts
     from rlsuite.experiments.devices import choose_mesh, number_of
-    from rlsuite.experiments.finished import extended, open_run
+    from rlsuite.experiments.finished import extended, lengthened, open_run
     from rlsuite.experiments.fitting import check_fits
     from rlsuite.experiments.locking import writer
 
@@ -316,12 +332,14 @@ def _resume(arguments: argparse.Namespace, rest: list[str]) -> int:
         if _is_done(run):
             return _say_done(run)
         check_fits(run, number_of(mesh))
+    else:
+        check_fits(lengthened(run, arguments.steps), number_of(mesh))
     with ExitStack() as kept:
 
         def take_up():
             kept.enter_context(writer(run.directory))
             if arguments.steps is not None:
-                extended(run, arguments.steps, methods, number_of(mesh))
+                extended(run, arguments.steps, methods)
 
         hosts.first_does(take_up)
         run = open_run(arguments.directory, methods)
@@ -367,7 +385,6 @@ def _run_to_the_end(
     from rlsuite.experiments import hosts
     from rlsuite.experiments.devices import described
     from rlsuite.experiments.finished import open_run
-    from rlsuite.experiments.progress import shown
     from rlsuite.experiments.report import report
     from rlsuite.experiments.runner import run
 

@@ -19,7 +19,13 @@ class TooLargeError(ConfigError):
 
 def say(line: str) -> None:
     """Says one line on stderr of something that went wrong and is not the end."""
-    print("rlsuite:", line, file=sys.stderr)
+    print("rlsuite:", in_one_line(line), file=sys.stderr)
+
+
+def in_one_line(text: str) -> str:
+    """A text without line breaks, and with what can't be printed as its escape."""
+    text = " ".join(text.splitlines())
+    return "".join(mark if mark.isprintable() else ascii(mark)[1:-1] for mark in text)
 
 
 def closest(name: str, known: Iterable[str]) -> str | None:

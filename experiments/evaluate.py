@@ -22,8 +22,8 @@ from rlsuite.experiments.errors import UserError
 from rlsuite.experiments.evaluation import EVALUATION, Contender, Evaluation, standings, to_json
 from rlsuite.experiments.files import check_writable, sealed, write_text
 from rlsuite.experiments.finished import Finished
-from rlsuite.experiments.progress import shown
 from rlsuite.experiments.specs import Watch
+from rlsuite.experiments.streams import shown
 
 
 def evaluate(

@@ -12,6 +12,7 @@ import math
 import operator
 import types
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import (
     Annotated,
     Any,
@@ -204,22 +205,25 @@ def _require(
 def _leaves(
     config: Any, prefix: str = "", path: tuple[str, ...] = ()
 ) -> Iterator[tuple[str, Leaf]]:
-    for field, field_type in _fields(type(config)):
+    owner: Any = type(config)
+    for field, field_type in _fields(owner):
         value, here = getattr(config, field.name), (*path, field.name)
         if dataclasses.is_dataclass(value):
             inner = prefix if field.metadata == INLINED else f"{prefix}{field.name}."
             yield from _leaves(value, inner, here)
         else:
-            sentence = _sentences(type(config)).get(field.name, "")
+            sentence = _sentences(owner).get(field.name, "")
             yield prefix + field.name, Leaf(field_type, value, sentence, here)
 
 
-def _fields(config_type: type) -> list[tuple[dataclasses.Field, Any]]:
+@cache
+def _fields(config_type: Any) -> list[tuple[dataclasses.Field, Any]]:
     hints = get_type_hints(config_type, include_extras=True)
     return [(field, hints[field.name]) for field in dataclasses.fields(config_type)]
 
 
-def _sentences(config_type: type) -> dict[str, str]:
+@cache
+def _sentences(config_type: Any) -> dict[str, str]:
     """The sentence of each field, from the docstring of the class or of the one it is from."""
     found: dict[str, str] = {}
     for owner in reversed(config_type.__mro__):
@@ -331,7 +335,8 @@ def _scalar_from_text(plain: Any, text: str) -> Any:
 def _from_json(template: Any, document: Any, prefix: str) -> Any:
     if not isinstance(document, dict):
         raise ConfigError(f"{prefix.rstrip('.') or 'config'}: {document!r} is not an object")
-    fields = {field.name: field_type for field, field_type in _fields(type(template))}
+    owner: Any = type(template)
+    fields = {field.name: field_type for field, field_type in _fields(owner)}
     values = {}
     for name, value in document.items():
         if name not in fields:

@@ -15,7 +15,7 @@ from rlsuite.experiments.evaluation import EVALUATION, Evaluation
 from rlsuite.experiments.evaluation import from_json as evaluation_from_json
 from rlsuite.experiments.fields import from_json, override, to_json
 from rlsuite.experiments.files import parse_sealed, read_bytes, writing
-from rlsuite.experiments.fitting import check_fits, too_large
+from rlsuite.experiments.fitting import too_large
 from rlsuite.experiments.folder import read_document, write_document
 from rlsuite.experiments.metrics import read_metrics
 from rlsuite.experiments.registry import Methods, absolute, find_world, import_module
@@ -258,7 +258,8 @@ def open_run(directory: Path, methods: Methods | None = None) -> Finished:
     for name, kind in _PARTS.items():
         if not isinstance(document.get(name), kind):
             raise UserError(f"'{directory / 'config.json'}' is damaged: {name} is missing")
-    words = (*document["imports"], document["config"].get("tasks") or "")
+    tasks = document["config"].get("tasks")
+    words = [*document["imports"], *([] if tasks is None else [tasks])]
     if not all(isinstance(word, str) for word in words):
         raise UserError(f"'{directory / 'config.json'}' is damaged: imports and tasks must be text")
     methods = methods or Methods()
@@ -285,9 +286,25 @@ def open_run(directory: Path, methods: Methods | None = None) -> Finished:
         raise UserError(f"'{directory / 'config.json'}': {error}") from error
 
 
-def extended(
-    run: Finished, steps: str, methods: Methods | None = None, num_devices: int = 1
-) -> Finished:
+def lengthened(run: Finished, steps: str) -> Finished:
+    """The run with another last step; nothing is written.
+
+    Args:
+      run: finished or not.
+      steps: in all, as text.
+
+    Raises:
+      ConfigError: if that is no number of steps, or fewer than the run has made.
+    """
+    longer, made = override(run.run, {"steps": steps}), run.latest_step or 0
+    if longer.steps < made:
+        raise ConfigError(
+            f"steps: {steps} is not allowed; it must be at least {made}, which the run has made"
+        )
+    return replace(run, run=longer)
+
+
+def extended(run: Finished, steps: str, methods: Methods | None = None) -> Finished:
     """The run with another last step, so that resuming it trains up to there.
 
     Its `config.json` says so from then on. What a test found at an earlier step is set aside under
@@ -295,21 +312,14 @@ def extended(
 
     Args:
       run: finished or not.
-      steps: in all, as text.
+      steps: in all, as text; see `lengthened`.
       methods: those that are known.
-      num_devices: devices that will share it.
 
     Raises:
       ConfigError: if that is no number of steps, or fewer than the run has made.
-      UserError: if the run doesn't fit, or its folder can't be written.
+      UserError: if the folder can't be written.
     """
-    longer = override(run.run, {"steps": steps})
-    made = run.latest_step or 0
-    if longer.steps < made:
-        raise ConfigError(
-            f"steps: {steps} is not allowed; it must be at least {made}, which the run has made"
-        )
-    check_fits(replace(run, run=longer), num_devices)
+    longer, made = lengthened(run, steps).run, run.latest_step or 0
     tested = run.directory / EVALUATION
     document = {**run.document, "config": {**run.document["config"], "steps": longer.steps}}
     with writing(run.directory):

@@ -106,9 +106,9 @@ def read_document(directory: Path) -> dict[str, Any]:
     if document is None:
         raise UserError(f"'{directory}' holds no run; start one with 'rlsuite train'")
     found = document.get("format_version")
-    if found != FORMAT_VERSION:
+    if type(found) is not int or found != FORMAT_VERSION:
         raise UserError(
-            f"'{directory}' was written in format version {found}; "
+            f"'{directory}' was written in format version {found!r}; "
             f"this rlsuite reads version {FORMAT_VERSION}"
         )
     return document

@@ -29,7 +29,7 @@ def add_options(parser: argparse.ArgumentParser, config: Any) -> None:
 
 
 def join_options(arguments: Sequence[str], flags: Sequence[str]) -> list[str]:
-    """Rewrites `--some-name VALUE` as `--some_name=VALUE`.
+    """Rewrites `--some-name VALUE` as `--some_name=VALUE`, and puts options last.
 
     Written so, an option can be told from a positional argument before its name is known, and its
     value may start with a minus sign.
@@ -38,14 +38,17 @@ def join_options(arguments: Sequence[str], flags: Sequence[str]) -> list[str]:
       arguments: the command line.
       flags: options that take no value.
     """
-    joined: list[str] = []
+    words: list[str] = []
+    options: list[str] = []
     rest = list(arguments)
     while rest:
         argument = rest.pop(0)
-        if argument.startswith("--"):
+        if not argument.startswith("--"):
+            words.append(argument)
+        else:
             name, equals, value = argument.partition("=")
             argument = f"--{name[2:].replace('-', '_')}{equals}{value}"
             if not equals and argument not in flags and rest and not rest[0].startswith("--"):
                 argument = f"{argument}={rest.pop(0)}"
-        joined.append(argument)
-    return joined
+            options.append(argument)
+    return words + options

@@ -14,9 +14,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.table import Column
 from rich.text import Text
 
+from rlsuite.experiments.streams import shown
+
 SECONDS_BETWEEN_LINES = 5.0
 SEPARATOR = " · "
-_ASCII = str.maketrans({"…": "...", "·": "|", "×": "x", "−": "-", "–": "-"})
 
 
 def figures(line: Mapping[str, Any], headline: Sequence[str], seconds_left: float) -> list[str]:
@@ -42,15 +43,6 @@ def short(number: float) -> str:
         if number >= size * 0.9995:
             return f"{number / size:.3g}{unit}"
     return f"{number:.3g}"
-
-
-def shown(text: str, encoding: str) -> str:
-    """A text as it can be written in an encoding, with plain characters for typographic ones."""
-    try:
-        text.encode(encoding)
-    except UnicodeEncodeError:
-        return text.translate(_ASCII).encode(encoding, "replace").decode(encoding)
-    return text
 
 
 def filled(parts: Sequence[str], width: int) -> list[str]:

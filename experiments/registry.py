@@ -8,6 +8,7 @@ Ours are found by looking into `rlsuite.experiments.methods` (modules or package
 
 import importlib
 import importlib.util
+import os
 import pkgutil
 import re
 import sys
@@ -171,11 +172,20 @@ def _module(name: str) -> ModuleType:
 def absolute(name: str) -> str:
     """The name, with the whole path where it is a file's."""
     file, colon, attribute = name.rpartition(":") if ":" in name else (name, "", "")
-    return f"{Path(file).resolve()}{colon}{attribute}" if file.endswith(".py") else name
+    return f"{_real(file)}{colon}{attribute}" if file.endswith(".py") else name
+
+
+def _real(file: str) -> str:
+    try:
+        return os.path.realpath(file)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"'{file}' can't be imported ({error})") from error
 
 
 def _from_file(name: str) -> ModuleType:
-    path = Path(name).resolve()
+    path = Path(_real(name))
+    if not path.is_file():  # Not a pipe, whose reader would wait for a writer.
+        raise FileNotFoundError(f"no file: {name}")
     if str(path) not in _FILES:
         # A file may be called as a module that is there already: `random.py` in a user's folder.
         module_name = path.stem if path.stem not in sys.modules else str(path)

@@ -32,9 +32,10 @@ from rlsuite.experiments.divergence import (
 )
 from rlsuite.experiments.interruption import Stop, stop_on_signal
 from rlsuite.experiments.metrics import MetricsLog, UnwrittenLog
-from rlsuite.experiments.progress import Bar, Lines, display, figures, shown
+from rlsuite.experiments.progress import Bar, Lines, display, figures
 from rlsuite.experiments.retention import Schedule
 from rlsuite.experiments.specs import Experiment, Run
+from rlsuite.experiments.streams import shown
 from rlsuite.experiments.trackers import open_trackers
 from rlsuite.method import Method, Metrics, State
 

@@ -148,10 +148,10 @@ def test_join_options():
     line = "train --seed 3 groove --meta.learning-rate -1e-3 laptop --overwrite --out=a-b --last"
     assert join_options(line.split(), ["--overwrite"]) == [
         "train",
-        "--seed=3",
         "groove",
-        "--meta.learning_rate=-1e-3",
         "laptop",
+        "--seed=3",
+        "--meta.learning_rate=-1e-3",
         "--overwrite",
         "--out=a-b",
         "--last",

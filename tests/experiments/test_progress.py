@@ -5,7 +5,8 @@ import pytest
 from rich.console import Console
 
 from rlsuite.experiments import progress
-from rlsuite.experiments.progress import Bar, Lines, display, figures, filled, short, shown
+from rlsuite.experiments.progress import Bar, Lines, display, figures, filled, short
+from rlsuite.experiments.streams import shown
 
 LINE = {
     "agent_return": 0.423123,
@@ -120,8 +121,3 @@ def test_plain_lines_are_few_and_keep_first_and_last(monkeypatch):
             now[0] += progress.SECONDS_BETWEEN_LINES / 3
     told = [line.split(" · ")[0] for line in stored.getvalue().decode().splitlines()]
     assert told == ["step 1/10", "step 4/10", "step 7/10", "step 10/10"]
-
-
-def test_text_keeps_its_characters_where_it_can():
-    assert shown("a · b… × −1", "utf-8") == "a · b… × −1"
-    assert shown("a · b… × −1 é", "ascii") == "a | b... x -1 ?"

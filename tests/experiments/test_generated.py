@@ -1,0 +1,107 @@
+"""Generated command lines and configurations: each is taken, or refused in one line."""
+
+import io
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from rlsuite.experiments import cli
+from rlsuite.experiments.folder import create_run, read_document
+from tests.experiments.generated import command_lines, contents, edit, prepare, put_back
+from tests.experiments.running import METHODS, plan_of
+
+NUM_CASES = int(os.environ.get("RLSUITE_GENERATED_CASES", "250"))
+FIRST = int(os.environ.get("RLSUITE_FIRST_GENERATED_CASE", "0"))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """What commands are given, good and bad; a run among it."""
+    folder = tmp_path_factory.mktemp("generated")
+    prepare(folder)
+    (folder / "foreign.json").write_text('{"format": "rlsuite-run", "format_version": 3}')
+    create_run(folder / "run", plan_of("groove").describe())
+    return folder
+
+
+@pytest.fixture
+def here(folder, monkeypatch) -> Iterator[Path]:
+    """The current folder, with nothing to train, to measure or to draw."""
+    monkeypatch.chdir(folder)
+    for name in ("cli._run_to_the_end", "bench.run.in_fresh_process", "fitting.check_fits"):
+        monkeypatch.setattr(f"rlsuite.experiments.{name}", lambda *_, **__: 0)
+    monkeypatch.setattr("rlsuite.experiments.compiling.enable_compilation_cache", lambda: None)
+    yield folder
+
+
+def run(argv: list[str], monkeypatch) -> tuple[int, str, str]:
+    """Exit status, and what is printed on an ASCII terminal."""
+    streams = {}
+    with monkeypatch.context() as patch:
+        for name in ("stdout", "stderr"):
+            streams[name] = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+            patch.setattr(sys, name, streams[name])
+        try:
+            status = cli.main(argv)
+        except SystemExit as end:  # Of help.
+            status = end.code or 0
+    out, err = (stream.buffer.getvalue().decode("ascii") for stream in streams.values())
+    return status, out, err
+
+
+def complaint(status: int, out: str, err: str, is_bad: bool, field: str = "") -> str:
+    """What is wrong with the answer to bad input, if anything is."""
+    if status == 0 or (status == 2 and "holds no checkpoint yet" in err):
+        return "it is accepted" if is_bad else err * (status == 0)
+    line = err.removesuffix("\n")
+    if status != 2 or out or not line.startswith("rlsuite: ") or not line.isprintable():
+        return f"status {status}, stdout {out!r}, stderr {err!r}"
+    # What is wrong may be the other one of two fields that have to agree.
+    names = (field.rpartition(".")[2], " is not allowed; it must be ", "unknown argument '--'")
+    return "" if any(name in line for name in names) else f"no {field} in {err!r}"
+
+
+def complaints(here: Path, check: Callable[[int], str]) -> str:
+    """A line for every case that went wrong, with its number."""
+    before, found = contents(here), {}
+    for number in range(FIRST, FIRST + NUM_CASES):
+        try:
+            found[number] = check(number)
+        except Exception as error:
+            found[number] = repr(error)
+        put_back(here, before)
+    return "\n".join(f"{number}: {text[:400]}" for number, text in found.items() if text)
+
+
+def test_command_lines(here, monkeypatch):
+    line = command_lines(METHODS)
+
+    def check(number: int) -> str:
+        argv, field, is_bad = line(number)
+        before = contents(here)
+        status, out, err = run(argv, monkeypatch)
+        if status == 2 and contents(here) != before:
+            return f"{argv} has written something"
+        wrong = complaint(status, out, err, is_bad, field)
+        return wrong and f"{argv}: {wrong}"
+
+    assert not complaints(here, check)
+
+
+def test_edited_configurations(here, monkeypatch):
+    document = read_document(here / "run")
+    commands = (["resume", "run"], ["report", "run"], ["evaluate", "run"], ["resume", "run/"])
+
+    def check(number: int) -> str:
+        expected = edit(number)(here / "run" / "config.json", read_document(here / "run"))
+        before = contents(here)
+        answer = run(commands[number % len(commands)], monkeypatch)
+        if contents(here) != before and answer[0] == 2:
+            return "something is written"
+        return complaint(*answer, expected.is_bad, expected.field)
+
+    assert not complaints(here, check)
+    assert read_document(here / "run") == document
