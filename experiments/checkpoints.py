@@ -23,7 +23,7 @@ import orbax.checkpoint as ocp
 from jax.experimental import multihost_utils
 
 from rlsuite.experiments.errors import UserError, say
-from rlsuite.experiments.files import inside, reason
+from rlsuite.experiments.files import inside, plain_path, reason
 from rlsuite.experiments.folder import Place, read_document
 from rlsuite.experiments.manifests import (
     Arrays,
@@ -218,7 +218,10 @@ class Checkpoints(AbstractContextManager):
         whole = self._compared(step)
         folder = self._folder.resolve() / str(step)
         try:
-            restored = self._checkpointer.restore(folder, args=ocp.args.StandardRestore(wanted))
+            with plain_path(folder.parent) as plain:
+                restored = self._checkpointer.restore(
+                    plain / folder.name, args=ocp.args.StandardRestore(wanted)
+                )
         except Exception as error:
             self._check_still(folder, whole)
             line = str(error).split("\n")[0]
@@ -253,7 +256,9 @@ class Checkpoints(AbstractContextManager):
             if is_first:
                 self._folder.mkdir(exist_ok=True)
                 self._clear()
-            self._checkpointer.save(unfinished.resolve(), args=ocp.args.StandardSave(stored))
+            with plain_path(unfinished.parent) as folder:
+                path = folder / unfinished.name
+                self._checkpointer.save(path, args=ocp.args.StandardSave(stored))
             if is_first:
                 write_manifest(unfinished, step, self._run, arrays_of(stored))
                 self._put_in_place(unfinished, step)

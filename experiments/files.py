@@ -5,9 +5,11 @@ killed, never meets half a file, and a link that lies in its place is replaced, 
 """
 
 import errno
+import glob
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -101,6 +103,31 @@ def inside(directory: Path, name: str | Path) -> Path:
     if not is_inside:
         raise UserError(f"'{path}' leads out of the run's folder, to '{path.resolve()}'")
     return path
+
+
+@contextmanager
+def plain_path(folder: Path) -> Iterator[Path]:
+    """A path to a folder that libraries can use.
+
+    It is another one, where the folder's own has marks that stand for others in patterns (`[*?`),
+    by which a library then finds no file, or is no text.
+    """
+    folder = folder.resolve()
+    if glob.escape(str(folder)) == str(folder) and _is_text(str(folder)):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as holder:
+        link = Path(holder) / "folder"
+        link.symlink_to(folder, target_is_directory=True)
+        yield link
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def read_bytes(directory: Path, name: str) -> bytes | None:

@@ -60,6 +60,18 @@ def test_a_state_comes_back_as_it_was(tmp_path):
         assert_same(checkpoints.restore(jax.eval_shape(make_state)), make_state(2))
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["[bold]", "[", "a*b?", "é ü…", "a\nb", "100%", "{x}", "~", "'\"", "#", "\udcff", "x" * 255],
+)
+def test_a_folder_may_have_any_name(tmp_path, name):
+    for step in (4, 7):
+        folder = tmp_path / name
+        with Checkpoints(folder if folder.exists() else make_run(folder)) as checkpoints:
+            checkpoints.save(step, make_state(step))
+            assert_same(checkpoints.restore(jax.eval_shape(make_state)), make_state(step))
+
+
 def test_only_the_newest_checkpoints_are_kept(tmp_path):
     with Checkpoints(make_run(tmp_path / "run")) as checkpoints:
         for step in (1, 2, 3):
