@@ -19,6 +19,8 @@ from rlsuite.experiments.bench.families.learned_policy_gradient import (
     whole_runs,
 )
 from rlsuite.experiments.bench.families.ppo.training import ppo
+from rlsuite.experiments.bench.families.runs.overhead import overhead
+from rlsuite.experiments.bench.families.runs.sharing import devices
 from rlsuite.experiments.bench.processes import in_fresh_process
 from rlsuite.experiments.bench.timing import matrix_product
 from rlsuite.experiments.finished import Plan
@@ -28,6 +30,7 @@ from rlsuite.experiments.specs import Experiment
 from rlsuite.method import Method
 from rlsuite.networks import NetworkConfig
 from rlsuite.objectives.proximal_policy_optimisation import PPOConfig
+from tests.experiments.running import plan_of
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
@@ -215,3 +218,21 @@ def test_operations_of_a_victim_are_six_for_each_weight_and_sample():
     # Policy: 6 × 3, 3 × 5 and 5 × 2 weights; critic: 6 × 3, 3 × 5 and 5 × 1.
     weights = (18 + 15 + 10) + (18 + 15 + 5)
     assert victims.victim_flop(run) == 6 * weights * 1024 * 16
+
+
+def test_the_overhead_of_a_run_is_measured_by_its_parts():
+    figures = overhead([plan_of("a2c", steps=8)], repeats=1)
+    assert set(figures) == {
+        "a2c_smoke_overhead_percent",
+        *(f"a2c_smoke_{part}_milliseconds" for part in ("checkpoint", "line", "checks", "chunk")),
+    }
+    assert all(value > 0 for value in figures.values())
+    listed = {name.replace("a2c_smoke", "groove_laptop"): value for name, value in figures.items()}
+    assert not undocumented("overhead", listed)
+
+
+def test_time_per_agent_is_measured_by_devices():
+    figures = devices(plan_of("lpg"), agents_on_each=(2,), repeats=1)
+    assert list(figures) == ["milliseconds_per_agent_on_1_devices_with_2_each"]
+    assert all(value > 0 for value in figures.values())
+    assert not undocumented("devices", figures)

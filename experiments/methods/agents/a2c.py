@@ -29,8 +29,8 @@ _SIZES = {
     ),
     "laptop": Run(
         steps=3000,
-        log_every=25,
-        checkpoint_every=250,
+        log_every=100,
+        checkpoint_every=3000,
         method=A2CAgentsConfig(life=LifeConfig(num_workers=16), num_agents=8),
         evaluation=AgentEvaluationConfig(),
     ),

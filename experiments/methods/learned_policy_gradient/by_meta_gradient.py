@@ -40,7 +40,7 @@ _SIZES: dict[str, Run] = {
     "laptop": Run(
         steps=600,
         log_every=10,
-        checkpoint_every=100,
+        checkpoint_every=200,
         method=MetaGradientLPGConfig(
             objective=LPGConfig(recurrent_width=32),
             life=LifeConfig(num_workers=16),

@@ -1,0 +1,14 @@
+"""Runs as a whole: what is done between their chunks, and what devices share."""
+
+from rlsuite.experiments.bench.benchmark import Benchmark
+
+BENCHMARKS = {
+    "overhead": Benchmark(
+        "share of a run's time that checkpoints, checks and metrics take, at their defaults",
+        f"{__name__}.overhead:overhead",
+    ),
+    "devices": Benchmark(
+        "time per agent and step of LPG on one device and on all, by agents on each",
+        f"{__name__}.sharing:devices",
+    ),
+}
