@@ -7,9 +7,9 @@ A folder gets the name of its step once all of it is there. One that was damaged
 and left out: the newest whole one counts.
 """
 
-import errno
 import logging
 import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -17,13 +17,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 import orbax.checkpoint as ocp
 from jax.experimental import multihost_utils
 
 from rlsuite.experiments.errors import UserError, say
-from rlsuite.experiments.files import inside, plain_path, reason
+from rlsuite.experiments.files import inside, plain_path, reason, refusal_behind
 from rlsuite.experiments.folder import Place, read_document
 from rlsuite.experiments.manifests import (
     Arrays,
@@ -38,13 +36,10 @@ from rlsuite.experiments.manifests import (
     write_manifest,
 )
 from rlsuite.experiments.retention import to_forget
+from rlsuite.experiments.stored_states import as_state, destination, stored_leaves
 
 _UNFINISHED, _FORGOTTEN = ".saving-", ".forgotten-"
 _ATTEMPTS = 10
-_DISK_ERRORS = tuple(
-    getattr(errno, name)
-    for name in ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EPERM", "EIO", "ENAMETOOLONG")
-)
 
 
 class _Whole(NamedTuple):
@@ -104,9 +99,9 @@ class Checkpoints(AbstractContextManager):
         self._place.check()
         unfinished = self._folder / f"{_UNFINISHED}{step}"
         try:
-            self._write(unfinished, step, _stored(state))
+            self._write(unfinished, step, stored_leaves(state))
         except Exception as error:
-            refusal = _refusal(error)
+            refusal = refusal_behind(error)
             if refusal is None:
                 raise
             raise UserError(
@@ -125,20 +120,17 @@ class Checkpoints(AbstractContextManager):
         Raises:
           UserError: if there is no checkpoint, none is whole, or it holds a state of another shape.
         """
-        stored = _stored(abstract_state)
-        restored = self._restore(arrays_of(stored), jax.tree.map(_with_sharding, stored))
-        return jax.tree_util.tree_map_with_path(
-            lambda path, leaf: _placed(leaf, restored.get(jax.tree_util.keystr(path))),
-            abstract_state,
-        )
+        stored = stored_leaves(abstract_state)
+        restored = self._restore(arrays_of(stored), jax.tree.map(destination, stored))
+        return as_state(restored, abstract_state)
 
     @property
     def _folder(self) -> Path:
         return inside(self._directory, "checkpoints")
 
     def _steps(self) -> list[int]:
-        names = (path.name for path in self._entries())
-        return sorted(int(name) for name in names if name.isascii() and name.isdecimal())
+        names = [path.name for path in self._entries()]
+        return sorted(int(name) for name in names if re.fullmatch("[1-9][0-9]*", name))
 
     def _entries(self) -> list[Path]:
         folder = self._folder
@@ -313,47 +305,3 @@ def _is_not_raised_as_well(record: logging.LogRecord) -> bool:
 
 def _in_words(array: Mapping[str, Any] | None) -> str:
     return "nothing" if array is None else f"{array['dtype']}{array['shape']}"
-
-
-def _refusal(error: BaseException | None) -> str | None:
-    """What the disk has said, where that is behind an error; libraries put it into their own."""
-    while error is not None:
-        if isinstance(error, OSError):
-            return reason(error)
-        for number in _DISK_ERRORS:
-            if os.strerror(number) in str(error):
-                return os.strerror(number)
-        error = error.__cause__ or error.__context__
-    return None
-
-
-def _stored(state: Any) -> dict[str, Any]:
-    """The leaves that a checkpoint holds, by path: orbax refuses those without elements."""
-    named = jax.tree_util.tree_leaves_with_path(state)
-    return {jax.tree_util.keystr(path): leaf for path, leaf in named if leaf.size}
-
-
-def _with_sharding(leaf: Any) -> jax.ShapeDtypeStruct:
-    sharding = leaf.sharding or jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
-
-
-def _placed(leaf: Any, restored: jax.Array | None) -> jax.Array:
-    """What was restored for a leaf, where the leaf is to be; those without elements were not."""
-    if leaf.sharding is None:
-        empty = jnp.zeros(leaf.shape, leaf.dtype)
-        return _uncommitted(empty if restored is None else restored)
-    if restored is None:
-        return jnp.zeros(leaf.shape, leaf.dtype, device=leaf.sharding)
-    return restored
-
-
-def _uncommitted(leaf: jax.Array) -> jax.Array:
-    """The same array, no longer tied to the device it was read to.
-
-    A program over several devices refuses arguments that are tied to one of them.
-    """
-    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-        words = jnp.asarray(np.asarray(jax.random.key_data(leaf)))
-        return jax.random.wrap_key_data(words, impl=jax.random.key_impl(leaf))
-    return jnp.asarray(np.asarray(leaf))

@@ -57,16 +57,7 @@ def compare(runs: Sequence[Finished], out: Path) -> Path:
     lifetimes = runs[0].world and runs[0].world.lifetime_range
     sections = [
         Section("Settings", [], _settings(runs, groups)),
-        Section(
-            "Learning curves",
-            [
-                Drawing(
-                    "learning_curves.png",
-                    "Metrics over steps, mean and range over seeds",
-                    lambda path: plots.learning_curves(path, curves, panels, colours=colours),
-                )
-            ],
-        ),
+        *_learning_curves(curves, panels, colours),
         Section(
             "Test",
             test_drawings(tables, pooled, lifetimes, colours),
@@ -83,6 +74,19 @@ def compare(runs: Sequence[Finished], out: Path) -> Path:
     path = out / "comparison.md"
     write_text(path, "\n\n".join(written(section, out) for section in sections) + "\n")
     return path
+
+
+def _learning_curves(
+    curves: Mapping[str, plots.Runs], panels: Mapping[str, str], colours: Mapping[str, str]
+) -> list[Section]:
+    if not plots.logged_metrics(lines for runs in curves.values() for lines in runs):
+        return []
+    drawing = Drawing(
+        "learning_curves.png",
+        "Metrics over steps, mean and range over seeds",
+        lambda path: plots.learning_curves(path, curves, panels, colours=colours),
+    )
+    return [Section("Learning curves", [drawing])]
 
 
 def grouped(runs: Sequence[Finished]) -> Groups:

@@ -54,16 +54,22 @@ def evaluate(
     check_writable(run.directory)
     with _watching(console) as watch:
         evaluation = run.spec.test(run, rivals, watch)
-    # Shown first: a disk that has become full meanwhile takes nothing that is on the screen.
-    console.print(_table(evaluation))
-    for line in (*standings(evaluation), *evaluation.notes):
-        console.print(shown(line, console.encoding), markup=False)
-    _save(run.directory, evaluation)
+    # Shown even if it can't be saved, and saved even if it can't be shown.
+    try:
+        _show(evaluation, console)
+    finally:
+        _save(run.directory, evaluation)
     for rival, contender in zip(rivals, evaluation.of_role("rival"), strict=True):
         if tested_alike(run, rival) and not (rival.directory / EVALUATION).exists():
             _save(rival.directory, _seen_from(evaluation, contender, rival.title))
             console.print(f"kept for '{rival.directory}' as well", markup=False)
     return evaluation
+
+
+def _show(evaluation: Evaluation, console: Console) -> None:
+    console.print(_table(evaluation))
+    for line in (*standings(evaluation), *evaluation.notes):
+        console.print(shown(line, console.encoding), markup=False)
 
 
 def tested_alike(first: Finished, second: Finished) -> bool:

@@ -20,6 +20,10 @@ from rlsuite.experiments.errors import UserError
 SEAL = "sha256"
 """The entry of a document that holds the digest of all others."""
 
+_DISK_ERRORS = tuple(
+    getattr(errno, name)
+    for name in ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EPERM", "EIO", "ENAMETOOLONG")
+)
 _NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR)
 
 
@@ -87,6 +91,18 @@ def check_writable(directory: Path) -> None:
 def reason(error: OSError) -> str:
     """Why the system refused, in its own words."""
     return error.strerror or str(error) or type(error).__name__
+
+
+def refusal_behind(error: BaseException | None) -> str | None:
+    """What the disk has said, where that is behind an error; libraries put it into their own."""
+    while error is not None:
+        if isinstance(error, OSError):
+            return reason(error)
+        for number in _DISK_ERRORS:
+            if os.strerror(number) in str(error):
+                return os.strerror(number)
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def inside(directory: Path, name: str | Path) -> Path:

@@ -129,27 +129,36 @@ class Place:
 
     def __init__(self, directory: Path):
         self._directory = directory
-        self._identity = self._found()
+        self._folder, self._lock = _status(directory), _status(directory / LOCK)
 
     def check(self) -> None:
         """Makes sure that it is still the same folder, before anything is written to it.
 
         Raises:
-          UserError: if it isn't.
+          UserError: if it isn't, or its lock isn't, so that another process may have it.
         """
-        if self._identity is None or self._found() != self._identity:
-            raise UserError(
-                f"'{self._directory}' was moved, deleted or replaced while the run was writing to "
-                "it, so the run was stopped"
-            )
+        is_there = _status(self._directory / "config.json") is not None
+        if not is_there or _status(self._directory) != self._folder:
+            raise replaced(self._directory)
+        if _status(self._directory / LOCK) != self._lock:
+            raise replaced(self._directory / LOCK)
 
-    def _found(self) -> tuple[int, int] | None:
-        try:
-            folder = self._directory.stat()
-            (self._directory / "config.json").stat()
-        except OSError:
-            return None
-        return folder.st_dev, folder.st_ino
+
+def _status(path: Path) -> tuple[int, int] | None:
+    """By which a file or folder is known, whatever it is called."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def replaced(path: Path) -> UserError:
+    """The error for what a run was writing to and finds no more."""
+    return UserError(
+        f"'{path}' was moved, deleted or replaced while the run was writing to it, so the run was "
+        "stopped"
+    )
 
 
 def _circumstances() -> dict[str, Any]:

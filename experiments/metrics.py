@@ -4,19 +4,23 @@ Lines that were damaged are left out by whoever reads them.
 """
 
 import json
-import math
+import os
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from rlsuite.experiments.errors import say
 from rlsuite.experiments.files import parse_json, read_bytes, write_text, writing
-from rlsuite.experiments.folder import Place
+from rlsuite.experiments.folder import Place, replaced
 from rlsuite.experiments.trackers import Tracker
+from rlsuite.ranges import LARGEST_COUNT
 
 METRICS = "metrics.jsonl"
+_LARGEST = float(np.finfo(np.float32).max)  # Metrics are computed in 32 bits.
 
 
 class Log(NamedTuple):
@@ -74,16 +78,13 @@ def _parsed(content: bytes) -> dict[str, Any] | None:
     if not isinstance(line, dict) or not all(map(_is_value, line.values())):
         return None
     step = line.get("step")
-    return line if isinstance(step, int) and step > 0 else None
+    return line if isinstance(step, int) and 0 < step <= LARGEST_COUNT else None
 
 
 def _is_value(value: Any) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float | None):
         return False
-    try:
-        return value is None or math.isfinite(value)
-    except OverflowError:
-        return False
+    return value is None or abs(value) <= _LARGEST
 
 
 def _rising(steps: Mapping[int, int]) -> set[int]:
@@ -111,7 +112,7 @@ def _rising(steps: Mapping[int, int]) -> set[int]:
 
 
 def _as_logged(line: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value if math.isfinite(value) else None for name, value in line.items()}
+    return {name: value if abs(value) <= _LARGEST else None for name, value in line.items()}
 
 
 class UnwrittenLog(AbstractContextManager):
@@ -180,9 +181,17 @@ class MetricsLog(AbstractContextManager):
             self._try(tracker, lambda tracker=tracker: tracker.write(self.last["step"], told))
 
     def _append(self, content: bytes) -> None:
+        if not self._is_still_there():
+            raise replaced(self._path)
         with writing(self._path):
             while content:
                 content = content[self._file.write(content) :]
+
+    def _is_still_there(self) -> bool:
+        try:
+            return os.path.samestat(os.fstat(self._file.fileno()), self._path.lstat())
+        except OSError:
+            return False
 
     def _try(self, tracker: Tracker, call: Any) -> None:
         try:

@@ -4,7 +4,7 @@ Where several contenders stand in a figure, `colours` says which has which, so t
 all figures of a report: see `contender_colours`, which also sets baselines apart.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -76,6 +76,17 @@ def extremes(
     return order[:num_highest], order[num_highest:][::-1][:most]
 
 
+def logged_metrics(runs: Iterable[Sequence[Mapping[str, Any]]]) -> list[str]:
+    """The metrics that were ever logged in some runs, each as often as it was."""
+    return [
+        name
+        for run in runs
+        for line in run
+        for name, value in line.items()
+        if value is not None and name not in NOT_METRICS
+    ]
+
+
 def learning_curves(
     path: Path,
     runs: Mapping[str, Runs],
@@ -91,19 +102,12 @@ def learning_curves(
 
     Args:
       path: the file to write.
-      runs: by name, the logged lines of each of the runs.
+      runs: by name, the logged lines of each of the runs; there is at least one metric in them.
       panels: titles of the metrics to show, in order; those that were never logged are left out.
         Without any, all metrics are shown by their names.
       colours: by name.
     """
-    logged = [
-        name
-        for lines in runs.values()
-        for run in lines
-        for line in run
-        for name, value in line.items()
-        if value is not None and name not in NOT_METRICS
-    ]
+    logged = logged_metrics(run for lines in runs.values() for run in lines)
     shown = {name: title for name, title in panels.items() if name in logged}
     shown = shown or {name: name.replace("_", " ") for name in logged}
     columns = min(3, len(shown))

@@ -94,7 +94,7 @@ def _heading(run: Finished) -> str:
 
 def _learning_curves(run: Finished) -> list[Section]:
     lines = run.metrics
-    if not lines:
+    if not plots.logged_metrics([lines]):
         return []
     drawing = Drawing(
         "learning_curve.png",

@@ -165,6 +165,12 @@ def test_a_checkpoint_that_is_a_link_or_no_folder_is_damaged(run):
     assert restored_step(run) == 20
 
 
+@pytest.mark.parametrize("name", ["0030", "3e1", "+30", "３０", "0", "-30", "30.tmp", "thirty"])
+def test_only_names_of_steps_are_checkpoints(run, name):
+    shutil.copytree(run / "checkpoints" / "20", run / "checkpoints" / name)
+    assert restored_step(run) == 20
+
+
 def test_one_step_is_not_taken_for_another(run):
     shutil.copytree(run / "checkpoints" / "20", run / "checkpoints" / "30")
     assert restored_step(run) == 20

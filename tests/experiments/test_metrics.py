@@ -82,6 +82,8 @@ def line(step, **metrics):
         b'{"step": 10, "loss": NaN}\n',
         b'{"step": 10, "loss": -Infinity}\n',
         b'{"step": 10, "loss": 1e999}\n',
+        b'{"step": 10, "loss": -1e300}\n',
+        b'{"step": 3000000000, "loss": 0.5}\n',
         b'{"step": 10, "loss": 1' + b"0" * 400 + b"}\n",
         b'{"step": 1' + b"0" * 400 + b"}\n",
         b'{"step": 1' + b"0" * 5000 + b"}\n",
@@ -184,6 +186,20 @@ def test_a_folder_that_was_taken_away_is_noticed_and_not_made_anew(tmp_path, awa
     assert sorted(tmp_path.rglob("*")) == before
     if (tmp_path / "moved").exists():
         assert read_metrics(tmp_path / "moved") == [line(5)]
+
+
+@pytest.mark.parametrize("name", ["metrics.jsonl", "writer.lock"])
+@pytest.mark.parametrize("anew", [False, True])
+def test_a_file_that_is_written_is_not_taken_away_unnoticed(tmp_path, name, anew):
+    directory = make_run(tmp_path / "run")
+    (directory / "writer.lock").touch()
+    with MetricsLog(directory, step=0) as log:
+        log.write(line(5))
+        (directory / name).rename(tmp_path / "kept")
+        if anew:
+            (directory / name).touch()
+        with pytest.raises(UserError, match=f"{name}' was moved, deleted or replaced while"):
+            log.write(line(10))
 
 
 def test_a_tracker_that_fails_is_left_out(tmp_path, capsys):

@@ -158,6 +158,20 @@ def test_damaged_metrics_stop_nobody(folder, capsys):
     assert "are left out: 6." in (folder / "run/report.md").read_text()
 
 
+@pytest.mark.parametrize("content", [None, b"", b'{"step": 2}\n', b'{"meta_loss": 1}\n'])
+def test_a_run_without_metrics_is_reported_and_compared(folder, content):
+    shutil.copytree("run", "other")
+    (folder / "run/metrics.jsonl").unlink()
+    if content is not None:
+        (folder / "run/metrics.jsonl").write_bytes(content)
+    assert rlsuite("report run") == 0
+    assert "## Learning curve" not in (folder / "run/report.md").read_text()
+    assert rlsuite("compare run --out out") == 0
+    assert "## Learning curves" not in (folder / "out/comparison.md").read_text()
+    assert rlsuite("compare run other --out out") == 0
+    assert "## Learning curves" in (folder / "out/comparison.md").read_text()
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"{}", b"[]", b"\xff", b"[" * 10**5, b'{"sha256": NaN}', b'{"a": 1e999}']
 )
