@@ -3,8 +3,6 @@
 import errno
 import logging
 import os
-import resource
-from contextlib import contextmanager
 
 import jax
 import jax.numpy as jnp
@@ -17,19 +15,9 @@ from rlsuite.experiments.cli import main
 from rlsuite.experiments.errors import UserError
 from rlsuite.experiments.folder import create_run
 from rlsuite.experiments.metrics import MetricsLog, read_metrics
+from tests.experiments.disks import files_of_at_most
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-
-
-@contextmanager
-def files_of_at_most(size):
-    """No file may grow beyond a size, as on a disk that is full."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def state_of(size):

@@ -22,6 +22,7 @@ from rlsuite.experiments.metrics import MetricsLog
 from rlsuite.experiments.registry import Methods
 from rlsuite.experiments.specs import Drawing, Experiment, MethodSpec, Run, Section
 from rlsuite.method import Method
+from tests.experiments.disks import files_of_at_most
 
 STEPS = ["--steps", "12", "--log_every", "2", "--checkpoint_every", "4"]
 
@@ -260,9 +261,9 @@ def test_a_result_that_cannot_be_kept_is_shown_all_the_same(folder, capsys, monk
     assert content_of(folder) == before
 
 
-def test_whether_a_test_can_be_kept_is_asked_before_it(folder, capsys, monkeypatch):
-    monkeypatch.setattr("pathlib.Path.open", lambda *_, **__: full(0))
+def test_whether_a_test_can_be_kept_is_asked_before_it(folder, capsys):
     spec = SPEC._replace(test=lambda *_: pytest.fail("was tested"))
     capsys.readouterr()
-    assert main(["evaluate", "run"], specs=[spec]) == 2
-    assert "No space left on device" in one_line(capsys)
+    with files_of_at_most(0):
+        assert main(["evaluate", "run"], specs=[spec]) == 2
+    assert one_line(capsys) == "rlsuite: cannot write to 'run': File too large\n"
