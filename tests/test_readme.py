@@ -99,6 +99,9 @@ def test_commands_are_understood(line, folder, monkeypatch, capsys):
     # All but the run itself: found, read, checked, built, and written into a folder of its own.
     monkeypatch.setattr("rlsuite.experiments.runner.run", lambda *_, **__: Outcome(1, False))
     monkeypatch.setattr("rlsuite.experiments.compiling.enable_compilation_cache", lambda: None)
+    # Neither the devices nor the hosts need be there.
+    monkeypatch.setattr(jax, "devices", lambda: [jax.local_devices()[0]] * 8)
+    monkeypatch.setattr("rlsuite.experiments.hosts.join", lambda hosts: None)
     if "--help" in argv:
         assert cli.main(argv) == 0
     else:
@@ -165,7 +168,7 @@ def test_code_of_the_readme_runs(code, folder):
 )
 def test_code_of_the_docs_can_be_traced(code):
     # What is in the docs takes minutes to run.
-    def traced(function):
+    def traced(function, **options):
         return lambda *arguments: jax.eval_shape(function, *arguments)
 
     names = {"traced": traced}
