@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup groove results test oldest lint bench clean
+.PHONY: help setup groove results test oldest chaos lint bench clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -14,6 +14,8 @@ METHODS ?= groove lpg
 OLDEST_JAX := 0.10.0
 ASKING_JAX := $(addprefix tests/,rlsuite/test_clocks.py rlsuite/test_initialisers.py \
 	experiments/test_memory.py experiments/test_lowered_methods.py experiments/test_conformance.py)
+CHAOTIC := $(patsubst %,tests/experiments/test_%.py,generated damage disk locking recovery \
+	interruption streams hosts)
 SOURCES := envs rlsuite experiments tests
 
 # $(call train,METHOD): the laptop run of a method in runs/METHOD, continued if it is there already.
@@ -50,6 +52,10 @@ oldest: $(VENV)/.dev ## test with the oldest JAX that is allowed
 		--target $(VENV)/oldest jax==$(OLDEST_JAX) jaxlib==$(OLDEST_JAX) || \
 		{ echo "JAX $(OLDEST_JAX) can't be installed here: not tested with it"; exit 0; }; \
 	PYTHONPATH=$(abspath $(VENV)/oldest) $(BIN)/python -m pytest -n auto -q $(ASKING_JAX)
+
+chaos: $(VENV)/.dev ## kill, damage, fill up and interrupt runs on purpose, and count (half an hour or so)
+	$(BIN)/python -m tests.chaos
+	RLSUITE_GENERATED_CASES=2500 $(BIN)/python -m pytest -q $(CHAOTIC)
 
 lint: $(VENV)/.dev ## check style, types and the direction of imports
 	$(BIN)/ruff check $(SOURCES)
