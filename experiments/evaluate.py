@@ -17,6 +17,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table as RichTable
+from rich.text import Text
 
 from rlsuite.experiments.errors import UserError
 from rlsuite.experiments.evaluation import EVALUATION, Contender, Evaluation, standings, to_json
@@ -112,16 +113,18 @@ def _table(evaluation: Evaluation) -> RichTable:
     tables = evaluation.tables
     units = list(dict.fromkeys(table.shown_unit for table in tables))
     common = f"{units[0]}, " if len(units) == 1 else ""
-    shown = RichTable(title=f"{common}interquartile mean [95 % interval]")
+    # As text of its own: what is in brackets in a name is no style.
+    title = Text(f"{common}interquartile mean [95 % interval]", "table.title")
+    shown = RichTable(title=title)
     shown.add_column("")
     for table in tables:
         lines = [table.name, *([table.shown_unit] if len(units) > 1 else [])]
         count = len(table.strata)
         lines.append(f"{count} levels" if count > 1 else "")
-        shown.add_column("\n".join(filter(None, lines)), justify="right")
+        shown.add_column(Text("\n".join(filter(None, lines))), justify="right")
     for name, _ in evaluation.contenders:
         cells = [str(table.estimates[name]) if name in table.estimates else "" for table in tables]
-        shown.add_row(name, *cells)
+        shown.add_row(Text(name), *cells)
     if any(table.optimal is not None for table in tables):
         known = [table.optimal is not None for table in tables]
         shown.add_row("optimal", *("1.00" if is_known else "not known" for is_known in known))

@@ -26,6 +26,7 @@ from typing import (
 )
 
 import docstring_parser
+import numpy as np
 from annotated_types import Ge, GroupedMetadata, Gt, Le, Lt, MinLen
 
 from rlsuite.experiments.errors import ConfigError, closest
@@ -172,6 +173,9 @@ def replace_at(config: Any, path: tuple[str, ...], value: Any) -> Any:
     return dataclasses.replace(config, **{name: value})
 
 
+_LARGEST_FLOAT = float(np.finfo(np.float32).max)
+
+
 def check_range(name: str, field_type: Any, value: Any) -> None:
     """Checks a leaf's value, and the items of a tuple, against the ranges of its type.
 
@@ -183,6 +187,11 @@ def check_range(name: str, field_type: Any, value: Any) -> None:
         return None
     if _is_optional(plain):
         return check_range(name, _without_none(plain), value)
+    numbers = value if isinstance(value, tuple) else (value,)
+    if any(isinstance(number, float) and abs(number) > _LARGEST_FLOAT for number in numbers):
+        raise ConfigError(
+            f"{name}: {to_text(value)} is not allowed; it must be a number that 32 bits can hold"
+        )
     choices = _choices(field_type)
     if choices and value not in choices:
         raise _not_allowed(name, value, field_type)

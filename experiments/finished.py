@@ -15,7 +15,7 @@ from rlsuite.experiments.evaluation import EVALUATION, Evaluation
 from rlsuite.experiments.evaluation import from_json as evaluation_from_json
 from rlsuite.experiments.fields import from_json, override, to_json
 from rlsuite.experiments.files import parse_sealed, read_bytes, writing
-from rlsuite.experiments.fitting import too_large
+from rlsuite.experiments.fitting import building, too_large
 from rlsuite.experiments.folder import read_document, write_document
 from rlsuite.experiments.metrics import read_metrics
 from rlsuite.experiments.registry import Methods, absolute, find_world, import_module
@@ -78,13 +78,9 @@ class Plan:
         """
         if self.run.wandb is not None:
             check_wandb()
-        try:
+        with building(self.run):
             experiment = self.spec.build(self.run, self.world)
             jax.eval_shape(experiment.method.init, jax.random.key(0))
-        except ValueError as error:
-            raise ConfigError(str(error).split("\n")[0]) from error
-        except (OverflowError, MemoryError, jax.errors.JaxRuntimeError) as error:
-            raise TooLargeError(str(error).split("\n")[0]) from error
         # Traced once, for all who ask what a step takes and for the program that makes it.
         step = jax.jit(experiment.method.step, inline=True)
         method = experiment.method._replace(step=step)

@@ -1,6 +1,8 @@
 """Whether a run fits the machine, asked before anything is written."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,6 +16,9 @@ from rlsuite.experiments.specs import Run
 
 if TYPE_CHECKING:
     from rlsuite.experiments.finished import Plan
+
+
+_GIANT = 2**20
 
 
 class Need(NamedTuple):
@@ -38,12 +43,8 @@ def least_need(plan: "Plan", memory: float) -> Need:
     state = abstract_state(experiment.method)
     if bytes_of(state) > memory:
         return Need(bytes_of(state), 0)
-    try:
+    with building(run):
         chunk = trace_chunk(experiment, state, min(run.log_every, run.steps))
-    except ValueError as error:
-        raise ConfigError(str(error).split("\n")[0]) from error
-    except (OverflowError, MemoryError, jax.errors.JaxRuntimeError) as error:
-        raise TooLargeError(str(error).split("\n")[0]) from error
     return Need(bytes_of(state), least_bytes(chunk.jaxpr))
 
 
@@ -69,6 +70,33 @@ def check_fits(plan: "Plan", num_devices: int = 1) -> None:
         f"{_field_to_change(plan, memory)}; {part} would take {readable(size)} of memory at least, "
         f"and there are {readable(memory)}"
     )
+
+
+@contextmanager
+def building(run: Run) -> Iterator[None]:
+    """A block in which what a configuration describes is built.
+
+    Raises:
+      ConfigError: in place of a ValueError, which says what is not allowed.
+      TooLargeError: in place of what else JAX says of sizes that it can't count or hold.
+    """
+    try:
+        yield
+    except (OverflowError, MemoryError, jax.errors.JaxRuntimeError) as error:
+        raise TooLargeError(str(error).split("\n")[0]) from error
+    except (TypeError, ValueError) as error:
+        line = str(error).split("\n")[0]
+        if "is not allowed" not in line and _has_giants(run):
+            raise TooLargeError(line) from error
+        if isinstance(error, ValueError):
+            raise ConfigError(line) from error
+        raise
+
+
+def _has_giants(run: Run) -> bool:
+    """Whether a product of two or three sizes may be more than JAX can count."""
+    sizes = (leaf.value for leaf in leaves(run.method).values() if _is_size(leaf.value))
+    return any(max(size if isinstance(size, tuple) else (size,)) >= _GIANT for size in sizes)
 
 
 def too_large(plan: "Plan", error: TooLargeError) -> ConfigError:

@@ -27,12 +27,7 @@ def with_parameters(level: Level, parameters: Mapping[str, Any]) -> Level:
     for name, value in parameters.items():
         if name not in known:
             raise ConfigError(f"tasks: {nearest('parameter', name, known)}")
-        number = from_text(f"tasks.{name}", known[name], str(value))
-        if abs(number) > _LARGEST_FLOAT:
-            raise ConfigError(
-                f"tasks.{name}: {value} is not allowed; it must be a number that 32 bits can hold"
-            )
-        changes[name] = number
+        changes[name] = from_text(f"tasks.{name}", known[name], str(value))
     return level.replace(**changes) if changes else level
 
 
@@ -47,7 +42,6 @@ def _numbers(level: Level) -> dict[str, Any]:
 
 
 _LARGEST_INT = int(np.iinfo(np.int32).max)
-_LARGEST_FLOAT = float(np.finfo(np.float32).max)
 # By the kind of NumPy's type.
 _TYPES: dict[str, Any] = {
     "b": bool,

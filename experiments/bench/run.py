@@ -12,11 +12,13 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from rlsuite import __version__
 from rlsuite.experiments.bench import BENCHMARKS, Benchmark, Figures
 from rlsuite.experiments.bench.processes import in_fresh_process
 from rlsuite.experiments.errors import UserError, nearest
+from rlsuite.experiments.streams import shown
 
 FORMAT, FORMAT_VERSION = "rlsuite-bench", 1
 LIBRARIES = ("jax", "jaxlib", "gymnax", "flax", "optax")
@@ -53,7 +55,8 @@ def bench(
     results: dict[str, Figures] = document["benchmarks"]
     _write(json_path, document)
     for name, benchmark in benchmarks.items():
-        console.print(f"{name}: {benchmark.summary} …", highlight=False, soft_wrap=True)
+        line = shown(f"{name}: {benchmark.summary} …", console.encoding)
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
         arguments: dict[str, Any] = {}
         if num_agents is not None and benchmark.takes_agents:
             arguments["num_agents"] = num_agents
@@ -129,6 +132,6 @@ def _table(document: dict[str, Any]) -> Table:
     table.add_column("value", justify="right")
     for name, figures in document["benchmarks"].items():
         for figure, value in figures.items():
-            table.add_row(name, figure.replace("_", " "), f"{value:,.4g}")
+            table.add_row(Text(name), Text(figure.replace("_", " ")), f"{value:,.4g}")
         table.add_section()
     return table

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from rlsuite import __version__
 from rlsuite.experiments.cli import main
 from rlsuite.experiments.compiling import enable_compilation_cache
+from rlsuite.experiments.evaluation import Contender, Evaluation, Table
 from rlsuite.experiments.fields import describe, leaves
 from rlsuite.experiments.finished import open_run
 from rlsuite.experiments.folder import create_run
@@ -352,6 +354,34 @@ def test_a_run_that_becomes_not_a_number_names_the_operation(folder, capsys, qui
         assert "test_cli.py" in captured.err and "there is no checkpoint yet" in captured.err
         assert "steps 1 to 6 are played again" in captured.out
         assert "float32[] between" in captured.out
+
+
+def test_brackets_in_names_are_no_markup(folder, capsys, quick):
+    def test(finished, rivals, watch):
+        runs = {f"{run.title} ({run.directory})": run for run in (finished, *rivals)}
+        results = {name: np.ones((2, 2)) for name in runs}
+        own, *others = runs
+        contenders = [Contender(own, "own"), *(Contender(name, "rival") for name in others)]
+        table = Table("[/levels]", "[red]return", results, strata=["[a]", "[/b]"])
+        return Evaluation(contenders, [table], notes=["a [/note]"])
+
+    spec = quick._replace(test=test)
+    for name in ("[bold]", "[", "r]/[/x]"):
+        assert main(["train", "quick", "smoke", *SMALL, "--out", name], specs=[spec]) == 0
+        assert f"the run is in {name}\n" in capsys.readouterr().out
+    assert main(["evaluate", "[bold]", "--against", "[", "r]/[/x]"], specs=[spec]) == 0
+    told = capsys.readouterr().out
+    names = [
+        "QUICK ([bold])",
+        "QUICK ([)",
+        "QUICK (r]/[/x])",
+        "[/levels]",
+        "[red]return",
+        "[/note]",
+    ]
+    assert all(name in told for name in names)
+    assert main(["report", "[bold]"], specs=[spec]) == 0
+    assert "QUICK (r]/[/x])" in (folder / "[bold]" / "report.md").read_text()
 
 
 def test_two_methods_of_one_name_are_refused(folder, capsys, quick):

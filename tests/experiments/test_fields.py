@@ -47,7 +47,7 @@ class Config:
     meta: Inner = field(default_factory=Inner)
 
 
-finite = st.floats(allow_nan=False, allow_infinity=False)
+finite = st.floats(allow_nan=False, allow_infinity=False, width=32)
 configs = st.builds(
     Config,
     seed=st.integers(),
@@ -94,6 +94,7 @@ def test_override_leaves_the_rest_alone():
     [
         ("seed", "x", "seed: 'x' is not allowed; it must be a whole number"),
         ("seed", "1.5", "seed: '1.5' is not allowed; it must be a whole number"),
+        ("meta.learning_rate", "-1e39", "meta.learning_rate: -1e+39 is not allowed; it must be a "),
         ("is_tabular", "1", "is_tabular: '1' is not allowed; it must be true or false"),
         ("widths", "3,a", "widths: 'a' is not allowed; it must be a whole number"),
         ("meta.learning_rate", "fast", "it must be a number"),

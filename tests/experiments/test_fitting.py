@@ -6,7 +6,7 @@ import pytest
 
 from rlsuite.experiments import fitting
 from rlsuite.experiments.cli import main
-from rlsuite.experiments.errors import ConfigError
+from rlsuite.experiments.errors import ConfigError, TooLargeError
 from tests.experiments.running import plan_of
 
 
@@ -89,3 +89,16 @@ def test_a_run_is_not_resumed_where_it_does_not_fit(capsys, tmp_path, monkeypatc
     assert "is not allowed on this machine" in capsys.readouterr().err
     (folder / "report.md").write_bytes(before[folder / "report.md"])
     assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("error", [TypeError, ValueError])
+def test_what_jax_says_of_sizes_that_it_cannot_count(error):
+    run = plan_of("groove", parts={"agent": {"hidden_widths": (2**31 - 1,) * 2}}).run
+    with pytest.raises(TooLargeError, match="shape must be"), fitting.building(run):
+        raise error("shape must be\nof integers")
+    with pytest.raises(ConfigError, match="x: 1 is not allowed") as refused, fitting.building(run):
+        raise ValueError("x: 1 is not allowed; it must be 2")
+    assert not isinstance(refused.value, TooLargeError)
+    allowed = ConfigError if error is ValueError else error
+    with pytest.raises(allowed, match="mistake"), fitting.building(plan_of("groove").run):
+        raise error("a mistake of somebody's")
