@@ -19,7 +19,7 @@ from rich.progress import (
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from rlsuite.experiments.errors import UserError
+from rlsuite.experiments.errors import UserError, say
 from rlsuite.experiments.evaluation import EVALUATION, Contender, Evaluation, standings, to_json
 from rlsuite.experiments.files import check_writable, sealed, write_text
 from rlsuite.experiments.finished import Finished
@@ -61,10 +61,26 @@ def evaluate(
     finally:
         _save(run.directory, evaluation)
     for rival, contender in zip(rivals, evaluation.of_role("rival"), strict=True):
-        if tested_alike(run, rival) and not (rival.directory / EVALUATION).exists():
-            _save(rival.directory, _seen_from(evaluation, contender, rival.title))
-            console.print(f"kept for '{rival.directory}' as well", markup=False)
+        if tested_alike(run, rival) and not _has_evaluation(rival):
+            _keep_for(rival, _seen_from(evaluation, contender, rival.title), console)
     return evaluation
+
+
+def _has_evaluation(run: Finished) -> bool:
+    """Whether there is one that can be read."""
+    try:
+        return run.evaluation is not None
+    except UserError:
+        return False
+
+
+def _keep_for(rival: Finished, evaluation: Evaluation, console: Console) -> None:
+    try:
+        _save(rival.directory, evaluation)
+    except UserError as error:  # Others' folders may be theirs alone to write.
+        say(str(error))
+    else:
+        console.print(f"kept for '{rival.directory}' as well", markup=False)
 
 
 def _show(evaluation: Evaluation, console: Console) -> None:

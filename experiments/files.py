@@ -9,6 +9,7 @@ import glob
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -37,7 +38,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
       UserError: if it can't be written.
     """
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    temporary = _beside(path)
     with writing(path):
         temporary.unlink(missing_ok=True)
         try:
@@ -47,6 +48,15 @@ def replacing(path: Path) -> Iterator[Path]:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether a file is one that a killed process was to put into the place of another."""
+    return re.fullmatch(r"\..+\.\d+\.tmp(\.\w+)?", path.name) is not None
 
 
 def write_text(path: Path, text: str) -> None:
@@ -78,7 +88,7 @@ def check_writable(directory: Path) -> None:
     Raises:
       UserError: if it doesn't.
     """
-    trial = directory / f".writable.{os.getpid()}.tmp"
+    trial = _beside(directory / "writable")
     with writing(directory):
         trial.unlink(missing_ok=True)
         try:

@@ -22,7 +22,7 @@ import jax
 
 from rlsuite import __version__
 from rlsuite.experiments.errors import UserError
-from rlsuite.experiments.files import parse_json, read_bytes, write_text, writing
+from rlsuite.experiments.files import is_temporary, parse_json, read_bytes, write_text, writing
 from rlsuite.experiments.locking import LOCK
 
 FORMAT = "rlsuite-run"
@@ -53,10 +53,15 @@ def check_free(directory: Path, *, overwrite: bool) -> None:
             )
     elif directory.exists() and not directory.is_dir():
         raise UserError(f"'{directory}' is a file; choose another folder with '--out'")
-    elif directory.is_dir() and any(path.name != LOCK for path in directory.iterdir()):
+    elif directory.is_dir() and not all(map(_is_of_a_beginning, directory.iterdir())):
         raise UserError(
             f"'{directory}' is not empty and holds no run; choose another folder with '--out'"
         )
+
+
+def _is_of_a_beginning(path: Path) -> bool:
+    """Whether a file is what a process leaves that was killed before its run was one."""
+    return path.name == LOCK or is_temporary(path)
 
 
 def create_run(directory: Path, description: Mapping[str, Any], *, overwrite: bool = True) -> None:
@@ -118,8 +123,8 @@ def _document(directory: Path) -> dict[str, Any] | None:
     content = read_bytes(directory, "config.json")
     try:
         document = None if content is None else parse_json(content)
-    except ValueError:
-        return None
+    except ValueError as error:
+        raise UserError(f"'{directory / 'config.json'}' is damaged: {error}") from error
     is_run = isinstance(document, dict) and document.get("format") == FORMAT
     return document if is_run else None
 

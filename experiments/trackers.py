@@ -1,6 +1,7 @@
 """Where logged metrics go besides `metrics.jsonl`: TensorBoard's events, Weights & Biases."""
 
 import hashlib
+import json
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -15,6 +16,8 @@ from tensorboardX.summary import scalar
 
 from rlsuite.experiments.errors import ConfigError, say
 from rlsuite.experiments.files import inside
+from rlsuite.experiments.folder import read_document
+from rlsuite.experiments.manifests import identity
 
 
 class Tracker(NamedTuple):
@@ -89,18 +92,19 @@ def check_wandb() -> None:
 
 
 def weights_and_biases(directory: Path, project: str) -> Tracker:
-    """A run of Weights & Biases, the same one however often the run is resumed.
+    """A run of Weights & Biases, the same one however often and far the run is resumed.
 
     Its own environment variables say where it goes; `WANDB_MODE=offline` keeps it in the folder.
     """
     import wandb
 
     inside(directory, "wandb")
-    description = (directory / "config.json").read_bytes()
+    document = read_document(directory)
+    beginning = json.dumps([document["created"], document["command"], identity(document)])
     run = wandb.init(
         project=project,
         dir=str(directory),
-        id=hashlib.sha256(description).hexdigest()[:16],
+        id=hashlib.sha256(beginning.encode()).hexdigest()[:16],
         name=directory.name,
         resume="allow",
         settings=wandb.Settings(silent=True, console="off"),

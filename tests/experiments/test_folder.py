@@ -42,6 +42,14 @@ def test_a_foreign_config_file_is_no_run(tmp_path, text):
     assert not holds_run(tmp_path)
 
 
+def test_a_configuration_that_is_no_json_is_called_damaged(tmp_path):
+    path = make_run(tmp_path / "run") / "config.json"
+    for content in (path.read_bytes()[:-3], b"\xff" + path.read_bytes(), b"[" * 100_000):
+        path.write_bytes(content)
+        with pytest.raises(UserError, match=r"config\.json' is damaged: "):
+            read_document(tmp_path / "run")
+
+
 def test_what_a_new_run_may_replace(tmp_path):
     directory = make_run(tmp_path / "run")
     (directory / "report.md").write_text("old")
@@ -53,6 +61,10 @@ def test_what_a_new_run_may_replace(tmp_path):
 
     foreign = tmp_path / "foreign"
     foreign.mkdir()
+    check_free(foreign, overwrite=False)
+    # What a process leaves that was killed while it made the run.
+    (foreign / "writer.lock").touch()
+    (foreign / ".config.123.tmp.json").touch()
     check_free(foreign, overwrite=False)
     (foreign / "thesis.tex").write_text("precious")
     for overwrite in (False, True):

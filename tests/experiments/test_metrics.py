@@ -66,6 +66,17 @@ def line(step, **metrics):
     return {"step": step, "loss": 0.5, **metrics}
 
 
+_PARTS = [
+    b'{"step": 5}\n',
+    b'{"step": 10, "loss": 0.5}\n',
+    b"\n",
+    b'{"step": ',
+    b"}\n",
+    b"7",
+    b'"a"',
+]
+
+
 @pytest.mark.parametrize(
     "damaged",
     [
@@ -110,6 +121,18 @@ def test_a_damaged_line_costs_that_line_alone(tmp_path, capsys, damaged):
     assert error.count("\n") == 1
     assert read_log(directory) == (sound, [])
     assert missing_steps(sound, log_every=5, last=20) == [10]
+
+
+@given(content=st.lists(st.binary(max_size=8) | st.sampled_from(_PARTS)).map(b"".join))
+def test_what_was_mended_is_sound_whatever_it_was(tmp_path_factory, content):
+    directory = make_run(tmp_path_factory.mktemp("runs") / "run")
+    (directory / "metrics.jsonl").write_bytes(content)
+    lines, _ = read_log(directory)
+    with MetricsLog(directory, step=10**6):
+        pass
+    assert read_log(directory) == (lines, [])
+    steps = [found["step"] for found in lines]
+    assert steps == sorted(set(steps))
 
 
 def test_what_is_logged_anew_is_not_called_lost(tmp_path, capsys):

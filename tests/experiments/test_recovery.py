@@ -246,6 +246,32 @@ def test_a_folder_moved_while_running_is_not_made_anew(folder, capsys, monkeypat
     assert rlsuite("resume moved") == 0
 
 
+def test_half_a_figure_never_stands_there(folder, capsys):
+    before = content_of(folder)
+    capsys.readouterr()
+    with files_of_at_most(5000):
+        assert rlsuite("report run") == 2
+    assert one_line(capsys) == (
+        "rlsuite: cannot write to 'run/learning_curve.png': File too large\n"
+    )
+    assert content_of(folder) == before
+
+
+def test_what_is_kept_for_a_rival_is_not_needed(folder, capsys):
+    shutil.copytree("run", "rival")
+    path = folder / "rival/evaluation.json"
+    whole = path.read_bytes()
+    path.unlink()
+    path.mkdir()
+    capsys.readouterr()
+    assert rlsuite("evaluate run --against rival") == 0
+    assert "cannot write to 'rival/evaluation.json': Is a directory" in one_line(capsys)
+    path.rmdir()
+    path.write_bytes(whole[:-5])
+    assert rlsuite("evaluate run --against rival") == 0
+    assert path.read_bytes() == whole
+
+
 def full(descriptor):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
