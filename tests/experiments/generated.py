@@ -326,8 +326,9 @@ def _of_the_text(chance: random.Random) -> Edit:
     way, is_bad = chance.choice(ways)
 
     def apply(path: Path, document: dict[str, Any]) -> Expected:
-        path.write_bytes(way(json.dumps(document, indent=2)))
-        return Expected(is_bad=is_bad)
+        text = json.dumps(document, indent=2)
+        path.write_bytes(way(text))
+        return Expected(is_bad=is_bad and way(text) != text.encode())
 
     return apply
 

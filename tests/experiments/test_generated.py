@@ -4,17 +4,50 @@ import io
 import os
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import jax.numpy as jnp
 import pytest
+from rich.console import Console
 
 from rlsuite.experiments import cli
+from rlsuite.experiments.finished import Plan
 from rlsuite.experiments.folder import create_run, read_document
+from rlsuite.experiments.runner import run as train
+from rlsuite.experiments.specs import Experiment, MethodSpec, Run
+from rlsuite.method import Method
 from tests.experiments.generated import command_lines, contents, edit, prepare, put_back
 from tests.experiments.running import METHODS, plan_of
 
 NUM_CASES = int(os.environ.get("RLSUITE_GENERATED_CASES", "250"))
 FIRST = int(os.environ.get("RLSUITE_FIRST_GENERATED_CASE", "0"))
+
+
+def step(state):
+    return state + 1, {"meta_loss": 1.0 / state}
+
+
+COUNTING = MethodSpec(
+    name="counting",
+    kind="number",
+    summary="counts",
+    paper=None,
+    presets={"smoke": lambda world: Run(tasks=None, steps=2)},
+    build=lambda run, world: Experiment(Method(lambda key: jnp.ones(()), step), 1, 1, ()),
+    learned=lambda state: state,
+)
+
+
+def make_runs(folder: Path) -> None:
+    """One that has just begun, one on a world with parameters, and one that is done."""
+    on_a_world = replace(
+        plan_of("lpg", tasks="CartPole-v1"), world_parameters={"gravity": 3.5, "force_mag": 20}
+    )
+    done = Plan(COUNTING, "counting", "smoke", Run(tasks=None, steps=2))
+    for name, plan in {"run": plan_of("groove"), "world": on_a_world, "done": done}.items():
+        create_run(folder / name, plan.describe())
+    train(done.experiment, done.run, folder / "done", console=Console(quiet=True))
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +56,7 @@ def folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("generated")
     prepare(folder)
     (folder / "foreign.json").write_text('{"format": "rlsuite-run", "format_version": 3}')
-    create_run(folder / "run", plan_of("groove").describe())
+    make_runs(folder)
     return folder
 
 
@@ -31,7 +64,12 @@ def folder(tmp_path_factory) -> Path:
 def here(folder, monkeypatch) -> Iterator[Path]:
     """The current folder, with nothing to train, to measure or to draw."""
     monkeypatch.chdir(folder)
-    for name in ("cli._run_to_the_end", "bench.run.in_fresh_process", "fitting.check_fits"):
+    for name in (
+        "cli._run_to_the_end",
+        "bench.run.in_fresh_process",
+        "fitting.check_fits",
+        "report.report",
+    ):
         monkeypatch.setattr(f"rlsuite.experiments.{name}", lambda *_, **__: 0)
     monkeypatch.setattr("rlsuite.experiments.compiling.enable_compilation_cache", lambda: None)
     yield folder
@@ -45,7 +83,7 @@ def run(argv: list[str], monkeypatch) -> tuple[int, str, str]:
             streams[name] = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
             patch.setattr(sys, name, streams[name])
         try:
-            status = cli.main(argv)
+            status = cli.main(argv, specs=[COUNTING])
         except SystemExit as end:  # Of help.
             status = end.code or 0
     out, err = (stream.buffer.getvalue().decode("ascii") for stream in streams.values())
@@ -61,6 +99,7 @@ def complaint(status: int, out: str, err: str, is_bad: bool, field: str = "") ->
         return f"status {status}, stdout {out!r}, stderr {err!r}"
     # What is wrong may be the other one of two fields that have to agree.
     names = (field.rpartition(".")[2], " is not allowed; it must be ", "unknown argument '--'")
+    names = (*names, "is of another run", "aren't tested")
     return "" if any(name in line for name in names) else f"no {field} in {err!r}"
 
 
@@ -92,16 +131,18 @@ def test_command_lines(here, monkeypatch):
 
 
 def test_edited_configurations(here, monkeypatch):
-    document = read_document(here / "run")
-    commands = (["resume", "run"], ["report", "run"], ["evaluate", "run"], ["resume", "run/"])
+    names = ("run", "world", "done")
+    documents = {name: read_document(here / name) for name in names}
+    commands = ("resume", "report", "evaluate")
 
     def check(number: int) -> str:
-        expected = edit(number)(here / "run" / "config.json", read_document(here / "run"))
+        name, command = names[number % 3], commands[number // 3 % 3]
+        expected = edit(number)(here / name / "config.json", read_document(here / name))
         before = contents(here)
-        answer = run(commands[number % len(commands)], monkeypatch)
+        answer = run([command, name], monkeypatch)
         if contents(here) != before and answer[0] == 2:
             return "something is written"
         return complaint(*answer, expected.is_bad, expected.field)
 
     assert not complaints(here, check)
-    assert read_document(here / "run") == document
+    assert {name: read_document(here / name) for name in names} == documents
