@@ -124,7 +124,15 @@ def command_lines(specs: Iterable[MethodSpec]) -> Callable[[int], Line]:
     """A command line for every number."""
     presets = [(spec, preset) for spec in specs for preset in spec.presets]
     fields = {spec.name: leaves(spec.presets["smoke"](None)) for spec, _ in presets}
-    kinds = [_wrong_field, _wrong_value, _wrong_place, _wrong_module, _wrong_shape, _soup]
+    kinds = [
+        _wrong_field,
+        _wrong_value,
+        _wrong_place,
+        _wrong_machine,
+        _wrong_module,
+        _wrong_shape,
+        _soup,
+    ]
 
     def line(number: int) -> Line:
         chance = random.Random(number)
@@ -174,6 +182,24 @@ def _wrong_place(chance: random.Random, start: list[str], fields: Fields) -> Lin
         *(["bench", chance.choice(TEXTS)], ["bench", "--json", place, "no-benchmark"]),
     ]
     return Line(chance.choice(commands))
+
+
+def _wrong_machine(chance: random.Random, start: list[str], fields: Fields) -> Line:
+    """Devices and hosts that aren't there."""
+    texts = [*TEXTS, "all", "auto", "8", "x:1", "x:0", ":1", "x:", "[::1]:80", "a:b:1", "localhost"]
+    options = [
+        "--devices",
+        "--hosts",
+        "--host-count",
+        "--host_index",
+        "--debug-nans",
+        "--overwrite",
+    ]
+    command = chance.choice([start, ["resume", "run"], ["evaluate", "run"], ["list"]])
+    for option in chance.sample(options, chance.choice([1, 1, 2, 3])):
+        word = chance.choice(texts)
+        command = command + chance.choice([[option], [option, word], [f"{option}={word}"]])
+    return Line(command)
 
 
 def _wrong_module(chance: random.Random, start: list[str], fields: Fields) -> Line:

@@ -60,6 +60,11 @@ def folder(tmp_path_factory) -> Path:
     return folder
 
 
+def alone(*_, **__) -> None:
+    """There are no other hosts."""
+    raise RuntimeError("nobody answers")
+
+
 @pytest.fixture
 def here(folder, monkeypatch) -> Iterator[Path]:
     """The current folder, with nothing to train, to measure or to draw."""
@@ -71,6 +76,7 @@ def here(folder, monkeypatch) -> Iterator[Path]:
         "report.report",
     ):
         monkeypatch.setattr(f"rlsuite.experiments.{name}", lambda *_, **__: 0)
+    monkeypatch.setattr("jax.distributed.initialize", alone)
     monkeypatch.setattr("rlsuite.experiments.compiling.enable_compilation_cache", lambda: None)
     yield folder
 
