@@ -7,6 +7,7 @@ A folder gets the name of its step once all of it is there. One that was damaged
 and left out: the newest whole one counts.
 """
 
+import errno
 import logging
 import os
 import re
@@ -182,6 +183,8 @@ class Checkpoints(AbstractContextManager):
         except FileNotFoundError as error:
             raise _VanishedError from error
         except OSError as error:
+            if error.errno == errno.EIO:  # All others don't lie in the checkpoint.
+                raise DamagedError(f"it can't be read: {reason(error)}") from error
             raise UserError(f"cannot read '{folder}': {reason(error)}") from error
         return whole
 

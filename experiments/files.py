@@ -65,8 +65,10 @@ def write_text(path: Path, text: str) -> None:
     Raises:
       UserError: if it can't be written.
     """
-    with replacing(path) as temporary, temporary.open("x", encoding="utf-8") as file:
-        file.write(text)
+    # Names of folders may be no text, which must not cost what is written about them.
+    content = text.encode("utf-8", "backslashreplace")
+    with replacing(path) as temporary, temporary.open("xb") as file:
+        file.write(content)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import jax
 
 from rlsuite import __version__
 from rlsuite.experiments.errors import UserError
-from rlsuite.experiments.files import parse_sealed, read_bytes, reason, sealed, write_text
+from rlsuite.experiments.files import parse_sealed, read_bytes, sealed, write_text
 from rlsuite.experiments.specs import BOOKKEEPING
 
 FORMAT, FORMAT_VERSION = "rlsuite-checkpoint", 1
@@ -129,8 +129,10 @@ def read_manifest(folder: Path) -> tuple[Manifest, Mapping[str, Any]]:
             f"'{folder}' was saved in format version {version}; this rlsuite reads version "
             f"{FORMAT_VERSION}"
         )
-    fields = {name: document[name] for name in Manifest._fields}
-    return Manifest(**fields), document["files"]
+    try:
+        return Manifest(*(document[name] for name in Manifest._fields)), document["files"]
+    except KeyError as error:
+        raise DamagedError(f"its {MANIFEST} lacks {error}") from error
 
 
 def check_files(folder: Path, expected: Mapping[str, Any]) -> None:
@@ -186,13 +188,8 @@ def _files(folder: Path) -> dict[str, os.stat_result]:
 
 
 def _digest(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        if error.errno != errno.EIO:
-            raise
-        raise DamagedError(f"'{path.name}' can't be read: {reason(error)}") from error
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _raise(error: OSError) -> None:

@@ -1,5 +1,6 @@
 """Checkpoints that were damaged: none is used, each is named, and the one before it is."""
 
+import errno
 import json
 import os
 import shutil
@@ -12,6 +13,7 @@ import orbax.checkpoint as ocp
 import pytest
 
 from rlsuite.experiments import checkpoints as checkpoints_module
+from rlsuite.experiments import manifests
 from rlsuite.experiments.checkpoints import Checkpoints
 from rlsuite.experiments.errors import UserError
 from rlsuite.experiments.files import parse_sealed, sealed
@@ -268,6 +270,35 @@ def test_sizes_are_compared_before_anything_is_read(run, monkeypatch):
     message = r"differ in '\['w'\]', float32\[1000000000, 1000000000\] there and float32\[2, 3\]"
     with Checkpoints(run) as checkpoints, pytest.raises(UserError, match=message):
         checkpoints.restore(jax.eval_shape(lambda: state_at(0)))
+
+
+@pytest.mark.parametrize(("number", "step"), [(errno.EIO, 10), (errno.EACCES, None)])
+def test_only_what_lies_in_a_checkpoint_costs_it(run, monkeypatch, number, step):
+    """A disk's error does; that this process may not read it, or has no more memory, doesn't."""
+    digest = manifests._digest
+
+    def digest_or_fail(path):
+        if "20" in path.parts:
+            raise OSError(number, os.strerror(number))
+        return digest(path)
+
+    monkeypatch.setattr(manifests, "_digest", digest_or_fail)
+    if step is not None:
+        assert restored_step(run) == step
+        return
+    with Checkpoints(run) as checkpoints, pytest.raises(UserError, match="Permission denied"):
+        checkpoints.latest_step()
+
+
+def test_a_manifest_that_lacks_something_is_damaged(run):
+    path = run / "checkpoints" / "20" / "manifest.json"
+    for name in ("step", "run", "files"):
+        document = parse_sealed(path.read_bytes())
+        del document[name]
+        kept = path.read_bytes()
+        path.write_text(sealed(document))
+        assert newest(run) == 10
+        path.write_bytes(kept)
 
 
 def test_a_checkpoint_forgotten_while_it_is_read_is_looked_for_again(run, monkeypatch):

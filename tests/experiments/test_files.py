@@ -31,6 +31,11 @@ def test_write_text_keeps_the_old_file_if_it_fails(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_what_is_no_text_is_written_all_the_same(tmp_path):
+    write_text(tmp_path / "report.md", "ein Größter: \udcff, \ud800\n")
+    assert (tmp_path / "report.md").read_bytes() == b"ein Gr\xc3\xb6\xc3\x9fter: \\udcff, \\ud800\n"
+
+
 def test_a_link_in_the_place_of_a_file_is_replaced(tmp_path):
     precious, path = tmp_path / "thesis.tex", tmp_path / "report.md"
     precious.write_text("precious")
