@@ -98,9 +98,14 @@ def point_look(colour: str) -> dict[str, Any]:
     return {"edgecolor": colour, "facecolor": "#ffffff" if is_baseline(colour) else colour}
 
 
+def plain(name: str) -> str:
+    """A name for a figure in which dollar signs are what they are, and no mathematics."""
+    return name.replace("$", r"\$")
+
+
 def style(axis: Axes, title: str) -> None:
     """A title to the left, quiet lines, and no box."""
-    axis.set_title(title, color=INK, fontsize=10, loc="left")
+    axis.set_title(plain(title), color=INK, fontsize=10, loc="left")
     axis.grid(axis="y", color=GRID, linewidth=0.8)
     axis.set_axisbelow(True)
     axis.tick_params(colors=INK, labelsize=8)
@@ -110,12 +115,12 @@ def style(axis: Axes, title: str) -> None:
 
 def line_mark(label: str, **look: Any) -> Line2D:
     """A line of a key."""
-    return Line2D([], [], **{"color": INK, "label": label, **look})
+    return Line2D([], [], **{"color": INK, "label": plain(label), **look})
 
 
 def band_mark(label: str, **look: Any) -> Patch:
     """A band of a key."""
-    return Patch(**{"facecolor": INK, "alpha": 0.18, "linewidth": 0, "label": label, **look})
+    return Patch(**{"facecolor": INK, "alpha": 0.18, "linewidth": 0, "label": plain(label), **look})
 
 
 def key_below(figure: Figure, marks: Sequence[Line2D | Patch]) -> None:

@@ -15,6 +15,7 @@ from rlsuite.experiments.plot_style import (
     INTERVAL,
     bar_look,
     line_look,
+    plain,
     point_look,
     save,
     style,
@@ -43,10 +44,10 @@ def bars(
             width * 0.92,
             yerr=(value - low, high - value),
             error_kw={"ecolor": INK, "elinewidth": 1, "capsize": 2},
-            label=contender,
+            label=plain(contender),
             **bar_look(colour),
         )
-    axis.set_xticks(range(len(sets)), list(sets))
+    axis.set_xticks(range(len(sets)), list(map(plain, sets)))
     axis.axhline(0, color=INK, linewidth=0.8)
     style(axis, f"{unit}:\n{INTERVAL}")
     _key_beside(axis)
@@ -75,7 +76,8 @@ def bars_apart(
         style(axis, name)
         axis.margins(x=0.15)
         axis.grid(axis="x", color=GRID, linewidth=0.8)
-    panels[0].set_yticks(range(len(contenders)), [contender for contender, _ in contenders])
+    names = [plain(contender) for contender, _ in contenders]
+    panels[0].set_yticks(range(len(contenders)), names)
     panels[0].invert_yaxis()
     figure.supxlabel(f"{unit}: {INTERVAL}", color=INK, fontsize=9)
     save(figure, path)
@@ -104,7 +106,7 @@ def horizons(
     axis.axvspan(*trained, color=GRID, alpha=0.6, linewidth=0, label="lifetimes in training")
     for contender, colour in with_colours(_contenders(sets), colours):
         lived, value, low, high = _series(sets, contender)
-        axis.plot(lived, value, marker="o", ms=3.5, label=contender, **line_look(colour))
+        axis.plot(lived, value, marker="o", ms=3.5, label=plain(contender), **line_look(colour))
         axis.fill_between(lived, low, high, color=colour, alpha=0.15, linewidth=0)
     axis.set_xscale("log")
     axis.set_xticks(places, [str(place) for place in places])
@@ -121,7 +123,7 @@ def curves(path: Path, shown: Curves, *, colours: Mapping[str, str] | None = Non
     axis = figure.subplots()
     for name, colour in with_colours(shown.lines, colours):
         line = shown.lines[name]
-        axis.plot(line.x, line.value, label=name, **line_look(colour))
+        axis.plot(line.x, line.value, label=plain(name), **line_look(colour))
         axis.fill_between(line.x, line.low, line.high, color=colour, alpha=0.15, linewidth=0)
     axis.set_xlabel(shown.x_label, color=INK, fontsize=9)
     style(axis, f"{shown.y_label}:\n{INTERVAL} (line and band)")

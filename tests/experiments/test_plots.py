@@ -236,3 +236,22 @@ def test_figures_of_what_was_learned_say_what_is_shown(drawn):
 def test_a_figure_is_written(tmp_path):
     plots.bars(tmp_path / "bars.png", {"levels": estimates(*CONTENDERS)}, "return")
     assert (tmp_path / "bars.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_dollar_signs_of_names_are_no_mathematics(tmp_path):
+    """As folders and worlds may be called, by which contenders and tables are."""
+    name = r"LPG ($\frac$ and $a_$)"
+    sets = {name: {name: Estimate(1.0, 0.5, 1.5)}}
+    line = Curve([1, 2], [1, 2], [0, 1], [2, 3])
+    drawings = {
+        "bars.png": lambda path: plots.bars(path, sets, unit=name),
+        "apart.png": lambda path: plots.bars_apart(path, sets),
+        "horizons.png": lambda path: plots.horizons(path, {8: sets[name]}, (1, 2), unit=name),
+        "curves.png": lambda path: plots.curves(path, Curves("all", "x", name, {name: line})),
+        "learning.png": lambda path: plots.learning_curves(
+            path, {name: [run_log({1: 2.0, 2: 3.0})]}, {"agent_return": name}
+        ),
+    }
+    for file, draw in drawings.items():
+        draw(tmp_path / file)
+        assert (tmp_path / file).stat().st_size > 0
