@@ -354,6 +354,8 @@ def _join_hosts(arguments: argparse.Namespace) -> None:
     from rlsuite.experiments.hosts import Hosts, join
 
     names = ("host_count", "host_index")
+    if arguments.hosts is not None and arguments.debug_nans:
+        raise UserError("debug_nans: it is not allowed with --hosts; resume the run on one host")
     if arguments.hosts is not None:
         join(Hosts(arguments.hosts, *(_whole_number(name, arguments) for name in names)))
     elif given := [name for name in names if getattr(arguments, name) is not None]:

@@ -38,6 +38,7 @@ from rlsuite.experiments.specs import Experiment, Run
 from rlsuite.experiments.streams import shown
 from rlsuite.experiments.trackers import open_trackers
 from rlsuite.method import Method, Metrics, State
+from rlsuite.sharding import make_mesh
 
 
 class Outcome(NamedTuple):
@@ -226,7 +227,11 @@ def _explained(
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     show(f"steps {step + 1} to {last} are played again, one operation at a time …")
-    diagnosis = diagnose(experiment, state, step, last, diverged)
+    # On one device: what many do together is one operation, within which none is named.
+    alone = make_mesh(1)
+    with jax.set_mesh(alone):
+        state = jax.device_put(state, NamedSharding(alone, PartitionSpec()))
+        diagnosis = diagnose(experiment, state, step, last, diverged)
     for line in diagnosis.details:
         show(line)
     return diagnosis.summary

@@ -95,6 +95,7 @@ def test_two_hosts_train_stop_together_go_on_and_come_to_what_one_comes_to(tmp_p
         ("--hosts here:1234 --host_count 2 --host_index 2", "host_index: 2 is not allowed"),
         ("--hosts here:1234 --host_count two --host_index 0", "host_count: 'two' is not allowed"),
         ("--hosts auto --host_count 2", "'auto' is not allowed with"),
+        ("--hosts here:1234 --debug-nans", "debug_nans: it is not allowed with --hosts"),
         ("--host_count 2", "host_count: a value is not allowed without --hosts"),
         ("--hosts", "hosts: they did not meet at auto"),
     ],
