@@ -113,10 +113,11 @@ def _kill(process: subprocess.Popen, run: Path, chance: random.Random) -> bool:
             if _size(lines) != before:
                 before, wanted = _size(lines), wanted - 1
         time.sleep(chance.uniform(0, 0.2))
-    was_there = process.poll() is None
+    if process.poll() is not None:
+        return False
     process.kill()
     process.communicate()
-    return was_there
+    return True
 
 
 def _size(path: Path) -> int:
