@@ -33,6 +33,7 @@ def start(folder, *arguments):
             env={
                 **os.environ,
                 "XLA_FLAGS": "",
+                "JAX_DISABLE_MOST_OPTIMIZATIONS": "true",
                 "JAX_ENABLE_COMPILATION_CACHE": "true",
                 "JAX_COMPILATION_CACHE_DIR": str(folder / f"cache{index}"),
             },
@@ -69,9 +70,6 @@ def test_two_hosts_train_stop_together_go_on_and_come_to_what_one_comes_to(tmp_p
     outcomes = ended(start(tmp_path, "resume", "run", "--steps", str(steps)))
     assert [status for status, *_ in outcomes] == [0, 0], outcomes
     assert main(["report", "run"]) == 0
-    refused = ended(start(tmp_path, "train", *A2C, "--out", "run"))
-    assert [status for status, *_ in refused] == [2, 2]
-    assert "already holds a run" in refused[0][2] and "the first host" in refused[1][2]
 
     assert main(["train", *A2C, "--steps", str(steps), "--out", "alone"]) == 0
     together, alone = open_run(run), open_run(tmp_path / "alone")

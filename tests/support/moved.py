@@ -1,9 +1,10 @@
-"""A run that has begun on all devices and goes on with one, beside one that was never moved.
+"""Runs that have begun on all devices and go on with one, beside those that were never moved.
 
-`python -m tests.support.moved METHOD FOLDER`
+`python -m tests.support.moved FOLDER METHOD...`
 """
 
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,9 +20,15 @@ from rlsuite.experiments.runner import run
 from tests.experiments.running import plan_of
 
 
-def main(method: str, folder: Path) -> None:
-    """Raises an AssertionError if the two come to anything else."""
+def main(folder: Path, methods: Iterable[str]) -> None:
+    """Raises an AssertionError if the two of a method come to anything else."""
     enable_compilation_cache()
+    for method in methods:
+        compare(method, folder / method)
+
+
+def compare(method: str, folder: Path) -> None:
+    """Makes the two runs of a method, and compares them."""
     plan = plan_of(method, steps=2, log_every=1, checkpoint_every=1)
     if plan.experiment.watched == ("fitness",):  # Whole lives, which magnify what rounding does.
         plan = replace(plan, run=replace(plan.run, min_lifetime=2, max_lifetime=4))
@@ -47,8 +54,8 @@ def main(method: str, folder: Path) -> None:
     for ours, theirs in zip(*map(jax.tree.leaves, (moved.learned, alone.learned)), strict=True):
         np.testing.assert_allclose(ours, theirs, 1e-3, 1e-5)
         differing += int((np.asarray(ours) != np.asarray(theirs)).sum())
-    print(f"{method}: {dict(mesh.shape)}, numbers that differ: {differing}")
+    print(f"{method}: on {mesh.size} devices, numbers that differ: {differing}", flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    main(Path(sys.argv[1]), sys.argv[2:])
