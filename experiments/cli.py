@@ -8,8 +8,7 @@ import argparse
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from importlib.util import find_spec
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,7 +18,7 @@ from rlsuite.experiments.errors import UserError, nearest, say
 from rlsuite.experiments.files import reason
 from rlsuite.experiments.interruption import INTERRUPTED
 from rlsuite.experiments.options import join_options
-from rlsuite.experiments.streams import outlets, shown
+from rlsuite.experiments.streams import outlets
 
 BAD_INPUT = 2
 _FAREWELL = "what is printed can't be seen any more, so nothing more is; the command goes on"
@@ -241,11 +240,7 @@ def _train(arguments: argparse.Namespace, rest: list[str]) -> int:
         raise UserError("a method and a preset are needed; 'rlsuite list' shows them")
 
     _join_hosts(arguments)
-    from rlsuite.experiments import finished, hosts
-    from rlsuite.experiments.devices import choose_mesh, number_of
-    from rlsuite.experiments.fitting import check_fits
-    from rlsuite.experiments.folder import check_free, create_run
-    from rlsuite.experiments.locking import writer
+    from rlsuite.experiments import finished, training
 
     methods = _methods(arguments)
     spec = methods.find(arguments.method)
@@ -269,20 +264,14 @@ def _train(arguments: argparse.Namespace, rest: list[str]) -> int:
     world = [] if tasks is None else [tasks]
     world += [f"{name}-{value}" for name, value in world_parameters.items()]
     name = "-".join([spec.name, arguments.preset, *world, f"seed{plan.run.seed}"])
-    directory = arguments.out or Path("runs") / name
-    overwrite = arguments.overwrite
-    hosts.first_does(lambda: check_free(directory, overwrite=overwrite))
-    mesh = choose_mesh(plan.experiment.divisible, arguments.devices)
-    check_fits(plan, number_of(mesh))
-    _keep_compiled_programs()
-    with ExitStack() as kept:
-
-        def create():
-            kept.enter_context(writer(directory))
-            create_run(directory, plan.describe(), overwrite=overwrite)
-
-        hosts.first_does(create)
-        return _run_to_the_end(plan, directory, methods, mesh, debug_nans=arguments.debug_nans)
+    return training.begin(
+        plan,
+        arguments.out or Path("runs") / name,
+        methods,
+        overwrite=arguments.overwrite,
+        devices=arguments.devices,
+        debug_nans=arguments.debug_nans,
+    )
 
 
 def _print_fields(arguments: argparse.Namespace, defaults: Any) -> None:
@@ -319,34 +308,15 @@ def _field_texts(rest: list[str], defaults: Any) -> tuple[dict[str, str], dict[s
 
 def _resume(arguments: argparse.Namespace, rest: list[str]) -> int:
     _join_hosts(arguments)
-    from rlsuite.experiments import hosts
-    from rlsuite.experiments.devices import choose_mesh, number_of
-    from rlsuite.experiments.finished import extended, lengthened, open_run
-    from rlsuite.experiments.fitting import check_fits
-    from rlsuite.experiments.locking import writer
+    from rlsuite.experiments import training
 
-    methods = _methods(arguments)
-    run = open_run(arguments.directory, methods)
-    mesh = choose_mesh(run.experiment.divisible, arguments.devices)
-    if arguments.steps is None:
-        if _is_done(run):
-            return _say_done(run)
-        check_fits(run, number_of(mesh))
-    else:
-        check_fits(lengthened(run, arguments.steps), number_of(mesh))
-    with ExitStack() as kept:
-
-        def take_up():
-            kept.enter_context(writer(run.directory))
-            if arguments.steps is not None:
-                extended(run, arguments.steps, methods)
-
-        hosts.first_does(take_up)
-        run = open_run(arguments.directory, methods)
-        if arguments.steps is not None and _is_done(run):
-            return _say_done(run)
-        _keep_compiled_programs()
-        return _run_to_the_end(run, run.directory, methods, mesh, debug_nans=arguments.debug_nans)
+    return training.go_on(
+        arguments.directory,
+        _methods(arguments),
+        steps=arguments.steps,
+        devices=arguments.devices,
+        debug_nans=arguments.debug_nans,
+    )
 
 
 def _join_hosts(arguments: argparse.Namespace) -> None:
@@ -367,59 +337,6 @@ def _whole_number(name: str, arguments: argparse.Namespace) -> int | None:
     if text is None or (text.isascii() and text.isdecimal() and len(text) < 10):
         return None if text is None else int(text)
     raise UserError(f"{name}: {text!r} is not allowed; it must be a whole number, 0 or more")
-
-
-def _is_done(run: Any) -> bool:
-    return (run.latest_step or 0) >= run.run.steps and (run.directory / "report.md").exists()
-
-
-def _say_done(run: Any) -> int:
-    print(f"'{run.directory}' is already at its last step, {run.run.steps}.")
-    _say_what_next(run)
-    return 0
-
-
-def _run_to_the_end(
-    plan: Any, directory: Path, methods: Any, mesh: Any, *, debug_nans: bool
-) -> int:
-    from rich.console import Console
-
-    from rlsuite.experiments import hosts
-    from rlsuite.experiments.devices import described
-    from rlsuite.experiments.finished import open_run
-    from rlsuite.experiments.report import report
-    from rlsuite.experiments.runner import run
-
-    console = Console(quiet=not hosts.is_first())
-    if (line := described(mesh)) is not None:
-        console.print(shown(line, console.encoding), markup=False, highlight=False)
-    outcome = run(
-        plan.experiment, plan.run, directory, console=console, mesh=mesh, debug_nans=debug_nans
-    )
-    if not hosts.is_first():
-        return 0 if outcome.finished else INTERRUPTED
-    if not outcome.finished:
-        print(
-            f"stopped at step {outcome.step} of {plan.run.steps}; "
-            f"continue with: rlsuite resume {directory}"
-        )
-        return INTERRUPTED
-    finished = open_run(directory, methods)
-    if hosts.are_several():  # Whatever reads the state would wait for the others.
-        print(f"finished {plan.run.steps} steps; write the report with: rlsuite report {directory}")
-        return 0
-    report(finished)
-    print(f"finished {plan.run.steps} steps; the run is in {directory}")
-    _say_what_next(finished)
-    return 0
-
-
-def _say_what_next(run: Any) -> None:
-    print(f"  read it:      {run.directory / 'report.md'}")
-    if run.spec.test is not None:
-        print(f"  test it:      rlsuite evaluate {run.directory}")
-    if find_spec("tensorboard") is not None:
-        print(f"  watch curves: tensorboard --logdir {run.directory}")
 
 
 def _evaluate(arguments: argparse.Namespace, rest: list[str]) -> int:

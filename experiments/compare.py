@@ -11,6 +11,7 @@ from rlsuite.experiments.evaluation import Evaluation, Table, estimate
 from rlsuite.experiments.fields import leaves, to_text
 from rlsuite.experiments.files import reason, write_text
 from rlsuite.experiments.finished import Finished
+from rlsuite.experiments.options import typed
 from rlsuite.experiments.report import caption, markdown_table, test_drawings, written
 from rlsuite.experiments.specs import BOOKKEEPING, Drawing, Section
 from rlsuite.experiments.statistics import Estimate
@@ -148,7 +149,7 @@ def _settings(runs: Sequence[Finished], groups: Groups) -> str:
 def _evaluation(run: Finished) -> Evaluation:
     if run.evaluation is None:
         raise UserError(
-            f"'{run.directory}' has not been tested; 'rlsuite evaluate {run.directory}'"
+            f"'{run.directory}' has not been tested; '{typed('evaluate', run.directory)}'"
         )
     return run.evaluation
 

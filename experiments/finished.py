@@ -18,6 +18,7 @@ from rlsuite.experiments.files import parse_sealed, read_bytes, writing
 from rlsuite.experiments.fitting import building, too_large
 from rlsuite.experiments.folder import read_document, write_document
 from rlsuite.experiments.metrics import read_metrics
+from rlsuite.experiments.options import typed
 from rlsuite.experiments.registry import Methods, absolute, find_world, import_module
 from rlsuite.experiments.runner import abstract_state
 from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec
@@ -165,7 +166,7 @@ class Finished(Plan):
         """Raises a UserError if there is no checkpoint yet."""
         if self.latest_step is None:
             raise UserError(
-                f"'{self.directory}' holds no checkpoint yet; 'rlsuite resume {self.directory}'"
+                f"'{self.directory}' holds no checkpoint yet; '{typed('resume', self.directory)}'"
             )
 
 

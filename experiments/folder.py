@@ -24,6 +24,7 @@ from rlsuite import __version__
 from rlsuite.experiments.errors import UserError
 from rlsuite.experiments.files import is_temporary, parse_json, read_bytes, write_text, writing
 from rlsuite.experiments.locking import LOCK
+from rlsuite.experiments.options import typed
 
 FORMAT = "rlsuite-run"
 FORMAT_VERSION = 3
@@ -48,7 +49,7 @@ def check_free(directory: Path, *, overwrite: bool) -> None:
         if not overwrite:
             raise UserError(
                 f"'{directory}' already holds a run; continue it with "
-                f"'rlsuite resume {directory}', replace it with '--overwrite', "
+                f"'{typed('resume', directory)}', replace it with '--overwrite', "
                 "or choose another '--out'"
             )
     elif directory.exists() and not directory.is_dir():

@@ -1,6 +1,7 @@
 """Fields of a configuration as options of the command line."""
 
 import argparse
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -52,3 +53,8 @@ def join_options(arguments: Sequence[str], flags: Sequence[str]) -> list[str]:
                 argument = f"{argument}={rest.pop(0)}"
             options.append(argument)
     return words + options
+
+
+def typed(*words: Any) -> str:
+    """A command as it is typed into a shell, whatever is in its words."""
+    return shlex.join(["rlsuite", *map(str, words)])

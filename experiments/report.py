@@ -13,6 +13,7 @@ from rlsuite.experiments.fields import leaves, to_text
 from rlsuite.experiments.files import inside, replacing, write_text
 from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.metrics import missing_steps
+from rlsuite.experiments.options import typed
 from rlsuite.experiments.specs import Drawing, Section
 from rlsuite.experiments.statistics import Estimate
 
@@ -108,7 +109,7 @@ def _test(run: Finished, evaluation: Evaluation | None) -> list[Section]:
     if evaluation is None:
         if run.spec.test is None:
             return []
-        text = f"Test it with `rlsuite evaluate {run.directory}`, then write this report again."
+        text = f"Test it with `{typed('evaluate', run.directory)}`, then write this report again."
         return [Section("Test", [], text)]
     estimates = {table.name: table.estimates for table in evaluation.tables}
     colours = plots.contender_colours(

@@ -32,6 +32,7 @@ from rlsuite.experiments.divergence import (
 )
 from rlsuite.experiments.interruption import Stop, stop_on_signal
 from rlsuite.experiments.metrics import MetricsLog, UnwrittenLog
+from rlsuite.experiments.options import typed
 from rlsuite.experiments.progress import Bar, Lines, display, figures
 from rlsuite.experiments.retention import Schedule
 from rlsuite.experiments.specs import Experiment, Run
@@ -88,7 +89,7 @@ def run(
         with (
             _open_log(config, directory, step) as log,
             display(console, step, config.steps) as progress,
-            stop_on_signal(say, f"continue with: rlsuite resume {directory}") as stop,
+            stop_on_signal(say, f"continue with: {typed('resume', directory)}") as stop,
             under(mesh),
         ):
             explain = partial(_explained, experiment, console) if debug_nans else None

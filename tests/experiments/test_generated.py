@@ -70,7 +70,7 @@ def here(folder, monkeypatch) -> Iterator[Path]:
     """The current folder, with nothing to train, to measure or to draw."""
     monkeypatch.chdir(folder)
     for name in (
-        "cli._run_to_the_end",
+        "training.to_the_end",
         "bench.run.in_fresh_process",
         "fitting.check_fits",
         "report.report",
