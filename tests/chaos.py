@@ -178,7 +178,9 @@ def _older_state(run: Path, folder: Path, abstract: Any, newest: int) -> list[by
     shutil.copytree(run, copy)
     shutil.rmtree(copy / "checkpoints" / str(newest))
     with Checkpoints(copy) as checkpoints:
-        return list(map(_bytes, jax.tree.leaves(checkpoints.restore(abstract))))
+        older = list(map(_bytes, jax.tree.leaves(checkpoints.restore(abstract))))
+    shutil.rmtree(copy)
+    return older
 
 
 def _outcome(run: Path, abstract: Any, expected: list[bytes], both: bool) -> str:
