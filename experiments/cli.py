@@ -14,13 +14,12 @@ from typing import Any, NoReturn
 
 from rlsuite import __version__
 from rlsuite.experiments.bench import BENCHMARKS
-from rlsuite.experiments.errors import UserError, nearest, say
+from rlsuite.experiments.errors import BAD_INPUT, UserError, nearest, say
 from rlsuite.experiments.files import reason
-from rlsuite.experiments.interruption import INTERRUPTED
+from rlsuite.experiments.interruption import INTERRUPTED, interrupting
 from rlsuite.experiments.options import join_options
 from rlsuite.experiments.streams import outlets
 
-BAD_INPUT = 2
 _FAREWELL = "what is printed can't be seen any more, so nothing more is; the command goes on"
 # Commands that are over at once.
 _BRIEF: tuple[list[str], ...] = ([], ["--help"], ["-h"], ["--version"], ["list"])
@@ -51,7 +50,8 @@ def main(argv: Sequence[str] | None = None, *, specs: Iterable[Any] = ()) -> int
 def _in_one_line(argv: list[str], specs: tuple[Any, ...]) -> int:
     """The exit status; what ends a command is said in one line."""
     try:
-        return _dispatch(argv, specs)
+        with interrupting():
+            return _dispatch(argv, specs)
     except UserError as error:
         say(str(error))
     except OSError as error:

@@ -4,6 +4,9 @@ import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+BAD_INPUT = 2
+"""The exit status of a command that can't be met."""
+
 
 class UserError(Exception):
     """A request that cannot be met; its message is one line, shown without a traceback."""

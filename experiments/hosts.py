@@ -5,7 +5,11 @@ must see, but for arrays of checkpoints, of which each writes its own. What a ho
 itself, such as that it was asked to stop, is agreed upon.
 """
 
-from collections.abc import Callable
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple
 
@@ -13,7 +17,15 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from rlsuite.experiments.errors import ConfigError, UserError
+from rlsuite.experiments.errors import BAD_INPUT, ConfigError, UserError, say
+
+_SECONDS_TO_SPEAK = 2
+"""That the first host leaves the others to say what they have found out themselves: without it they
+are ended by JAX."""
+
+
+class AgreedError(UserError):
+    """What is refused on all hosts."""
 
 
 class Hosts(NamedTuple):
@@ -78,11 +90,30 @@ def are_several() -> bool:
     return jax.process_count() > 1
 
 
+@contextmanager
+def ending_together() -> Iterator[None]:
+    """Where a host that can't go on ends at once, so that the others don't wait for it for ever.
+
+    They are told by JAX that it has gone, and end as well. What all refuse together
+    (`first_does`) is raised as on a single host.
+    """
+    try:
+        yield
+    except UserError as error:
+        if not are_several() or isinstance(error, AgreedError):
+            raise
+        say(str(error))
+        sys.stdout.flush()
+        sys.stderr.flush()
+        time.sleep(_SECONDS_TO_SPEAK if is_first() else 0)
+        os._exit(BAD_INPUT)
+
+
 def first_does(action: Callable[[], None]) -> None:
     """Has the first host do something that the others wait for.
 
     Raises:
-      UserError: on all hosts, if it is raised on the first.
+      UserError: if it is raised on the first host; an AgreedError on all, if there are several.
     """
     if not are_several():
         return action()
@@ -94,9 +125,9 @@ def first_does(action: Callable[[], None]) -> None:
             refusal = error
     has_failed = bool(multihost_utils.broadcast_one_to_all(np.array(refusal is not None)))
     if refusal is not None:
-        raise refusal
+        raise AgreedError(str(refusal)) from refusal
     if has_failed:
-        raise UserError("the first host could not go on; it says why")
+        raise AgreedError("the first host could not go on; it says why")
     return None
 
 

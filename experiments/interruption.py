@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
@@ -18,6 +19,10 @@ INTERRUPTED = 130
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SHOW_CURSOR = "\x1b[?25h"
+_STOPPING = "stopping after this chunk, with a checkpoint; once more to stop at once"
+_APART = 0.5
+"""Seconds between two signals that were meant as two: what sends one to a process, and to the group
+that the process is of, sends it twice."""
 
 
 class Stop:
@@ -26,12 +31,19 @@ class Stop:
     Args:
       say: shows a line to people.
       how_to_go_on: what they are told when the process ends at once.
+      clock: seconds.
     """
 
-    def __init__(self, say: Callable[[str], None], how_to_go_on: str):
-        self._say, self._how_to_go_on = say, how_to_go_on
+    def __init__(
+        self,
+        say: Callable[[str], None],
+        how_to_go_on: str,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        self._say, self._how_to_go_on, self._clock = say, how_to_go_on, clock
         self._asked = threading.Event()
-        self._num_signals, self._may_end_at_once = 0, False
+        self._first_heard: float | None = None
+        self._may_end_at_once = False
 
     @property
     def asked(self) -> bool:
@@ -55,21 +67,56 @@ class Stop:
 
     def heard(self) -> None:
         """A signal has come. The second ends the process, and so does one that comes `at_once`."""
-        self._num_signals += 1
-        if self._num_signals > 1 or self._may_end_at_once:
+        if self._may_end_at_once:
             self._end()
-        with suppress(OSError):
-            self._say("stopping after this chunk, with a checkpoint; once more to stop at once")
+        if self._first_heard is None:
+            self._first_heard = self._clock()
+            _tell(lambda: self._say(_STOPPING))
+        elif self._clock() - self._first_heard >= _APART:
+            self._end()
 
     def _end(self) -> NoReturn:
         # What is on disk is whole at any moment, so there is nothing to tidy up but the terminal.
-        with suppress(OSError, ValueError):
-            if sys.stdout.isatty():
-                os.write(sys.stdout.fileno(), _SHOW_CURSOR.encode())
-            os.write(
-                sys.stderr.fileno(), f"rlsuite: stopped at once; {self._how_to_go_on}\n".encode()
-            )
+        _tell(self._say_ended).join(timeout=1)
         os._exit(INTERRUPTED)
+
+    def _say_ended(self) -> None:
+        if sys.stdout.isatty():
+            os.write(sys.stdout.fileno(), _SHOW_CURSOR.encode())
+        line = f"rlsuite: stopped at once; {self._how_to_go_on}\n"
+        os.write(sys.stderr.fileno(), line.encode(errors="surrogateescape"))
+
+
+def _tell(tell: Callable[[], None]) -> threading.Thread:
+    """Says something in a thread of its own: whoever should read it may have stopped to read."""
+
+    def told() -> None:
+        with suppress(OSError, ValueError):
+            tell()
+
+    thread = threading.Thread(target=told, daemon=True)
+    thread.start()
+    return thread
+
+
+@contextmanager
+def interrupting() -> Iterator[None]:
+    """Has SIGTERM and SIGHUP raise a KeyboardInterrupt, as SIGINT does.
+
+    One that the process was started to ignore stays ignored. Only the main thread can handle
+    signals; in any other none is handled.
+    """
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    taken = [number for number, handler in before.items() if handler == signal.SIG_DFL]
+    for number in taken:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
 
 
 @contextmanager

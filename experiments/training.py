@@ -47,7 +47,7 @@ def begin(
     hosts.first_does(lambda: check_free(directory, overwrite=overwrite))
     mesh = choose_mesh(plan.experiment.divisible, devices)
     fitting.check_fits(plan, number_of(mesh))
-    with ExitStack() as kept:
+    with hosts.ending_together(), ExitStack() as kept:
 
         def create() -> None:
             kept.enter_context(writer(directory))
@@ -85,7 +85,7 @@ def go_on(
     if steps is None and _is_done(run):
         return _say_done(run)
     fitting.check_fits(run if steps is None else lengthened(run, steps), number_of(mesh))
-    with ExitStack() as kept:
+    with hosts.ending_together(), ExitStack() as kept:
 
         def take_up() -> None:
             kept.enter_context(writer(directory))

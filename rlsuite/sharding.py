@@ -25,7 +25,8 @@ def make_mesh(num_devices: int, num_seeds: int = 1) -> Mesh:
 
     Args:
       num_devices: that share the agents of each run.
-      num_seeds: groups of so many devices that share the runs.
+      num_seeds: groups of so many devices that share the runs, if these are mapped by
+        `jax.vmap(…, spmd_axis_name="seeds")`; without that name each device makes all of them.
     """
     shape, names = (num_seeds, num_devices), (SEEDS, AGENTS)
     devices = jax.devices()[: num_seeds * num_devices]
@@ -48,9 +49,14 @@ def num_parts() -> int:
 
 
 def spread(tree: PyTree) -> PyTree:
-    """The same arrays, their leading `agent` axis divided among devices."""
+    """The same arrays, their leading `agent` axis divided among devices.
+
+    Raises:
+      ValueError: if the devices can't share the agents equally.
+    """
     if num_parts() == 1:
         return tree
+    _check_shared(tree, 0)
     constrain = jax.lax.with_sharding_constraint
     return jax.tree.map(lambda leaf: constrain(leaf, PartitionSpec(AGENTS)), tree)
 

@@ -120,7 +120,7 @@ def test_what_the_first_host_refuses_all_refuse(monkeypatch):
 
     monkeypatch.setattr(jax, "process_count", lambda: 2)
     monkeypatch.setattr(hosts.multihost_utils, "broadcast_one_to_all", lambda flag: flag)
-    with pytest.raises(ConfigError, match="it is taken"):
+    with pytest.raises(hosts.AgreedError, match="it is taken"):
         hosts.first_does(refuse)
     monkeypatch.setattr(jax, "process_index", lambda: 1)
     monkeypatch.setattr(
@@ -128,3 +128,19 @@ def test_what_the_first_host_refuses_all_refuse(monkeypatch):
     )
     with pytest.raises(UserError, match="the first host could not go on"):
         hosts.first_does(refuse)
+
+
+def test_a_host_that_cannot_go_on_does_not_wait_for_the_others(monkeypatch, capsys):
+    def leave(status):
+        raise SystemExit(status)
+
+    with pytest.raises(UserError, match="full"), hosts.ending_together():
+        raise UserError("the disk is full")
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    monkeypatch.setattr(hosts, "_SECONDS_TO_SPEAK", 0)
+    monkeypatch.setattr(hosts.os, "_exit", leave)
+    with pytest.raises(hosts.AgreedError), hosts.ending_together():
+        raise hosts.AgreedError("what all refuse ends as on one host")
+    with pytest.raises(SystemExit, match="2"), hosts.ending_together():
+        raise UserError("the disk is full")
+    assert capsys.readouterr().err == "rlsuite: the disk is full\n"
