@@ -26,7 +26,6 @@ from typing import (
 )
 
 import docstring_parser
-import numpy as np
 from annotated_types import Ge, GroupedMetadata, Gt, Le, Lt, MinLen
 
 from rlsuite.experiments.errors import ConfigError, closest
@@ -173,7 +172,7 @@ def replace_at(config: Any, path: tuple[str, ...], value: Any) -> Any:
     return dataclasses.replace(config, **{name: value})
 
 
-_LARGEST_FLOAT = float(np.finfo(np.float32).max)
+_LARGEST_FLOAT = (2 - 2.0**-23) * 2.0**127
 
 
 def check_range(name: str, field_type: Any, value: Any) -> None:
