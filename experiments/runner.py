@@ -6,7 +6,7 @@ states as one that never was, and ends with the same bits.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -192,16 +192,13 @@ def _run(
             {
                 "step": step,
                 "seconds": (last.get("seconds") or 0.0) + seconds,
-                "agent_updates_per_second": chunk * experiment.agent_updates_per_step / seconds,
-                "world_steps_per_second": chunk * experiment.world_steps_per_step / seconds,
+                **_speed(experiment, chunk, seconds),
                 **metrics,
             }
         )
         seconds_left = (config.steps - step) * seconds / chunk
         progress.show(step, figures(log.last, experiment.headline, seconds_left))
-        reported = {name for name, value in last.items() if value is not None}
-        diverged = divergence(step, found, {*(experiment.watched or ()), *reported})
-        if diverged:
+        if diverged := divergence(step, found, _reported(experiment, last)):
             more = [explain(kept, step - chunk, step, diverged)] if explain else []
             raise stopped(diverged, saved, *more)
         is_asked, is_due = hosts.any_of(stop.asked, schedule.is_due(step, step - chunk))
@@ -211,6 +208,18 @@ def _run(
     if saved != step:
         checkpoints.save(step, state)
     return Outcome(step, finished=step >= config.steps)
+
+
+def _speed(experiment: Experiment, num_steps: int, seconds: float) -> dict[str, float]:
+    return {
+        "agent_updates_per_second": num_steps * experiment.agent_updates_per_step / seconds,
+        "world_steps_per_second": num_steps * experiment.world_steps_per_step / seconds,
+    }
+
+
+def _reported(experiment: Experiment, last: Mapping[str, Any]) -> set[str]:
+    """Metrics that are always a number, or were one in the last line."""
+    return {*(experiment.watched or ()), *(name for name in last if last[name] is not None)}
 
 
 def _explained(

@@ -29,10 +29,6 @@ def plan_of(method, *, tasks=None, parts=None, **changes):
     return Plan(spec, method, "smoke", config)
 
 
-def _changed(part, change):
-    return replace(part, **change) if isinstance(change, dict) else change
-
-
 def train(plan, folder):
     """The run of a plan, finished and read from its folder."""
     create_run(folder, plan.describe())
