@@ -88,6 +88,10 @@ class Checkpoints(AbstractContextManager):
         newest = self._newest()
         return None if newest is None else newest.step
 
+    def furthest_step(self) -> int:
+        """The last step that a checkpoint is called after, whole or damaged; 0 if there is none."""
+        return max(self._steps(), default=0)
+
     def save(self, step: int, state: Any) -> None:
         """Saves a state (a pytree of arrays and PRNG keys), and forgets what need not be kept.
 
@@ -121,9 +125,13 @@ class Checkpoints(AbstractContextManager):
         Raises:
           UserError: if there is no checkpoint, none is whole, or it holds a state of another shape.
         """
+        return self.restore_with_step(abstract_state)[1]
+
+    def restore_with_step(self, abstract_state: Any) -> tuple[int, Any]:
+        """Likewise, after the step that it is of: a run that goes on may have newer ones by now."""
         stored = stored_leaves(abstract_state)
-        restored = self._restore(arrays_of(stored), jax.tree.map(destination, stored))
-        return as_state(restored, abstract_state)
+        step, restored = self._restore(arrays_of(stored), jax.tree.map(destination, stored))
+        return step, as_state(restored, abstract_state)
 
     @property
     def _folder(self) -> Path:
@@ -135,7 +143,14 @@ class Checkpoints(AbstractContextManager):
 
     def _entries(self) -> list[Path]:
         folder = self._folder
-        return list(folder.iterdir()) if folder.exists() else []
+        try:
+            return list(folder.iterdir())
+        except FileNotFoundError:
+            return []
+        except NotADirectoryError as error:
+            raise UserError(f"'{folder}' is damaged: it is no folder") from error
+        except OSError as error:
+            raise UserError(f"cannot read '{folder}': {reason(error)}") from error
 
     def _newest(self) -> Manifest | None:
         for _ in range(_ATTEMPTS):
@@ -197,14 +212,14 @@ class Checkpoints(AbstractContextManager):
                 f"the checkpoint of step {step} in '{self._directory}' is of another run: {differs}"
             )
 
-    def _restore(self, arrays: Arrays, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _restore(self, arrays: Arrays, wanted: Mapping[str, Any]) -> tuple[int, Mapping[str, Any]]:
         for _ in range(_ATTEMPTS):
             manifest = self._newest()
             if manifest is None:
                 raise UserError(f"'{self._directory}' holds no checkpoint yet")
             self._check_fits(manifest, arrays)
             try:
-                return self._read(manifest.step, wanted)
+                return manifest.step, self._read(manifest.step, wanted)
             except _VanishedError:
                 continue
         raise UserError(f"the checkpoints in '{self._folder}' change faster than they can be read")

@@ -20,7 +20,14 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from rlsuite.experiments.errors import UserError, say
-from rlsuite.experiments.evaluation import EVALUATION, Contender, Evaluation, standings, to_json
+from rlsuite.experiments.evaluation import (
+    EVALUATION,
+    Contender,
+    Evaluation,
+    standings,
+    tested_at,
+    to_json,
+)
 from rlsuite.experiments.files import check_writable, sealed, write_text
 from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.specs import Watch
@@ -54,15 +61,15 @@ def evaluate(
             )
     check_writable(run.directory)
     with _watching(console) as watch:
-        evaluation = run.spec.test(run, rivals, watch)
+        evaluation = replace(run.spec.test(run, rivals, watch), step=run.state_step)
     # Shown even if it can't be saved, and saved even if it can't be shown.
     try:
-        _show(evaluation, console)
+        _show(evaluation, run.run.steps, console)
     finally:
         _save(run.directory, evaluation)
     for rival, contender in zip(rivals, evaluation.of_role("rival"), strict=True):
         if tested_alike(run, rival) and not _has_evaluation(rival):
-            _keep_for(rival, _seen_from(evaluation, contender, rival.title), console)
+            _keep_for(rival, _seen_from(evaluation, contender, rival), console)
     return evaluation
 
 
@@ -83,9 +90,9 @@ def _keep_for(rival: Finished, evaluation: Evaluation, console: Console) -> None
         console.print(f"kept for '{rival.directory}' as well", markup=False)
 
 
-def _show(evaluation: Evaluation, console: Console) -> None:
+def _show(evaluation: Evaluation, last: int, console: Console) -> None:
     console.print(_table(evaluation))
-    for line in (*standings(evaluation), *evaluation.notes):
+    for line in (tested_at(evaluation, last), *standings(evaluation), *evaluation.notes):
         console.print(shown(line, console.encoding), markup=False)
 
 
@@ -104,17 +111,17 @@ def _save(directory: Path, evaluation: Evaluation) -> None:
     write_text(directory / EVALUATION, sealed(to_json(evaluation)))
 
 
-def _seen_from(evaluation: Evaluation, rival: str, title: str) -> Evaluation:
+def _seen_from(evaluation: Evaluation, tested: str, rival: Finished) -> Evaluation:
     """The tables of an evaluation as a rival's own: it comes first, by another name."""
     others = [one for one in evaluation.contenders if one.role == "baseline"]
     return replace(
         evaluation,
-        contenders=[Contender(title, "own"), *others],
+        contenders=[Contender(rival.title, "own"), *others],
         tables=[
             replace(
                 table,
                 results={
-                    title: table.results[rival],
+                    rival.title: table.results[tested],
                     **{other.name: table.results[other.name] for other in others},
                 },
             )
@@ -122,6 +129,7 @@ def _seen_from(evaluation: Evaluation, rival: str, title: str) -> Evaluation:
         ],
         curves=(),
         extras={},
+        step=rival.state_step,
     )
 
 

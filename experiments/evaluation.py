@@ -14,7 +14,7 @@ from rlsuite.experiments.statistics import Estimate, bootstrap
 Role = Literal["own", "rival", "baseline"]
 """The run's own, another run's, or what is the same for all runs that are tested alike."""
 
-FORMAT, FORMAT_VERSION = "rlsuite-evaluation", 3
+FORMAT, FORMAT_VERSION = "rlsuite-evaluation", 4
 EVALUATION = "evaluation.json"
 """The file of a run's folder that its evaluation is kept in, sealed by its digest."""
 
@@ -108,6 +108,7 @@ class Evaluation:
       curves: likewise.
       notes: sentences that belong under the tables.
       extras: what the method's own pictures need, in terms of JSON.
+      step: of the run, at which it was tested; `rlsuite evaluate` says it.
     """
 
     contenders: Sequence[Contender]
@@ -115,6 +116,7 @@ class Evaluation:
     curves: Sequence[Curves] = ()
     notes: Sequence[str] = ()
     extras: Mapping[str, Any] = field(default_factory=dict)
+    step: int | None = None
 
     def of_role(self, *roles: Role) -> list[str]:
         """The names of contenders with one of these roles."""
@@ -124,6 +126,13 @@ class Evaluation:
     def own(self) -> str:
         """The name of the run's own contender."""
         return self.of_role("own")[0]
+
+
+def tested_at(evaluation: Evaluation, last: int) -> str:
+    """A sentence that says at which step a run was tested, and clearly if that isn't the `last`."""
+    if evaluation.step == last:
+        return f"Tested at step {last}."
+    return f"Tested at step {evaluation.step}, which is not the last step of the run, {last}."
 
 
 def standings(evaluation: Evaluation) -> list[str]:
@@ -154,6 +163,7 @@ def to_json(evaluation: Evaluation) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
+        "step": evaluation.step,
         "contenders": [contender._asdict() for contender in evaluation.contenders],
         "tables": [_table_to_json(table) for table in evaluation.tables],
         "curves": [
@@ -220,4 +230,5 @@ def from_json(document: Mapping[str, Any]) -> Evaluation:
         ],
         notes=document["notes"],
         extras=document["extras"],
+        step=document["step"],
     )

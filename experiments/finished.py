@@ -115,15 +115,24 @@ class Finished(Plan):
         """What the method is called in texts."""
         return self.spec.name.upper()
 
-    @cached_property
+    @property
     def state(self) -> State:
         """The state at the newest checkpoint.
 
         Raises:
           UserError: if there is none, or it is of another state.
         """
+        return self._newest[1]
+
+    @property
+    def state_step(self) -> int:
+        """The step that `state` is of, whatever was saved since it was read."""
+        return self._newest[0]
+
+    @cached_property
+    def _newest(self) -> tuple[int, State]:
         with Checkpoints(self.directory) as checkpoints:
-            return checkpoints.restore(abstract_state(self.experiment.method))
+            return checkpoints.restore_with_step(abstract_state(self.experiment.method))
 
     @property
     def learned(self) -> Any:
@@ -135,6 +144,13 @@ class Finished(Plan):
         """That of the newest checkpoint, or none if there is none."""
         with Checkpoints(self.directory) as checkpoints:
             return checkpoints.latest_step()
+
+    @property
+    def furthest_step(self) -> int:
+        """The last step that is logged or saved, if only by a checkpoint that is damaged."""
+        with Checkpoints(self.directory) as checkpoints:
+            saved = checkpoints.furthest_step()
+        return max([saved, *(line["step"] for line in self.metrics)])
 
     @property
     def metrics(self) -> list[dict[str, Any]]:
@@ -291,13 +307,17 @@ def lengthened(run: Finished, steps: str) -> Finished:
       steps: in all, as text.
 
     Raises:
-      ConfigError: if that is no number of steps, or fewer than the run has made.
+      ConfigError: if that is no number of steps, fewer than the run has made, or those of its last
+        whole checkpoint where it has been further: nothing would be left to do that takes away
+        what came after.
     """
     longer, made = override(run.run, {"steps": steps}), run.latest_step or 0
-    if longer.steps < made:
-        raise ConfigError(
-            f"steps: {steps} is not allowed; it must be at least {made}, which the run has made"
-        )
+    furthest = run.furthest_step
+    if longer.steps < made or longer.steps == made < furthest:
+        least, why = made, "which the run has made"
+        if made < furthest:
+            least, why = made + 1, f"since it has been at {furthest}, and is saved at {made}"
+        raise ConfigError(f"steps: {steps} is not allowed; it must be at least {least}, {why}")
     return replace(run, run=longer)
 
 
@@ -305,7 +325,7 @@ def extended(run: Finished, steps: str, methods: Methods | None = None) -> Finis
     """The run with another last step, so that resuming it trains up to there.
 
     Its `config.json` says so from then on. What a test found at an earlier step is set aside under
-    that step's name.
+    the name of the step that it says it was made at.
 
     Args:
       run: finished or not.
@@ -321,9 +341,16 @@ def extended(run: Finished, steps: str, methods: Methods | None = None) -> Finis
     document = {**run.document, "config": {**run.document["config"], "steps": longer.steps}}
     with writing(run.directory):
         if longer.steps > made and tested.exists():
-            tested.replace(run.directory / f"evaluation-step{made}.json")
+            tested.replace(run.directory / f"evaluation-step{_tested_step(run) or made}.json")
     write_document(run.directory, document)
     return open_run(run.directory, methods)
+
+
+def _tested_step(run: Finished) -> int | None:
+    try:
+        return None if run.evaluation is None else run.evaluation.step
+    except UserError:  # It doesn't say, as it is damaged or of another format.
+        return None
 
 
 _PARTS = {"method": str, "preset": str, "imports": list, "world_parameters": dict, "config": dict}

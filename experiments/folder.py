@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -39,13 +40,31 @@ def holds_run(directory: Path) -> bool:
         return False
 
 
+_NAMES_OF_A_RUN = (
+    "config.json",
+    "metrics.jsonl",
+    "checkpoints",
+    "tensorboard",
+    "wandb",
+    "report.md",
+    "evaluation*.json",
+    "*.png",
+)
+
+
 def check_free(directory: Path, *, overwrite: bool) -> None:
     """Makes sure that a new run may be written to `directory`; changes nothing.
 
     Raises:
-      UserError: if the folder holds a run and `overwrite` is false, or holds anything else.
+      UserError: if the folder holds a run and `overwrite` is false, or holds anything else. One
+        whose `config.json` is damaged may be replaced if there is nothing else than a run's own.
     """
-    if holds_run(directory):
+    try:
+        is_run = _document(directory) is not None
+    except UserError as error:
+        _check_free_of_damaged(directory, error, overwrite=overwrite)
+        return
+    if is_run:
         if not overwrite:
             raise UserError(
                 f"'{directory}' already holds a run; continue it with "
@@ -58,6 +77,24 @@ def check_free(directory: Path, *, overwrite: bool) -> None:
         raise UserError(
             f"'{directory}' is not empty and holds no run; choose another folder with '--out'"
         )
+
+
+def _check_free_of_damaged(directory: Path, damage: UserError, *, overwrite: bool) -> None:
+    foreign = sorted(path.name for path in directory.iterdir() if not _is_of_a_run(path))
+    if foreign:
+        raise UserError(
+            f"{damage}; no run is put there, as '{foreign[0]}' is no part of one: choose another "
+            "folder with '--out'"
+        )
+    if not overwrite:
+        raise UserError(
+            f"{damage}; replace the run with '--overwrite', or choose another folder with '--out'"
+        )
+
+
+def _is_of_a_run(path: Path) -> bool:
+    """Whether a file is called as what rlsuite writes into a run's folder."""
+    return _is_of_a_beginning(path) or any(fnmatchcase(path.name, name) for name in _NAMES_OF_A_RUN)
 
 
 def _is_of_a_beginning(path: Path) -> bool:

@@ -8,7 +8,7 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -129,10 +129,52 @@ def read_manifest(folder: Path) -> tuple[Manifest, Mapping[str, Any]]:
             f"'{folder}' was saved in format version {version}; this rlsuite reads version "
             f"{FORMAT_VERSION}"
         )
-    try:
-        return Manifest(*(document[name] for name in Manifest._fields)), document["files"]
-    except KeyError as error:
-        raise DamagedError(f"its {MANIFEST} lacks {error}") from error
+    for name, is_sound in _SOUND.items():
+        if name not in document:
+            raise DamagedError(f"its {MANIFEST} lacks '{name}'")
+        if not is_sound(document[name]):
+            raise DamagedError(f"its {MANIFEST} is damaged: '{name}' is not what it should be")
+    return Manifest(*(document[name] for name in Manifest._fields)), document["files"]
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) is int and value >= 0  # JSON's true is an int, too.
+
+
+def _are_versions(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("rlsuite"), str)
+
+
+def _is_array(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and value.keys() == {"shape", "dtype"}
+        and isinstance(value["dtype"], str)
+        and isinstance(value["shape"], list)
+        and all(map(_is_number, value["shape"]))
+    )
+
+
+def _is_file(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and _is_number(value.get("size"))
+        and isinstance(value.get("sha256"), str)
+    )
+
+
+def _all_are(kind: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, dict) and all(map(kind, value.values()))
+
+
+_SOUND: Mapping[str, Callable[[Any], bool]] = {
+    "step": _is_number,
+    "run": _all_are(lambda value: True),
+    "versions": _are_versions,
+    "arrays": _all_are(_is_array),
+    "files": _all_are(_is_file),
+}
+"""Of each part of a manifest, whether it is of the kind that `write_manifest` writes."""
 
 
 def check_files(folder: Path, expected: Mapping[str, Any]) -> None:

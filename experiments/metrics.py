@@ -64,7 +64,10 @@ def read_log(directory: Path) -> Log:
 
 
 def missing_steps(lines: Sequence[Mapping[str, Any]], log_every: int, last: int) -> list[int]:
-    """The steps up to the `last` that should have been logged, and of which there is no line."""
+    """The steps up to the `last` that `log_every` has logged, and of which there is no line.
+
+    Those of a time when it was another were never logged.
+    """
     logged = {line["step"] for line in lines}
     return [step for step in range(log_every, last + 1, log_every) if step not in logged]
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from rlsuite.experiments import plots
 from rlsuite.experiments.errors import UserError, say
-from rlsuite.experiments.evaluation import Evaluation, Table, standings
+from rlsuite.experiments.evaluation import Evaluation, Table, standings, tested_at
 from rlsuite.experiments.fields import leaves, to_text
 from rlsuite.experiments.files import inside, replacing, write_text
 from rlsuite.experiments.finished import Finished
@@ -48,14 +48,15 @@ def _evaluation(run: Finished) -> tuple[Evaluation | None, str | None]:
 
 
 def _lost(run: Finished) -> list[str]:
-    """A sentence about steps that were logged and of which the metrics hold nothing any more."""
-    lost = missing_steps(run.metrics, run.run.log_every, run.latest_step or 0)
+    """A sentence about steps of which there is no line where one is looked for."""
+    every = run.run.log_every
+    lost = missing_steps(run.metrics, every, run.latest_step or 0)
     if not lost:
         return []
     first = ", ".join(map(str, lost[:10])) + (", …" if len(lost) > 10 else "")
     return [
-        f"The metrics of {len(lost)} logged step{'s' * (len(lost) > 1)} were damaged and are left "
-        f"out: {first}."
+        f"There are no lines of {len(lost)} step{'s' * (len(lost) > 1)} in the metrics, though "
+        f"log_every is {every}: {first}. They were damaged and left out, or log_every was another."
     ]
 
 
@@ -126,6 +127,7 @@ def _test(run: Finished, evaluation: Evaluation | None) -> list[Section]:
         )
     text = "\n\n".join(
         [
+            tested_at(evaluation, run.run.steps),
             markdown_table(evaluation.tables, estimates),
             "\n".join(f"- {line}" for line in standings(evaluation)),
             " ".join([caption(evaluation.tables), *evaluation.notes]),

@@ -245,8 +245,8 @@ def test_what_changes_no_result_may_change(run, field):
     assert restored_step(run) == 20
 
 
-def reseal(run, **changes):
-    path = run / "checkpoints" / "20" / "manifest.json"
+def reseal(folder, changes):
+    path = folder / "checkpoints" / "20" / "manifest.json"
     path.write_text(sealed(parse_sealed(path.read_bytes()) | changes))
 
 
@@ -258,7 +258,7 @@ def reseal(run, **changes):
     ],
 )
 def test_a_checkpoint_of_another_version_is_refused(run, changes, message):
-    reseal(run, **changes)
+    reseal(run, changes)
     with Checkpoints(run) as checkpoints, pytest.raises(UserError, match=message):
         checkpoints.latest_step()
 
@@ -266,7 +266,7 @@ def test_a_checkpoint_of_another_version_is_refused(run, changes, message):
 def test_sizes_are_compared_before_anything_is_read(run, monkeypatch):
     monkeypatch.setattr(ocp.Checkpointer, "restore", lambda *_, **__: pytest.fail("was parsed"))
     arrays = parse_sealed((run / "checkpoints/20/manifest.json").read_bytes())["arrays"]
-    reseal(run, arrays=arrays | {"['w']": {"shape": [10**9, 10**9], "dtype": "float32"}})
+    reseal(run, {"arrays": arrays | {"['w']": {"shape": [10**9, 10**9], "dtype": "float32"}}})
     message = r"differ in '\['w'\]', float32\[1000000000, 1000000000\] there and float32\[2, 3\]"
     with Checkpoints(run) as checkpoints, pytest.raises(UserError, match=message):
         checkpoints.restore(jax.eval_shape(lambda: state_at(0)))
@@ -299,6 +299,48 @@ def test_a_manifest_that_lacks_something_is_damaged(run):
         path.write_text(sealed(document))
         assert newest(run) == 10
         path.write_bytes(kept)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"step": "20"},
+        {"step": True},
+        {"run": None},
+        {"versions": {}},
+        {"versions": {"rlsuite": 1}},
+        {"versions": "0.1"},
+        {"arrays": []},
+        {"arrays": {"w": None}},
+        {"arrays": {"w": {"shape": 3, "dtype": "float32"}}},
+        {"arrays": {"w": {"shape": [3.0], "dtype": "float32"}}},
+        {"files": {"a": 1}},
+        {"files": {"a": {"size": "1", "sha256": "0"}}},
+        {"files": {"a": {"size": 1}}},
+        {"files": ["a"]},
+    ],
+)
+def test_a_manifest_of_odd_types_is_damaged_whatever_its_seal(run, changes):
+    reseal(run, changes)
+    assert newest(run) == 10
+
+
+def test_a_file_in_place_of_all_checkpoints_is_damage(run):
+    shutil.rmtree(run / "checkpoints")
+    (run / "checkpoints").touch()
+    with Checkpoints(run) as checkpoints, pytest.raises(UserError, match="is damaged: it is no"):
+        checkpoints.latest_step()
+
+
+def test_a_state_comes_with_the_step_that_it_is_of(run):
+    manifest = run / "checkpoints" / "20" / "manifest.json"
+    with Checkpoints(run) as checkpoints:
+        abstract = jax.eval_shape(lambda: state_at(0))
+        assert checkpoints.restore_with_step(abstract)[0] == 20
+        manifest.unlink()
+        step, state = checkpoints.restore_with_step(abstract)
+        assert (step, checkpoints.furthest_step()) == (10, 20)
+    np.testing.assert_array_equal(state["w"], state_at(10)["w"])
 
 
 def test_a_checkpoint_forgotten_while_it_is_read_is_looked_for_again(run, monkeypatch):

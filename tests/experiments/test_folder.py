@@ -75,3 +75,22 @@ def test_what_a_new_run_may_replace(tmp_path):
     with pytest.raises(UserError, match="cannot write"):
         make_run(foreign / "thesis.tex" / "run")
     assert (foreign / "thesis.tex").read_text() == "precious"
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff"])
+def test_a_damaged_run_is_replaced_only_if_nothing_else_is_there(tmp_path, content):
+    run = make_run(tmp_path / "run")
+    (run / "config.json").write_bytes(content)
+    for name in ("metrics.jsonl", "writer.lock", "report.md", "test.png", "evaluation-step4.json"):
+        (run / name).touch()
+    (run / "checkpoints").mkdir()
+    with pytest.raises(UserError, match=r"config\.json' is damaged: .*--overwrite"):
+        check_free(run, overwrite=False)
+    check_free(run, overwrite=True)
+    (run / "thesis.tex").write_text("precious")
+    for overwrite in (False, True):
+        with pytest.raises(UserError, match=r"is damaged: .*'thesis\.tex' is no part of one"):
+            check_free(run, overwrite=overwrite)
+    (run / "thesis.tex").unlink()
+    make_run(run)
+    assert {path.name for path in run.iterdir()} == {"config.json", "writer.lock"}

@@ -261,7 +261,7 @@ def test_runs_and_tests_of_format_1_are_refused(capsys):
     path = Path("run/evaluation.json")
     path.write_text(sealed(parse_sealed(path.read_bytes()) | {"format_version": 1}))
     capsys.readouterr()
-    refuses(capsys, "version 1; this rlsuite reads version 3", "compare run --out both")
+    refuses(capsys, "version 1; this rlsuite reads version 4", "compare run --out both")
     assert main(["report", "run"]) == 0
     assert "version 1; this rlsuite reads version 3" in Path("run/report.md").read_text()
 

@@ -148,7 +148,7 @@ def test_damaged_metrics_stop_nobody(folder, capsys):
     path.write_bytes(b"".join([*lines[:2], b"{\n", *lines[3:]]))
     assert rlsuite("report run") == 0
     text = (folder / "run/report.md").read_text()
-    assert "The metrics of 1 logged step were damaged and are left out: 6." in text
+    assert "There are no lines of 1 step in the metrics, though log_every is 2: 6." in text
     capsys.readouterr()
     assert rlsuite("resume run --steps 14") == 0
     assert one_line(capsys) == (
@@ -156,7 +156,7 @@ def test_damaged_metrics_stop_nobody(folder, capsys):
     )
     steps = [json.loads(line)["step"] for line in path.read_text().splitlines()]
     assert steps == [2, 4, 8, 10, 12, 14]
-    assert "are left out: 6." in (folder / "run/report.md").read_text()
+    assert "though log_every is 2: 6." in (folder / "run/report.md").read_text()
 
 
 @pytest.mark.parametrize("content", [None, b"", b'{"step": 2}\n', b'{"meta_loss": 1}\n'])
@@ -190,6 +190,76 @@ def test_a_damaged_evaluation_is_made_anew_when_asked_for(folder, capsys, conten
     assert not (folder / "out").exists()
     assert rlsuite("evaluate run") == 0
     assert path.read_bytes() == whole
+
+
+def test_a_test_says_of_which_step_it_is(folder, capsys):
+    assert open_run(Path("run"), Methods([SPEC])).evaluation.step == 12
+    assert rlsuite("report run") == 0
+    assert "Tested at step 12.\n" in (folder / "run/report.md").read_text()
+    damage(folder / "run/checkpoints/12/manifest.json")
+    capsys.readouterr()
+    assert rlsuite("evaluate run") == 0 and rlsuite("report run") == 0
+    clearly = "Tested at step 8, which is not the last step of the run, 12."
+    assert clearly in capsys.readouterr().out
+    assert clearly in (folder / "run/report.md").read_text()
+
+
+@pytest.mark.parametrize("tested_after_damage", [False, True])
+def test_a_test_is_set_aside_under_its_own_step(folder, tested_after_damage):
+    damage(folder / "run/checkpoints/12/manifest.json")
+    if tested_after_damage:
+        assert rlsuite("evaluate run") == 0
+    content = (folder / "run/evaluation.json").read_bytes()
+    assert rlsuite("resume run --steps 14") == 0
+    name = f"evaluation-step{8 if tested_after_damage else 12}.json"
+    assert (folder / "run" / name).read_bytes() == content
+    assert [path.name for path in (folder / "run").glob("evaluation*")] == [name]
+
+
+@pytest.mark.parametrize("is_logged", [True, False])
+def test_a_run_cannot_end_where_it_was_before_what_is_damaged(folder, capsys, is_logged):
+    damage(folder / "run/checkpoints/12/manifest.json")
+    if not is_logged:
+        path = folder / "run/metrics.jsonl"
+        path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:4]))
+    assert rlsuite("report run") == 0
+    before = content_of(folder)
+    capsys.readouterr()
+    for steps, message in [
+        (8, "8 is not allowed; it must be at least 9, since it has been at 12, and is saved at 8"),
+        (7, "7 is not allowed; it must be at least 9, since it has been at 12, and is saved at 8"),
+    ]:
+        assert rlsuite(f"resume run --steps {steps}") == 2
+        assert f"steps: {message}\n" in one_line(capsys)
+        assert {**content_of(folder), folder / "run/writer.lock": b""} == before
+    # With a step left to do, all that came after is taken away.
+    assert rlsuite("resume run --steps 10") == 0
+    assert [step for step, _ in bits("run")[1]] == [2, 4, 6, 8, 10]
+    assert sorted(path.name for path in (folder / "run/checkpoints").iterdir()) == ["10", "8"]
+    assert "Step 10 of 10" in (folder / "run/report.md").read_text()
+
+
+@pytest.mark.parametrize("command", ["resume run", "report run", "evaluate run"])
+def test_a_file_in_place_of_the_checkpoints_is_damage(folder, capsys, command):
+    shutil.rmtree(folder / "run/checkpoints")
+    (folder / "run/checkpoints").write_text("")
+    capsys.readouterr()
+    assert rlsuite(command) == 2
+    assert one_line(capsys) == "rlsuite: 'run/checkpoints' is damaged: it is no folder\n"
+
+
+def test_a_run_with_a_damaged_configuration_can_be_replaced(folder, capsys):
+    path = folder / "run/config.json"
+    path.write_bytes(path.read_bytes()[:-3])
+    before = content_of(folder)
+    again = " ".join(["train walk smoke", *STEPS, "--out run"])
+    capsys.readouterr()
+    assert rlsuite(again) == 2
+    error = one_line(capsys)
+    assert "'run/config.json' is damaged" in error and "--overwrite" in error
+    assert content_of(folder) == before
+    assert rlsuite(f"{again} --overwrite") == 0
+    assert rlsuite("report run") == 0 and not (folder / "run/evaluation.json").exists()
 
 
 @pytest.mark.parametrize("name", ["report.md", "walk.png", "learning_curve.png", "evaluation.json"])
