@@ -263,7 +263,7 @@ def test_runs_and_tests_of_format_1_are_refused(capsys):
     capsys.readouterr()
     refuses(capsys, "version 1; this rlsuite reads version 4", "compare run --out both")
     assert main(["report", "run"]) == 0
-    assert "version 1; this rlsuite reads version 3" in Path("run/report.md").read_text()
+    assert "version 1; this rlsuite reads version 4" in Path("run/report.md").read_text()
 
     path = Path("run/config.json")
     path.write_text(json.dumps(json.loads(path.read_text()) | {"format_version": 1}))
