@@ -15,7 +15,7 @@ OLDEST_JAX := 0.10.0
 ASKING_JAX := $(addprefix tests/,rlsuite/test_clocks.py rlsuite/test_initialisers.py \
 	experiments/test_memory.py experiments/test_lowered_methods.py experiments/test_conformance.py)
 CHAOTIC := $(patsubst %,tests/experiments/test_%.py,generated damage disk locking recovery \
-	interruption streams hosts)
+	interruption streams hosts devices)
 SOURCES := envs rlsuite experiments tests
 
 # $(call train,METHOD): the laptop run of a method in runs/METHOD, continued if it is there already.
@@ -55,7 +55,7 @@ oldest: $(VENV)/.dev ## test with the oldest JAX that is allowed
 
 chaos: $(VENV)/.dev ## kill, damage, fill up and interrupt runs on purpose, and count (half an hour or so)
 	$(BIN)/python -m tests.chaos
-	RLSUITE_GENERATED_CASES=2500 $(BIN)/python -m pytest -q $(CHAOTIC)
+	RLSUITE_CHAOS=1 RLSUITE_GENERATED_CASES=2500 $(BIN)/python -m pytest -q $(CHAOTIC)
 
 lint: $(VENV)/.dev ## check style, types and the direction of imports
 	$(BIN)/ruff check $(SOURCES)

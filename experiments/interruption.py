@@ -124,8 +124,8 @@ def stop_on_signal(say: Callable[[str], None], how_to_go_on: str) -> Iterator[St
     """Lets SIGINT, SIGTERM and SIGHUP stop a run; handlers are put back afterwards.
 
     The first one asks for a stop after the chunk. The next ends the process, as the first does
-    where nothing would be lost (`Stop.at_once`). One that the process was started to ignore, as
-    `nohup` does with SIGHUP, stays ignored. Only the main thread can handle signals; in any other
+    where nothing would be lost (`Stop.at_once`). A SIGHUP that `nohup` has the process ignore stays
+    ignored. Only the main thread can handle signals; in any other
     none is handled.
 
     Args:
@@ -137,7 +137,8 @@ def stop_on_signal(say: Callable[[str], None], how_to_go_on: str) -> Iterator[St
         yield stop
         return
     before = {number: signal.getsignal(number) or signal.SIG_DFL for number in _SIGNALS}
-    handled = [number for number, handler in before.items() if handler != signal.SIG_IGN]
+    is_hushed = before[signal.SIGHUP] == signal.SIG_IGN
+    handled = [number for number in _SIGNALS if number != signal.SIGHUP or not is_hushed]
     told, heard = socket.socketpair()
     told.setblocking(False)
     fd_before = signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)

@@ -16,6 +16,7 @@ PROGRAM = """
 import hashlib, signal, sys, time
 from rlsuite.experiments.interruption import stop_on_signal
 
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # Whatever the tests are started by.
 {before}
 def say(line):
     sys.stdout.write(line + "\\n")
@@ -96,10 +97,10 @@ def test_before_a_run_signals_interrupt_the_command():
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(1)
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    outside = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with interrupting():
         os.kill(os.getpid(), signal.SIGHUP)
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, outside)
 
 
 def test_what_was_ignored_stays_ignored():
@@ -113,6 +114,7 @@ def test_what_was_ignored_stays_ignored():
 
 
 def test_handlers_are_put_back_and_can_be_taken_again():
+    outside = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGHUP)]
     for _ in range(2):
         said = []
@@ -121,6 +123,14 @@ def test_handlers_are_put_back_and_can_be_taken_again():
             os.kill(os.getpid(), signal.SIGHUP)
             assert stop.asked
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGHUP)] == before
+    signal.signal(signal.SIGHUP, outside)
+
+
+def test_what_a_shell_has_its_background_jobs_ignore_is_handled():
+    process = program(CHUNKS, before="signal.signal(signal.SIGINT, signal.SIG_IGN)")
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == 0 and "saved" in out
 
 
 def test_other_threads_handle_no_signals():

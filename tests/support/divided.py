@@ -1,0 +1,18 @@
+"""Traces a chunk of each method for all devices: `python -m tests.support.divided METHOD...`."""
+
+import sys
+
+import jax
+
+from rlsuite.experiments.devices import choose_mesh
+from rlsuite.experiments.runner import abstract_state, trace_chunk, under
+from tests.experiments.running import plan_of
+
+for method in sys.argv[1:]:
+    experiment = plan_of(method).experiment
+    mesh = choose_mesh(experiment.divisible)
+    assert mesh is not None and jax.device_count() == 8
+    with under(mesh):
+        program = trace_chunk(experiment, abstract_state(experiment.method), 1)
+    assert "shard_map" in str(program.jaxpr), method
+    print(method)
