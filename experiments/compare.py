@@ -11,6 +11,7 @@ from rlsuite.experiments.evaluation import Evaluation, Table, estimate
 from rlsuite.experiments.fields import leaves, to_text
 from rlsuite.experiments.files import reason, write_text
 from rlsuite.experiments.finished import Finished
+from rlsuite.experiments.folder import holds_run
 from rlsuite.experiments.options import typed
 from rlsuite.experiments.report import caption, markdown_table, test_drawings, written
 from rlsuite.experiments.specs import BOOKKEEPING, Drawing, Section
@@ -46,6 +47,7 @@ def compare(runs: Sequence[Finished], out: Path) -> Path:
                 f"'{run.directory}' was trained on other tasks or tested in another way than "
                 f"'{runs[0].directory}'"
             )
+    _check_apart(runs, out)
     _make_folder(out)
     groups = grouped(runs)
     tables = evaluations[0].tables
@@ -152,6 +154,16 @@ def _evaluation(run: Finished) -> Evaluation:
             f"'{run.directory}' has not been tested; '{typed('evaluate', run.directory)}'"
         )
     return run.evaluation
+
+
+def _check_apart(runs: Sequence[Finished], out: Path) -> None:
+    if holds_run(out):
+        raise UserError(f"--out: '{out}' holds a run; choose another folder")
+    seen: set[Path] = set()
+    for run in runs:
+        if run.directory.resolve() in seen:
+            raise UserError(f"'{run.directory}' is named twice; name it once")
+        seen.add(run.directory.resolve())
 
 
 def _make_folder(path: Path) -> None:

@@ -353,8 +353,11 @@ def _tested_step(run: Finished) -> int | None:
         return None
 
 
-_PARTS = {"method": str, "preset": str, "imports": list, "world_parameters": dict, "config": dict}
-"""What `Plan.describe` writes into a run's folder."""
+_PARTS = {
+    **{"method": str, "preset": str, "imports": list, "world_parameters": dict, "config": dict},
+    **{"created": str, "command": list, "device": dict, "versions": dict},
+}
+"""What `Plan.describe` and `create_run` write into a run's folder."""
 
 
 def load(directory: Path | str) -> Any:

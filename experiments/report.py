@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from rlsuite.experiments import plots
-from rlsuite.experiments.errors import UserError, say
+from rlsuite.experiments.errors import UserError, in_one_line, say
 from rlsuite.experiments.evaluation import Evaluation, Table, standings, tested_at
 from rlsuite.experiments.fields import leaves, to_text
 from rlsuite.experiments.files import inside, replacing, write_text
@@ -76,7 +76,8 @@ def _heading(run: Finished) -> str:
     rates = (line.get("agent_updates_per_second") for line in lines)
     speed = [rate for rate in rates if rate is not None]
     versions = ", ".join(f"{name} {number}" for name, number in document["versions"].items())
-    device = document["device"]
+    device = {"count": "?", "kind": "device", **document["device"]}
+    command = in_one_line(" ".join(map(str, document["command"]))).replace("`", "'")
     settings = {name: to_text(leaf.value) for name, leaf in leaves(run.run).items()}
     settings |= {f"tasks.{name}": value for name, value in run.world_parameters.items()}
     rows = "\n".join(f"| {name} | {value} |" for name, value in settings.items())
@@ -89,7 +90,7 @@ def _heading(run: Finished) -> str:
         f"{summary}.\n\n<details><summary>Configuration</summary>\n\n"
         f"| field | value |\n|---|---|\n{rows}\n\n"
         f"Begun {document['created']} on {device['count']} × {device['kind']} by "
-        f"`{' '.join(document['command'])}`, commit {document['commit'] or 'not known'}; "
+        f"`{command}`, commit {document.get('commit') or 'not known'}; "
         f"{versions}\n\n</details>"
     )
 

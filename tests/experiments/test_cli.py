@@ -123,6 +123,9 @@ def test_a_run_without_a_checkpoint_has_nothing_to_show(folder, capsys, command)
         (lambda document: document["config"].update(steps=-1), "steps: -1"),
         (lambda document: document["config"].update(tasks=5), "is damaged: imports and tasks"),
         (lambda document: document.update(imports=[5]), "is damaged: imports and tasks"),
+        (lambda document: document.pop("versions"), "is damaged: versions is missing"),
+        (lambda document: document.update(device=[1]), "is damaged: device is missing"),
+        (lambda document: document.update(command=None), "is damaged: command is missing"),
         (lambda document: document.update(imports="worlds"), "is damaged: imports is missing"),
         (lambda document: document.update(world_parameters={"a": 1}), "no parameters to set"),
         (

@@ -363,3 +363,26 @@ def test_whether_a_test_can_be_kept_is_asked_before_it(folder, capsys):
     with files_of_at_most(0):
         assert main(["evaluate", "run"], specs=[spec]) == 2
     assert one_line(capsys) == "rlsuite: cannot write to 'run': File too large\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("compare run --out run", "'run' holds a run; choose another folder"),
+        ("compare run ../{here}/run --out out", "is named twice"),
+    ],
+)
+def test_a_comparison_has_a_folder_and_runs_of_its_own(folder, capsys, line, message):
+    assert rlsuite("evaluate run") == 0
+    before = content_of(folder)
+    capsys.readouterr()
+    assert rlsuite(line.format(here=folder.name)) == 2
+    assert message in one_line(capsys) and content_of(folder) == before
+
+
+def test_a_command_in_a_report_is_one_line_of_code(folder):
+    path = folder / "run" / "config.json"
+    document = json.loads(path.read_text())
+    path.write_text(json.dumps(document | {"command": ["`a|b`\n# H", 5]}))
+    assert rlsuite("report run") == 0
+    assert "`'a|b' # H 5`" in (folder / "run" / "report.md").read_text()
