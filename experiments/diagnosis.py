@@ -63,14 +63,17 @@ class _Chunk:
     """Steps that are made again from the state before the first of them."""
 
     def __init__(self, experiment: Experiment, state: State, step: int):
-        self._experiment, self._state, self._step = experiment, state, step
+        self._experiment, self._step = experiment, step
+        self._first: tuple[int, State, Metrics] = (step, state, {})
+        self._latest = self._first
         self._make_step = experiment.jit(experiment.method.step)
 
     def outcome(self, number: int) -> tuple[State, Metrics]:
         """The state after a step, and the metrics of that step."""
-        state, metrics = self._state, {}
-        for _ in range(number - self._step):
+        made, state, metrics = self._latest if number >= self._latest[0] else self._first
+        for _ in range(number - made):
             state, metrics = self._make_step(state)
+        self._latest = (number, state, metrics)
         return state, metrics
 
     def has_bad(self, value: Value, number: int) -> bool:

@@ -17,7 +17,7 @@ from jax.interpreters.partial_eval import dce_jaxpr
 from jaxtyping import Array
 
 from rlsuite.debugging.loops import Loop, Number, is_bad
-from rlsuite.debugging.places import place
+from rlsuite.debugging.places import UNKNOWN, place
 
 # What stands in place of numbers that are not finite: few functions have an edge or a pole there.
 _ORDINARY = 0.5
@@ -169,7 +169,7 @@ def _through(equation: JaxprEqn, operands: Sequence[Array], number: Number) -> N
             branch = equation.params["branches"][int(operands[0])]
             return _shifted(_follow(branch, operands[1:], number), 1)
         if body := _called(equation):
-            return _follow(body, operands, number)
+            return _within(equation, _follow(body, operands, number))
     except _LostError:
         pass  # It is as near as one can come.
     cause = _cause(equation, operands, number)
@@ -202,6 +202,19 @@ def _called(equation: JaxprEqn) -> ClosedJaxpr | None:
         return None
     body = body if isinstance(body, ClosedJaxpr) else ClosedJaxpr(body, ())
     return body if len(body.jaxpr.invars) == len(equation.invars) else None
+
+
+def _within(call: JaxprEqn, found: Number | Origin) -> Number | Origin:
+    """What was found within a call; where nothing there has a place, that of the call is it."""
+    if isinstance(found, Number):
+        return found
+
+    def placed(operation: Operation) -> Operation:
+        is_lost = operation.place == UNKNOWN
+        return operation._replace(place=place(call)) if is_lost else operation
+
+    later = None if found.later is None else placed(found.later)
+    return found._replace(operation=placed(found.operation), later=later)
 
 
 def _shifted(found: Number | Origin, by: int) -> Number | Origin:

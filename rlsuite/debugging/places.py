@@ -12,6 +12,10 @@ _OWN = str(Path(__file__).parent.parent)
 _LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 
 
+UNKNOWN = "an unknown place"
+"""Of what no code but JAX's own has asked for, as within compiled functions of `jax.numpy`."""
+
+
 def place(equation: JaxprEqn) -> str:
     """File, line and function: `agents.py:98 (step)`.
 
@@ -21,7 +25,7 @@ def place(equation: JaxprEqn) -> str:
     traceback = equation.source_info.traceback
     frames: list[Any] = list(filter(_is_shown, traceback.frames)) if traceback else []
     if not frames:
-        return "an unknown place"
+        return UNKNOWN
     own = next((frame for frame in frames if not _is_of_library(frame)), frames[0])
     shown = [frames[0]] if own is frames[0] else [frames[0], own]
     return ", from ".join(

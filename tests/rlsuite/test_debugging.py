@@ -1,4 +1,5 @@
 import inspect
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -236,3 +237,12 @@ def test_random_keys_pass_through():
 
     found = origin(function, jax.random.key(0), X)
     assert found.operation.name == "log" and found.turns[0].turn == 2
+
+
+def test_what_a_function_of_jax_does_inside_is_placed_where_it_was_called():
+    def spread_out(x):
+        return x.std()
+
+    for function in (spread_out, lambda x: jnp.var(x), lambda x: jnp.linalg.norm(x)):
+        found = origin(function, jnp.array([1e30, -1e30, 3.0]))
+        assert found is not None and Path(__file__).name in found.operation.place
