@@ -41,7 +41,7 @@ class Stop:
         clock: Callable[[], float] = time.monotonic,
     ):
         self._say, self._how_to_go_on, self._clock = say, how_to_go_on, clock
-        self._asked = threading.Event()
+        self._asked, self._ending = threading.Event(), threading.Lock()
         self._first_heard: float | None = None
         self._may_end_at_once = False
 
@@ -77,6 +77,7 @@ class Stop:
 
     def _end(self) -> NoReturn:
         # What is on disk is whole at any moment, so there is nothing to tidy up but the terminal.
+        self._ending.acquire()  # For good: of two threads that end the process, one says so.
         _tell(self._say_ended).join(timeout=1)
         os._exit(INTERRUPTED)
 
