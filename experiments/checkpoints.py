@@ -21,6 +21,7 @@ import jax
 import orbax.checkpoint as ocp
 from jax.experimental import multihost_utils
 
+from rlsuite.experiments import hosts
 from rlsuite.experiments.errors import UserError, say
 from rlsuite.experiments.files import inside, plain_path, reason, refusal_behind
 from rlsuite.experiments.folder import Place, read_document
@@ -261,7 +262,7 @@ class Checkpoints(AbstractContextManager):
                 )
 
     def _write(self, unfinished: Path, step: int, stored: Mapping[str, Any]) -> None:
-        is_first = jax.process_index() == 0
+        is_first = hosts.is_first()
         try:
             if is_first:
                 self._folder.mkdir(exist_ok=True)

@@ -10,8 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-import jax
-
+from rlsuite.experiments import hosts
 from rlsuite.experiments.errors import UserError, say
 from rlsuite.experiments.files import inside, writing
 
@@ -31,7 +30,7 @@ def writer(directory: Path) -> Iterator[None]:
     Raises:
       UserError: if another process has it, or it can't be written.
     """
-    if jax.process_index() != 0:
+    if not hosts.is_first():
         yield
         return
     with writing(directory):

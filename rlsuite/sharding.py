@@ -57,16 +57,12 @@ def spread(tree: PyTree) -> PyTree:
     if num_parts() == 1:
         return tree
     _check_shared(tree, 0)
-    constrain = jax.lax.with_sharding_constraint
-    return jax.tree.map(lambda leaf: constrain(leaf, PartitionSpec(AGENTS)), tree)
+    return jax.lax.with_sharding_constraint(tree, PartitionSpec(AGENTS))
 
 
 def together(tree: PyTree) -> PyTree:
     """The same arrays, each of them whole on every device: for what is decided of all agents."""
-    if num_parts() == 1:
-        return tree
-    constrain = jax.lax.with_sharding_constraint
-    return jax.tree.map(lambda leaf: constrain(leaf, PartitionSpec()), tree)
+    return tree if num_parts() == 1 else jax.lax.with_sharding_constraint(tree, PartitionSpec())
 
 
 def apart(
