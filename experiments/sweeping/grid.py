@@ -1,0 +1,405 @@
+"""Sweeps as they are written: a TOML file of settings and seeds, and the jobs that it stands for.
+
+A setting is a method with a preset and values for some fields; a job is a setting with a seed. What
+the file may hold is in docs/sweeps.md.
+"""
+
+import math
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from importlib.resources import files
+from itertools import product
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from rlsuite.experiments.errors import ConfigError, UserError, nearest
+from rlsuite.experiments.fields import full_name, leaves
+from rlsuite.experiments.files import read_bytes
+from rlsuite.experiments.finished import Plan, default_run, plan
+from rlsuite.experiments.registry import Methods, import_module
+from rlsuite.experiments.sweeping import tables
+
+SWEEPS = "sweeps"
+"""The folder of the package that has the named sweeps, and where results go by default."""
+
+_WORLD_PREFIX = "tasks."
+_LONGEST_FOLDER = 200
+_OF_A_SETTING = ("name", "method", "preset", "fields", "grid")
+_OF_A_CLAIM = ("text", "better", "than", "tables")
+_OF_A_SIZE = (
+    *("title", "paper", "claim", "seeds", "method", "preset", "imports"),
+    *("fields", "grid", "settings", "claims", "slurm"),
+)
+_KEYS = (*_OF_A_SIZE, "sizes")
+
+
+class Setting(NamedTuple):
+    """A method with a preset and values for some fields.
+
+    Attributes:
+      name: what reports call it.
+      method: its name, or where it is.
+      preset: of the method.
+      fields: options of `rlsuite train` by dotted name, as text; "tasks", or a method's short name
+        for a world as "world", and parameters of that world as "tasks.NAME" are among them.
+    """
+
+    name: str
+    method: str
+    preset: str
+    fields: Mapping[str, str]
+
+
+class Claim(NamedTuple):
+    """What a report is to judge: that one setting is better than another.
+
+    Attributes:
+      text: the claim in words.
+      better: a setting, or a baseline of the evaluations.
+      than: likewise.
+      tables: of the evaluations; all if there is none.
+    """
+
+    text: str
+    better: str
+    than: str
+    tables: tuple[str, ...] = ()
+
+
+class Sweep(NamedTuple):
+    """Settings over seeds, and what is claimed of them.
+
+    Attributes:
+      name: of the file, without its ending.
+      size: which of the file's sizes; none if it has none.
+      title: what its report is called.
+      paper: its number on arXiv; empty if there is none.
+      claim: the paper's, in a sentence or two.
+      settings: in the order of the file; products vary their last list fastest.
+      seeds: of every setting.
+      claims: what the report judges.
+      imports: modules, or Python files, that register worlds.
+      slurm: parameters of `--slurm`.
+    """
+
+    name: str
+    size: str | None
+    title: str
+    paper: str
+    claim: str
+    settings: tuple[Setting, ...]
+    seeds: tuple[int, ...]
+    claims: tuple[Claim, ...] = ()
+    imports: tuple[str, ...] = ()
+    slurm: Mapping[str, Any] = MappingProxyType({})
+
+
+class Job(NamedTuple):
+    """One run of a sweep.
+
+    Attributes:
+      setting: what is run.
+      seed: of the run.
+      imports: modules that register worlds.
+    """
+
+    setting: Setting
+    seed: int
+    imports: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> str:
+        """The name of its folder, by which it is known."""
+        return f"{slug(self.setting.name)}-seed{self.seed}"
+
+
+def slug(name: str) -> str:
+    """A name as a folder's: in lower case, with "-" for whatever is no letter or digit of ASCII."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+
+
+def jobs(sweep: Sweep) -> list[Job]:
+    """All jobs of a sweep, setting by setting."""
+    return [Job(setting, seed, sweep.imports) for setting in sweep.settings for seed in sweep.seeds]
+
+
+def plan_of(job: Job, methods: Methods) -> Plan:
+    """What a job runs.
+
+    Raises:
+      ConfigError: if its method, preset, world or a field is unknown or not allowed; the setting is
+        named first.
+    """
+    try:
+        return _plan(job, methods)
+    except ConfigError as error:
+        raise ConfigError(f"{job.setting.name}: {error}") from error
+
+
+def plans(sweep: Sweep, methods: Methods) -> dict[str, Plan]:
+    """What every job runs, by its folder. Those that differ in their seeds alone are checked once.
+
+    Raises:
+      ConfigError: as `plan_of` does.
+    """
+    found: dict[str, Plan] = {}
+    for setting in sweep.settings:
+        first = plan_of(Job(setting, sweep.seeds[0], sweep.imports), methods)
+        for seed in sweep.seeds:
+            one = replace(first, run=replace(first.run, seed=seed))
+            found[Job(setting, seed).folder] = one
+    return found
+
+
+def _plan(job: Job, methods: Methods) -> Plan:
+    setting = job.setting
+    for module in job.imports:
+        import_module(module)
+    spec = methods.find(setting.method)
+    known = leaves(default_run(spec, setting.preset))
+    texts, parameters = {"seed": str(job.seed)}, {}
+    tasks = _world(setting, spec.short_names)
+    for name, text in setting.fields.items():
+        if name.startswith(_WORLD_PREFIX):
+            parameters[name.removeprefix(_WORLD_PREFIX)] = text
+        elif name not in ("world", "tasks"):
+            whole = full_name(name, known)
+            if whole in texts:
+                raise ConfigError(f"{whole}: it is there twice; name it once")
+            texts[whole] = text
+    return plan(
+        methods,
+        setting.method,
+        setting.preset,
+        texts,
+        tasks=tasks,
+        world_parameters=parameters,
+        imports=job.imports,
+    )
+
+
+def _world(setting: Setting, short_names: Mapping[str, str]) -> str | None:
+    tasks, world = setting.fields.get("tasks"), setting.fields.get("world")
+    if world is None:
+        return tasks
+    if tasks is not None:
+        raise ConfigError(f"world: '{world}' is not allowed beside tasks; name one of them")
+    return short_names.get(world, world)
+
+
+def named_sweeps() -> list[str]:
+    """The names of the sweeps that come with the package."""
+    return sorted(path.name.removesuffix(".toml") for path in _named() if _is_sweep(path.name))
+
+
+def _named() -> Iterable[Any]:
+    return files("rlsuite.experiments").joinpath(SWEEPS).iterdir()
+
+
+def _is_sweep(name: str) -> bool:
+    return name.endswith(".toml")
+
+
+def read_sweep(path_or_name: str | Path, size: str | None = None) -> Sweep:
+    """Reads a sweep.
+
+    Args:
+      path_or_name: a TOML file, or one of `named_sweeps`.
+      size: one of the sizes that the file has; none for a file without.
+
+    Raises:
+      UserError: if there is no such sweep, or it can't be read.
+      ConfigError: if what it says is not allowed, with the file and the key in one line. Methods,
+        presets and fields are looked up by `plans` only.
+    """
+    path = _path(str(path_or_name))
+    try:
+        document = _document(path)
+        tables.check_keys(document, _KEYS)
+        return _sweep(path, _sized(document, size), size)
+    except RecursionError as error:
+        raise ConfigError(f"'{path}': it is nested too deeply") from error
+    except ConfigError as error:
+        raise ConfigError(f"'{path}': {error}") from error
+
+
+def _path(name: str) -> Path:
+    if name in named_sweeps():
+        return Path(str(files("rlsuite.experiments").joinpath(SWEEPS, f"{name}.toml")))
+    path = Path(name)
+    if not (_is_sweep(name) or "/" in name or path.is_file()):
+        raise UserError(f"{nearest('sweep', name, named_sweeps())}, or a file")
+    return path
+
+
+def _document(path: Path) -> dict[str, Any]:
+    content = read_bytes(path.parent, path.name)
+    if content is None:
+        raise UserError(f"'{path}': there is no such file")
+    try:
+        return tomllib.loads(content.decode())
+    except ValueError as error:  # Of TOML, of UTF-8, or a number that Python won't read.
+        raise ConfigError(f"it is no TOML: {error}") from error
+
+
+def _sized(document: dict[str, Any], size: str | None) -> dict[str, Any]:
+    """The document of one size: its entries in place of, or added to the tables of, the others."""
+    sizes = document.pop("sizes", {})
+    tables.check_keys(sizes, sizes, "sizes")
+    for name, table in sizes.items():
+        tables.check_keys(table, _OF_A_SIZE, f"sizes.{name}")
+    if size is None and sizes:
+        raise ConfigError(f"a size is needed; it has {', '.join(sizes)}")
+    if size is None:
+        return document
+    if not sizes:
+        raise ConfigError(f"size: '{size}' is not allowed; it has no sizes")
+    if size not in sizes:
+        raise ConfigError(nearest("size", size, sizes))
+    merged = dict(document)
+    for key, value in sizes[size].items():
+        before = merged.get(key)
+        if isinstance(value, dict) and isinstance(before, dict):
+            where = f"sizes.{size}.{key}"
+            value = {**tables.flattened(before, key), **tables.flattened(value, where)}
+        merged[key] = value
+    return merged
+
+
+def _sweep(path: Path, document: dict[str, Any], size: str | None) -> Sweep:
+    found = Sweep(
+        name=path.stem,
+        size=size,
+        title=tables.line(document, "title", path.stem),
+        paper=tables.line(document, "paper"),
+        claim=tables.prose(document, "claim"),
+        settings=(),
+        seeds=tables.seeds(document),
+        imports=tuple(_beside(path, name) for name in tables.lines(document, "imports")),
+        slurm=tables.flattened(_table(document, "slurm"), "slurm"),
+    )
+    settings = tuple(_settings(path, document, len(found.seeds)))
+    _check_distinct(settings)
+    claims = tuple(_claims(document, [setting.name for setting in settings]))
+    return found._replace(settings=settings, claims=claims)
+
+
+def _table(document: tables.Table, key: str) -> tables.Table:
+    value = document.get(key, {})
+    if not isinstance(value, dict):
+        raise tables.not_allowed(key, value, "a table")
+    return value
+
+
+def _beside(path: Path, name: str) -> str:
+    """A reference to a Python file as seen from the folder of the sweep's file; others as is."""
+    file, colon, attribute = name.rpartition(":") if ":" in name else (name, "", "")
+    return f"{path.absolute().parent / file}{colon}{attribute}" if file.endswith(".py") else name
+
+
+def _settings(path: Path, document: tables.Table, num_seeds: int) -> Iterator[Setting]:
+    found = tables.tables(document, "settings") if "settings" in document else [{}]
+    if not found:
+        raise tables.not_allowed("settings", [], "at least one table, written as [[settings]]")
+    common = _of_setting(document, "")
+    count = 0
+    for number, table in enumerate(found, 1):
+        where = f"settings {number}: " if "settings" in document else ""
+        tables.check_keys(table, _OF_A_SETTING, where.removesuffix(": "))
+        base = _beneath(common, _of_setting(table, where))
+        count += math.prod(map(len, base.grid.values())) * num_seeds
+        if count > tables.MOST_JOBS:
+            raise ConfigError(
+                f"{where}grid: it is too large: with it there are more than {tables.MOST_JOBS} jobs"
+            )
+        for varied in _products(base.grid):
+            yield _setting(path, table, base, varied, where)
+
+
+class _Base(NamedTuple):
+    """What is said of a setting: fixed values, and lists of those that vary."""
+
+    fixed: Mapping[str, str]
+    grid: Mapping[str, Sequence[str]]
+
+
+def _of_setting(table: tables.Table, where: str) -> _Base:
+    fixed, grid = tables.fields(table, where), tables.grid(table, where)
+    for key in ("method", "preset"):
+        if key in table:
+            fixed[key] = tables.line(table, key, where=where)
+    for name in grid:
+        if name in fixed:
+            raise ConfigError(f"{where}grid.{name}: it has a single value as well; name it once")
+    return _Base(fixed, grid)
+
+
+def _beneath(common: _Base, own: _Base) -> _Base:
+    """What is said of all settings, but for what one says itself."""
+    fixed = {name: text for name, text in common.fixed.items() if name not in own.grid}
+    grid = {name: texts for name, texts in common.grid.items() if name not in own.fixed}
+    return _Base({**fixed, **own.fixed}, {**grid, **own.grid})
+
+
+def _products(grid: Mapping[str, Sequence[str]]) -> Iterator[dict[str, str]]:
+    for texts in product(*grid.values()):
+        yield dict(zip(grid, texts, strict=True))
+
+
+def _setting(
+    path: Path, table: tables.Table, base: _Base, varied: Mapping[str, str], where: str
+) -> Setting:
+    values = {**base.fixed, **varied}
+    for key in ("method", "preset"):
+        if not values.get(key):
+            raise ConfigError(f"{where}{key}: it is missing")
+    method, preset = values.pop("method"), values.pop("preset")
+    # Also where a list has one value: a second one must not give another name to the first.
+    told = [f"{name} {text}" for name, text in varied.items() if name != "method"]
+    name = tables.line(table, "name", method, where)
+    if "name" in table and "method" in varied:
+        told.insert(0, f"method {method}")
+    name = f"{name} ({', '.join(told)})" if told else name
+    if not slug(name) or len(slug(name)) > _LONGEST_FOLDER:
+        allowed = f"of 1 to {_LONGEST_FOLDER} letters, digits and what is between, for its folder"
+        raise tables.not_allowed(f"{where}name", name, allowed)
+    return Setting(name, _beside(path, method), preset, values)
+
+
+def _check_distinct(settings: Sequence[Setting]) -> None:
+    by_folder: dict[str, str] = {}
+    for setting in settings:
+        folder = slug(setting.name)
+        if folder in by_folder:
+            names = f"'{by_folder[folder]}' and '{setting.name}'"
+            raise ConfigError(f"settings: {names} would have one folder; name them apart")
+        by_folder[folder] = setting.name
+
+
+def _claims(document: tables.Table, settings: Sequence[str]) -> Iterator[Claim]:
+    for number, table in enumerate(tables.tables(document, "claims"), 1):
+        where = f"claims {number}"
+        tables.check_keys(table, _OF_A_CLAIM, where)
+        for key in ("better", "than"):
+            if not tables.line(table, key, where=f"{where}: "):
+                raise ConfigError(f"{where}: {key}: it is missing")
+        better, than = table["better"], table["than"]
+        _check_contenders(where, better, than, settings)
+        text = tables.prose(table, "text") or f"{better} is better than {than}"
+        yield Claim(text, better, than, tables.lines(table, "tables", f"{where}: "))
+
+
+def _check_contenders(where: str, better: str, than: str, settings: Sequence[str]) -> None:
+    """Refuses claims that can't be meant so; baselines are known to the evaluations only."""
+    if better == than:
+        raise ConfigError(f"{where}: than: '{than}' is not allowed; it must be another one")
+    slugs = {slug(name): name for name in settings}
+    for key, name in (("better", better), ("than", than)):
+        meant = slugs.get(slug(name))
+        if name not in settings and meant is not None:
+            raise ConfigError(f"{where}: {key}: unknown '{name}' (did you mean '{meant}'?)")
+    if better not in settings and than not in settings:
+        raise ConfigError(f"{where}: better: {nearest('setting', better, settings)}")
