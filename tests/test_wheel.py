@@ -54,7 +54,7 @@ def test_a_wheel_holds_every_file_of_the_package_and_no_other(wheel):
     expected = {
         f"{place}/{path.relative_to(ROOT / folder).as_posix()}"
         for folder, place in folders.items()
-        for pattern in ("*.py", "*.pyi", "py.typed")
+        for pattern in ("*.py", "*.pyi", "*.toml", "py.typed")
         for path in (ROOT / folder).rglob(pattern)
     }
     assert names == expected

@@ -279,19 +279,12 @@ def _sweep(path: Path, document: dict[str, Any], size: str | None) -> Sweep:
         settings=(),
         seeds=tables.seeds(document),
         imports=tuple(_beside(path, name) for name in tables.lines(document, "imports")),
-        slurm=tables.flattened(_table(document, "slurm"), "slurm"),
+        slurm=tables.values(document, "slurm"),
     )
     settings = tuple(_settings(path, document, len(found.seeds)))
     _check_distinct(settings)
     claims = tuple(_claims(document, [setting.name for setting in settings]))
     return found._replace(settings=settings, claims=claims)
-
-
-def _table(document: tables.Table, key: str) -> tables.Table:
-    value = document.get(key, {})
-    if not isinstance(value, dict):
-        raise tables.not_allowed(key, value, "a table")
-    return value
 
 
 def _beside(path: Path, name: str) -> str:

@@ -92,6 +92,21 @@ def tables(document: Table, key: str) -> Sequence[Any]:
     return value
 
 
+def values(document: Table, key: str) -> dict[str, Any]:
+    """A table of numbers and texts, as they are.
+
+    Raises:
+      ConfigError: if it is none, or has another value.
+    """
+    found = document.get(key, {})
+    if not isinstance(found, dict):
+        raise not_allowed(key, found, "a table")
+    flat = flattened(found, key)
+    for name, value in flat.items():
+        as_text(f"{key}.{name}", value)
+    return flat
+
+
 def seeds(table: Table) -> tuple[int, ...]:
     """The seeds: those of a list, or as many as a number says, from 0.
 
