@@ -75,6 +75,28 @@ def algorithmic_regret(antagonist: Life, num_updates: int, num_episodes: int) ->
     return Score(init=antagonist.init, observe=observe, value=value)
 
 
+def regret_of_beginners(
+    antagonist: Life, num_episodes: int
+) -> Callable[[PRNGKeyArray, Task], Float[Array, ""]]:
+    """Algorithmic regret of an agent that has learned nothing: what there is to learn on a task.
+
+    The return of a hand-written antagonist at the end of its life minus that at its beginning,
+    before anything else was trained.
+
+    Args:
+      antagonist: as `algorithmic_regret` takes it.
+      num_episodes: evaluation episodes behind each of the two returns.
+    """
+
+    def regret(key, task):
+        life_key, before_key, after_key = jax.random.split(key, 3)
+        before = antagonist.mean_return(before_key, antagonist.init(life_key, task), num_episodes)
+        grown = antagonist.whole(life_key, (), task)
+        return antagonist.mean_return(after_key, grown, num_episodes) - before
+
+    return regret
+
+
 def exact_regret(optimal_return: Callable[[Level], Float[Array, ""]]) -> Score:
     """The optimal return of the level minus the agent's, where a solver knows the optimum."""
 

@@ -1,5 +1,7 @@
 from .buffer import BufferConfig as BufferConfig
 from .buffer import prioritised_replay as prioritised_replay
+from .chosen_set import LevelSetConfig as LevelSetConfig
+from .chosen_set import chosen_set as chosen_set
 from .curriculum import Curriculum as Curriculum
 from .curriculum import Proposal as Proposal
 from .curriculum import frozen_set as frozen_set

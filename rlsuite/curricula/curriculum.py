@@ -1,6 +1,7 @@
 """The one type of everything that chooses which tasks come next, and the ones without a buffer."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -67,15 +68,16 @@ def frozen_set(tasks: Task) -> Curriculum:
     Raises:
       ValueError: if the set is empty.
     """
-    set_size = tasks.lifetime.shape[0]
-    if set_size == 0:
+    if tasks.lifetime.shape[0] == 0:
         raise ValueError("tasks: an empty set is not allowed; it must hold at least one task")
 
-    def draw(key, num_tasks):
-        ticket = jax.random.randint(key, (num_tasks,), 0, set_size)
-        return Proposal(jax.tree.map(lambda leaf: leaf[ticket], tasks), ticket)
+    return _without_memory(partial(drawn_from, tasks))
 
-    return _without_memory(draw)
+
+def drawn_from(tasks: Task, key: PRNGKeyArray, num_tasks: int) -> Proposal:
+    """Tasks of a set, which has a leading axis, uniformly at random and with replacement."""
+    ticket = jax.random.randint(key, (num_tasks,), 0, tasks.lifetime.shape[0])
+    return Proposal(jax.tree.map(lambda leaf: leaf[ticket], tasks), ticket)
 
 
 def _without_memory(draw: Callable[[PRNGKeyArray, int], Proposal]) -> Curriculum:

@@ -7,18 +7,18 @@ from typing import Literal
 from gymnax.environments.environment import Environment
 from jaxtyping import Array, Float
 
-from rlsuite.agents import make_agent
 from rlsuite.curricula.buffer import BufferConfig, prioritised_replay
 from rlsuite.curricula.curriculum import SampleTask
 from rlsuite.meta.configs import meta_gradient_from_config
 from rlsuite.method import Method
 from rlsuite.methods.lpg import (
-    MetaGradientLPGConfig,
+    LPGPartsConfig,
     agent_life,
+    antagonist_life,
     value_critic,
     whole_meta_steps,
 )
-from rlsuite.objectives.actor_critic import A2CConfig, a2c
+from rlsuite.objectives.actor_critic import A2CConfig
 from rlsuite.rollout import Level
 from rlsuite.scores import (
     Score,
@@ -35,7 +35,7 @@ ScoreName = Literal[
 
 
 @dataclass(frozen=True)
-class GrooveConfig(MetaGradientLPGConfig):
+class GrooveConfig(LPGPartsConfig):
     """What GROOVE adds to LPG.
 
     Attributes:
@@ -88,9 +88,7 @@ def _named_score(world, config: GrooveConfig, optimal_return) -> Score:
             raise ValueError("score: exact_regret needs worlds whose optimal return is known")
         return exact_regret(optimal_return)
     if config.score == "algorithmic_regret":
-        antagonist = agent_life(world, config)._replace(
-            objective=a2c(make_agent(world, config.agent), config.antagonist)
-        )
+        antagonist = antagonist_life(world, config, config.antagonist)
         return algorithmic_regret(antagonist, meta.num_updates, meta.num_episodes)
     if config.score == "max_monte_carlo":
         return max_monte_carlo(config.life.num_workers, meta.discount)

@@ -1,21 +1,23 @@
-"""LPG: a policy gradient learned by meta-gradients on random tasks."""
+"""LPG: a policy gradient learned by meta-gradients, on random tasks or on a fixed set of them."""
 
 from dataclasses import dataclass, field, replace
 
 from gymnax.environments.environment import Environment
 
 from rlsuite.agents import AgentConfig, Trainable, make_agent
-from rlsuite.curricula.curriculum import SampleTask, random_tasks
+from rlsuite.curricula.chosen_set import LevelSetConfig, chosen_set
+from rlsuite.curricula.curriculum import Curriculum, SampleTask, random_tasks
 from rlsuite.lifetime import Life, LifeConfig, Task
 from rlsuite.meta.configs import MetaGradientConfig, meta_gradient_from_config
 from rlsuite.method import Method
+from rlsuite.objectives.actor_critic import A2CConfig, a2c
 from rlsuite.objectives.learned_policy_gradient import LPGConfig, lpg
-from rlsuite.scores import no_score
+from rlsuite.scores import no_score, regret_of_beginners
 
 
 @dataclass(frozen=True)
-class MetaGradientLPGConfig:
-    """What LPG is made of."""
+class LPGPartsConfig:
+    """What LPG by meta-gradients is made of, wherever its tasks come from."""
 
     objective: LPGConfig = field(default_factory=LPGConfig)
     agent: AgentConfig = field(default_factory=AgentConfig)
@@ -23,10 +25,21 @@ class MetaGradientLPGConfig:
     meta: MetaGradientConfig = field(default_factory=MetaGradientConfig)
 
 
+@dataclass(frozen=True)
+class MetaGradientLPGConfig(LPGPartsConfig):
+    """What LPG is made of, and the levels that there are for it."""
+
+    levels: LevelSetConfig = field(default_factory=LevelSetConfig)
+
+
 def meta_gradient_lpg(
     world: Environment, sample_task: SampleTask, config: MetaGradientLPGConfig
 ) -> Method:
     """Learned policy gradient, meta-trained on random tasks (Oh et al., arXiv 2007.08794).
+
+    With a size of its `levels`, these are one fixed set, as informative as the config asks for
+    (Jackson et al., arXiv 2310.02782, section 3): by what GROOVE's antagonist learns there, its
+    regret of an agent that has learned nothing yet.
 
     Args:
       world: a gymnax world with discrete actions or a box of them.
@@ -35,15 +48,50 @@ def meta_gradient_lpg(
 
     Returns:
       A method whose state holds the learned objective in `parameters`.
+
+    Raises:
+      ValueError: if more levels are to be chosen than there are in the pool.
     """
     life = agent_life(world, config)
-    curriculum = random_tasks(whole_meta_steps(sample_task, config.meta.num_updates))
+    curriculum = _curriculum(world, sample_task, config)
     return meta_gradient_from_config(
         life, value_critic(world, config.agent), curriculum, no_score(), config.meta
     )
 
 
-def agent_life(world: Environment, config: MetaGradientLPGConfig) -> Life:
+def _curriculum(
+    world: Environment, sample_task: SampleTask, config: MetaGradientLPGConfig
+) -> Curriculum:
+    levels, sample = config.levels, whole_meta_steps(sample_task, config.meta.num_updates)
+    if levels.size is None:
+        return random_tasks(sample)
+    if levels.chosen == "any":
+        return chosen_set(sample, levels.size)
+    if levels.pool_size < levels.size:
+        raise ValueError(
+            f"levels.pool_size: {levels.pool_size} is not allowed; it must be at least "
+            f"levels.size, {levels.size}"
+        )
+    antagonist = antagonist_life(world, config, A2CConfig())
+    return chosen_set(
+        sample,
+        levels.size,
+        pool_size=levels.pool_size,
+        score=regret_of_beginners(antagonist, config.meta.num_episodes),
+        highest=levels.chosen == "informative",
+    )
+
+
+def antagonist_life(world: Environment, config: LPGPartsConfig, a2c_config: A2CConfig) -> Life:
+    """How a hand-written antagonist lives beside agents that learn by LPG, with networks as theirs.
+
+    Its objective has no parameters.
+    """
+    objective = a2c(make_agent(world, config.agent), a2c_config)
+    return Life(world, objective, config.life.num_workers, config.life.rollout_length)
+
+
+def agent_life(world: Environment, config: LPGPartsConfig) -> Life:
     """How agents that learn by LPG live in meta-training."""
     agent = make_agent(world, config.agent, config.objective.num_predictions)
     objective = lpg(agent, config.objective)

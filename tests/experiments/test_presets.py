@@ -28,6 +28,19 @@ def test_paper_preset_has_the_papers_sizes():
     assert meta.max_gradient_norm is None
 
 
+@pytest.mark.parametrize("spec", list(METHODS), ids=METHODS.names)
+def test_a_desk_is_larger_than_a_laptop_and_tested_alike(spec):
+    laptop, desk = (default_run(spec, size) for size in ("laptop", "desk"))
+    assert desk.evaluation == laptop.evaluation and desk.tasks == laptop.tasks
+    sizes = [run.steps * _num_side_by_side(run.method) for run in (laptop, desk)]
+    assert 3 <= sizes[1] / sizes[0] <= 9
+
+
+def _num_side_by_side(method):
+    meta = getattr(method, "meta", method)
+    return meta.population_size if hasattr(meta, "population_size") else meta.num_agents
+
+
 @pytest.mark.parametrize("world", WORLD_NAMES.values())
 def test_the_papers_victims_stand_in_the_presets_of_cheap_talk(world):
     train, attack = (preset(method, "paper", world) for method in ("act-train", "act-test"))

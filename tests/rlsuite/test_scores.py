@@ -16,6 +16,7 @@ from rlsuite.scores import (
     max_monte_carlo,
     no_score,
     positive_value_loss,
+    regret_of_beginners,
 )
 
 KEY = jax.random.key(0)
@@ -57,6 +58,21 @@ def test_antagonists_in_lockstep_are_those_trained_separately(tiny_grid):
         )
         result = regret(KEY, ended, task, 0.25)
         np.testing.assert_allclose(result, mean_return(expected) - 0.25, rtol=1e-6)
+
+
+def test_beginners_regret_what_there_is_to_learn(tiny_grid):
+    """Nothing without a single update, nor on a level that pays nothing."""
+    objective = a2c(make_agent(tiny_grid, AgentConfig(policy_learning_rate=20.0)), A2CConfig())
+    regret = regret_of_beginners(Life(tiny_grid, objective, 8, 8), num_episodes=64)
+    level = tiny_grid.default_params.replace(start=jnp.int32(4), max_steps_in_episode=jnp.int32(6))
+    barren = level.replace(type_reward=jnp.zeros_like(level.type_reward))
+    levels = jax.tree.map(lambda *leaves: jnp.stack(leaves), level, level, barren)
+    tasks = Task(levels, jnp.array([0, 40, 40]))
+    unborn, learned, nothing = jax.jit(jax.vmap(regret))(
+        jax.random.split(jax.random.key(0), 3), tasks
+    )
+    assert nothing == 0.0
+    assert learned > unborn + 0.1
 
 
 def test_exact_regret_is_the_optimum_minus_the_return():

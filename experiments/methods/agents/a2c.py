@@ -34,6 +34,13 @@ _SIZES = {
         method=A2CAgentsConfig(life=LifeConfig(num_workers=16), num_agents=8),
         evaluation=AgentEvaluationConfig(),
     ),
+    "desk": Run(
+        steps=3000,
+        log_every=100,
+        checkpoint_every=3000,
+        method=A2CAgentsConfig(life=LifeConfig(num_workers=16), num_agents=32),
+        evaluation=AgentEvaluationConfig(),
+    ),
 }
 
 

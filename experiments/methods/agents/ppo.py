@@ -21,8 +21,9 @@ from rlsuite.methods.ppo import PPOAgentsConfig, ppo_agents
 _SIZES = {
     "smoke": Run(steps=4, log_every=1, checkpoint_every=2, evaluation=AgentEvaluationConfig(8)),
     "laptop": Run(log_every=10, checkpoint_every=500, evaluation=AgentEvaluationConfig()),
+    "desk": Run(log_every=10, checkpoint_every=500, evaluation=AgentEvaluationConfig()),
 }
-_NUM_AGENTS = {"smoke": 2, "laptop": 8}
+_NUM_AGENTS = {"smoke": 2, "laptop": 8, "desk": 32}
 
 
 def _preset(size: str) -> Callable[[WorldSpec | None], Run]:

@@ -39,6 +39,13 @@ _SIZES: dict[str, Run] = {
         checkpoint_every=20,
         evaluation=EvaluationConfig(num_seeds=128, num_episodes=32, num_agents=32),
     ),
+    "desk": Run(
+        steps=160,
+        max_lifetime=10,
+        log_every=1,
+        checkpoint_every=20,
+        evaluation=EvaluationConfig(num_seeds=128, num_episodes=32, num_agents=32),
+    ),
     "paper": Run(
         steps=2049,
         log_every=1,
@@ -56,10 +63,15 @@ _LAPTOP_META = EvolutionConfig(
 _METAS: dict[str, Callable[[VictimSettings], EvolutionConfig]] = {
     "smoke": lambda victims: EvolutionConfig(population_size=4, shaping="z_score", num_episodes=4),
     "laptop": lambda victims: _LAPTOP_META,
+    "desk": lambda victims: replace(_LAPTOP_META, population_size=96),
     "paper": lambda victims: EvolutionConfig(
         population_size=victims.population_size, shaping="z_score", num_episodes=16
     ),
 }
+
+_LINEAR = ("laptop", "desk")
+"""Sizes whose channels and messengers have no hidden layers."""
+_STEPS_AT_TEST_TIME = {"laptop": 150, "desk": 250}
 
 SIZES = tuple(_SIZES)
 
@@ -69,7 +81,7 @@ def train_time_preset(size: str) -> Callable[[WorldSpec | None], Run]:
 
     def preset(world):
         run, victims = _lives(size, world)
-        channel = ChannelConfig(hidden_widths=()) if size == "laptop" else ChannelConfig()
+        channel = ChannelConfig(hidden_widths=()) if size in _LINEAR else ChannelConfig()
         method = TrainTimeConfig(channel=channel, meta=_METAS[size](victims), **_of(victims))
         return replace(run, method=method)
 
@@ -90,14 +102,14 @@ def test_time_preset(size: str) -> Callable[[WorldSpec | None], Run]:
         )
         if size == "smoke":
             method = replace(method, oracle_lifetime=2)
-        if size == "laptop":
+        if size in _LINEAR:
             method = replace(
                 method,
                 channel=ChannelConfig(message_size=1, scale=math.pi, hidden_widths=()),
                 messenger_networks=NetworkConfig("perceptron", ()),
                 meta=replace(method.meta, standard_deviation=1.0),
             )
-            run = _lasting(replace(run, steps=150), 16)
+            run = _lasting(replace(run, steps=_STEPS_AT_TEST_TIME[size]), 16)
         return replace(run, method=method)
 
     return preset

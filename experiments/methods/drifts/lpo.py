@@ -21,8 +21,19 @@ from rlsuite.networks import NetworkConfig
 from rlsuite.objectives.objective import KnowledgeOfTime
 
 # In place of those of the world.
-_NETWORKS = {"laptop": NetworkConfig("perceptron", (32, 32), activation="tanh")}
-_WORLDS = {"smoke": "CartPole-v1", "laptop": "CartPole-v1", "paper": "SpaceInvaders-MinAtar"}
+_SMALL = NetworkConfig("perceptron", (32, 32), activation="tanh")
+_NETWORKS = {"laptop": _SMALL, "desk": _SMALL}
+_WORLDS = {"paper": "SpaceInvaders-MinAtar"}
+_LAPTOP_META = EvolutionConfig(
+    population_size=32, learning_rate=3e-2, shaping="centred_rank", num_episodes=16
+)
+_LAPTOP_EVALUATION = DriftEvaluationConfig(
+    num_seeds=32,
+    horizons=(10, 20, 30, 60),
+    num_episodes=64,
+    num_agents=32,
+    worlds=("Acrobot-v1", "Catch-bsuite", "Pendulum-v1"),
+)
 _SIZES: dict[str, Run] = {
     "smoke": Run(
         steps=4,
@@ -47,18 +58,16 @@ _SIZES: dict[str, Run] = {
         max_lifetime=30,
         log_every=2,
         checkpoint_every=50,
-        method=LPOConfig(
-            meta=EvolutionConfig(
-                population_size=32, learning_rate=3e-2, shaping="centred_rank", num_episodes=16
-            ),
-        ),
-        evaluation=DriftEvaluationConfig(
-            num_seeds=32,
-            horizons=(10, 20, 30, 60),
-            num_episodes=64,
-            num_agents=32,
-            worlds=("Acrobot-v1", "Catch-bsuite", "Pendulum-v1"),
-        ),
+        method=LPOConfig(meta=_LAPTOP_META),
+        evaluation=_LAPTOP_EVALUATION,
+    ),
+    "desk": Run(
+        steps=500,
+        max_lifetime=30,
+        log_every=2,
+        checkpoint_every=50,
+        method=LPOConfig(meta=replace(_LAPTOP_META, population_size=64)),
+        evaluation=_LAPTOP_EVALUATION,
     ),
     "paper": Run(
         steps=512,
@@ -85,7 +94,7 @@ _SIZES: dict[str, Run] = {
 def _preset(size: str, time: KnowledgeOfTime) -> Callable[[WorldSpec | None], Run]:
     def preset(world):
         run = _SIZES[size]
-        world = world or find_world(_WORLDS[size])
+        world = world or find_world(_WORLDS.get(size, "CartPole-v1"))
         settings = world.ppo
         lifetime = run.max_lifetime or settings.lifetime
         method = replace(

@@ -49,6 +49,21 @@ _SIZES: dict[str, Run] = {
         ),
         evaluation=replace(LAPTOP_EVALUATION, max_lifetime=60, horizons=(5, 15, 50, 150, 500)),
     ),
+    "desk": Run(
+        steps=400,
+        tasks="all_vrandlife",
+        max_lifetime=60,
+        log_every=2,
+        checkpoint_every=50,
+        method=EvolvedLPGConfig(
+            objective=LPGConfig(recurrent_width=16),
+            life=LifeConfig(num_workers=16),
+            meta=EvolutionConfig(
+                population_size=128, learning_rate=3e-2, num_mini_batches=4, num_episodes=32
+            ),
+        ),
+        evaluation=replace(LAPTOP_EVALUATION, max_lifetime=60, horizons=(5, 15, 50, 150, 500)),
+    ),
     "paper": Run(
         steps=2500,
         tasks="all_vrandlife",

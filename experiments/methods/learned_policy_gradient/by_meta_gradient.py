@@ -1,7 +1,7 @@
 """LPG and GROOVE: an objective learned by meta-gradients, on random tasks or those it regrets."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
 
 from rlsuite.compiling import jit
@@ -21,7 +21,7 @@ from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec, re
 from rlsuite.lifetime import LifeConfig
 from rlsuite.meta.configs import MetaGradientConfig
 from rlsuite.methods.groove import GrooveConfig, groove
-from rlsuite.methods.lpg import MetaGradientLPGConfig, meta_gradient_lpg
+from rlsuite.methods.lpg import LPGPartsConfig, MetaGradientLPGConfig, meta_gradient_lpg
 from rlsuite.objectives.learned_policy_gradient import LPGConfig
 
 _SIZES: dict[str, Run] = {
@@ -48,10 +48,25 @@ _SIZES: dict[str, Run] = {
         ),
         evaluation=LAPTOP_EVALUATION,
     ),
+    "desk": Run(
+        steps=1250,
+        log_every=10,
+        checkpoint_every=250,
+        method=MetaGradientLPGConfig(
+            objective=LPGConfig(recurrent_width=32),
+            life=LifeConfig(num_workers=16),
+            meta=MetaGradientConfig(num_agents=64, learning_rate=5e-4, max_gradient_norm=0.05),
+        ),
+        evaluation=LAPTOP_EVALUATION,
+    ),
     "paper": Run(method=MetaGradientLPGConfig(), evaluation=LevelEvaluationConfig()),
 }
 _JIT = partial(jit, program="large")
-_BUFFERS = {"smoke": BufferConfig(size=64), "laptop": BufferConfig(size=256)}
+_BUFFERS = {
+    "smoke": BufferConfig(size=64),
+    "laptop": BufferConfig(size=256),
+    "desk": BufferConfig(size=1024),
+}
 
 _PANELS = {
     "agent_return": "return at the end of a lifetime",
@@ -70,8 +85,9 @@ def _lpg_preset(size: str) -> Callable[[WorldSpec | None], Run]:
 def _groove_preset(size: str) -> Callable[[WorldSpec | None], Run]:
     def preset(world):
         run = on(world, _SIZES[size])
+        parts = {part.name: getattr(run.method, part.name) for part in fields(LPGPartsConfig)}
         buffer = _BUFFERS.get(size, BufferConfig())
-        return replace(run, method=GrooveConfig(**vars(run.method), buffer=buffer))
+        return replace(run, method=GrooveConfig(**parts, buffer=buffer))
 
     return preset
 
@@ -105,7 +121,7 @@ def _build_groove(run: Run, world: WorldSpec | None) -> Experiment:
     return Experiment(method, updates, steps, headline, _JIT, divisible=config.meta.num_agents)
 
 
-def _checked(config: MetaGradientLPGConfig, world: WorldSpec) -> WorldSpec:
+def _checked(config: LPGPartsConfig, world: WorldSpec) -> WorldSpec:
     check(config, world)
     shortest = world.lifetime_range[0]
     if config.meta.num_updates > shortest:
@@ -116,7 +132,7 @@ def _checked(config: MetaGradientLPGConfig, world: WorldSpec) -> WorldSpec:
     return world
 
 
-def _work(config: MetaGradientLPGConfig) -> tuple[int, int]:
+def _work(config: LPGPartsConfig) -> tuple[int, int]:
     """Agent updates and world steps of a meta-step, antagonists' left out."""
     updates = config.meta.num_agents * config.meta.num_updates
     # The meta-objective takes one rollout more than there are updates.

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import pytest
 
 from rlsuite.curricula.buffer import BufferConfig
+from rlsuite.curricula.chosen_set import LevelSetConfig
 from rlsuite.lifetime import LifeConfig, Task
 from rlsuite.meta.configs import MetaGradientConfig
 from rlsuite.methods.groove import GrooveConfig, groove
@@ -70,6 +71,12 @@ def test_any_score_takes_the_place_of_the_named_one(tiny_grid, sample_task):
 def test_exact_regret_needs_a_solver(tiny_grid, sample_task):
     with pytest.raises(ValueError, match="score: exact_regret needs worlds whose optimal return"):
         groove(tiny_grid, sample_task, GrooveConfig(score="exact_regret"))
+
+
+def test_more_levels_than_the_pool_has_cannot_be_chosen(tiny_grid, sample_task):
+    levels = LevelSetConfig(size=5, chosen="informative", pool_size=4)
+    with pytest.raises(ValueError, match=r"levels.pool_size: 4 is not allowed.*levels.size, 5"):
+        meta_gradient_lpg(tiny_grid, sample_task, MetaGradientLPGConfig(levels=levels))
 
 
 @pytest.mark.parametrize(("lifetime", "rounded"), [(1, 2), (2, 2), (3, 4), (4, 4)])
