@@ -19,6 +19,7 @@ from rlsuite.experiments.files import reason
 from rlsuite.experiments.interruption import INTERRUPTED, interrupting
 from rlsuite.experiments.options import join_options
 from rlsuite.experiments.streams import outlets
+from rlsuite.experiments.sweeping.command import add_parser as add_sweep
 
 _FAREWELL = "what is printed can't be seen any more, so nothing more is; the command goes on"
 # Commands that are over at once.
@@ -40,7 +41,8 @@ def main(argv: Sequence[str] | None = None, *, specs: Iterable[Any] = ()) -> int
       specs: methods (`MethodSpec`) that stand beside those that are found.
 
     Returns:
-      The exit status: 0, 2 for bad input (one line on stderr), 130 if interrupted.
+      The exit status: 0, 1 for a sweep of which jobs have failed, 2 for bad input (one line on
+      stderr), 130 if interrupted.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
     with outlets(_FAREWELL if argv[:1] not in _BRIEF else None):
@@ -159,6 +161,8 @@ def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
     bench.add_argument("--agents", metavar="N", type=int, help=f"agents of {takers}")
     bench.add_argument("--json", metavar="FILE", type=Path, help="also write the figures here")
     bench.set_defaults(run=_bench)
+
+    add_sweep(commands)
 
     listing = commands.add_parser("list", help="list methods, presets, worlds and levels")
     listing.set_defaults(run=_list)

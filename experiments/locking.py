@@ -20,6 +20,10 @@ LOCK = "writer.lock"
 _NOT_SUPPORTED = (errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.ENOSYS, errno.EINVAL)
 
 
+class HeldError(UserError):
+    """A folder that another process writes."""
+
+
 @contextmanager
 def writer(directory: Path) -> Iterator[None]:
     """Keeps a run's folder for this process; of several hosts, for the first of its processes.
@@ -28,7 +32,8 @@ def writer(directory: Path) -> Iterator[None]:
     Where the file system knows no locks, a line says so and nothing is kept.
 
     Raises:
-      UserError: if another process has it, or it can't be written.
+      HeldError: if another process has it.
+      UserError: if it can't be written.
     """
     if not hosts.is_first():
         yield
@@ -55,7 +60,7 @@ def _take(directory: Path, descriptor: int) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise UserError(
+        raise HeldError(
             f"'{directory}' is being written by {_holder(descriptor)}; "
             "wait for its end or stop it first, or choose another folder"
         ) from error

@@ -14,12 +14,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rlsuite.experiments.errors import say
-from rlsuite.experiments.files import parse_json, read_bytes, write_text, writing
+from rlsuite.experiments.files import inside, parse_json, read_bytes, write_text, writing
 from rlsuite.experiments.folder import Place, replaced
 from rlsuite.experiments.trackers import Tracker
 from rlsuite.ranges import LARGEST_COUNT
 
 METRICS = "metrics.jsonl"
+_ENOUGH_FOR_A_LINE = 2**16  # Bytes.
 _LARGEST = float(np.finfo(np.float32).max)  # Metrics are computed in 32 bits.
 
 
@@ -42,6 +43,21 @@ def read_metrics(directory: Path) -> list[dict[str, Any]]:
       UserError: if the file can't be read.
     """
     return read_log(directory).lines
+
+
+def last_logged(directory: Path) -> dict[str, Any]:
+    """The last sound line of a run's metrics, however long the file is; empty if there is none.
+
+    Raises:
+      UserError: if a link leads out of the run's folder.
+    """
+    try:
+        with inside(directory, METRICS).open("rb") as file:
+            file.seek(max(file.seek(0, os.SEEK_END) - _ENOUGH_FOR_A_LINE, 0))
+            contents = file.read().split(b"\n")[:-1]
+    except OSError:  # Nothing is there yet, or it is only looked at.
+        return {}
+    return next(filter(None, map(_parsed, reversed(contents))), {})
 
 
 def read_log(directory: Path) -> Log:

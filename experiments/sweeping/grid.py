@@ -115,6 +115,16 @@ class Job(NamedTuple):
         """The name of its folder, by which it is known."""
         return f"{slug(self.setting.name)}-seed{self.seed}"
 
+    @property
+    def command(self) -> list[str]:
+        """What makes this run alone."""
+        options = [
+            word for name, text in self.setting.fields.items() for word in (f"--{name}", text)
+        ]
+        imported = [word for module in self.imports for word in ("--import", module)]
+        named = [self.setting.method, self.setting.preset, *imported]
+        return ["rlsuite", "train", *named, "--seed", str(self.seed), *options]
+
 
 def slug(name: str) -> str:
     """A name as a folder's: in lower case, with "-" for whatever is no letter or digit of ASCII."""

@@ -29,8 +29,8 @@ class Progress(NamedTuple):
 def progress(directory: Path, methods: Methods) -> Progress:
     """How far the job is whose run is in a folder.
 
-    It is done when it has been tested at its last step or, if runs of its method aren't tested,
-    when its report is written.
+    It is trained when its report is written, which is the last thing that training does, and done
+    when it has been tested at its last step; runs of some methods aren't tested.
 
     Raises:
       UserError: if the run can't be read.
@@ -39,12 +39,10 @@ def progress(directory: Path, methods: Methods) -> Progress:
         return Progress(Stage.MISSING, 0)
     run = open_run(directory, methods)
     step = run.latest_step or 0
-    if step < run.run.steps:
+    if step < run.run.steps or not (directory / "report.md").exists():
         return Progress(Stage.BEGUN, step)
-    if run.spec.test is None:
-        has_report = (directory / "report.md").exists()
-        return Progress(Stage.DONE if has_report else Stage.BEGUN, step)
-    return Progress(Stage.DONE if _is_tested(run) else Stage.TRAINED, step)
+    is_done = run.spec.test is None or _is_tested(run)
+    return Progress(Stage.DONE if is_done else Stage.TRAINED, step)
 
 
 def _is_tested(run: Finished) -> bool:
