@@ -1,11 +1,36 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.stats import mannwhitneyu
 
-from rlsuite.experiments.statistics import Estimate, bootstrap, interquartile_mean
+from rlsuite.experiments import statistics
+from rlsuite.experiments.statistics import (
+    Estimate,
+    bootstrap,
+    improvement,
+    interquartile_mean,
+    optimality_gap,
+    performance_profile,
+    probability_of_improvement,
+)
+
+ONE_STRATUM = np.zeros(4, int)
+
+
+def normal(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape)
 
 
 def test_interquartile_mean_is_the_mean_of_the_middle_half():
     assert interquartile_mean(np.array([-100.0, 1, 2, 3, 4, 5, 6, 900])) == pytest.approx(3.5)
+
+
+def test_optimality_gap_is_what_lacks_to_the_optimum():
+    assert optimality_gap(np.array([1.5, 1.0, 0.5, -0.5])) == pytest.approx(0.5)
+    gap = bootstrap(np.full((2, 4, 2), 0.75), ONE_STRATUM, statistic=optimality_gap)
+    assert gap == pytest.approx((0.25, 0.25, 0.25))
 
 
 def test_interval_is_a_point_where_nothing_varies():
@@ -36,6 +61,113 @@ def test_runs_are_resampled():
     values = np.broadcast_to(np.array([0.0, 1.0, 2.0, 3.0])[:, None, None], (4, 5, 2))
     estimate = bootstrap(values, np.zeros(5, int))
     assert estimate.low < 1.0 and estimate.high > 2.0
+
+
+def test_resamples_are_drawn_by_run_then_level_then_seed():
+    """Against loops over the same draws: a resample holds results of its runs and levels alone."""
+    values, strata = normal(3, 4, 2), np.array([0, 0, 1, 1])
+    streams = statistics._streams(7)
+    levels = statistics._drawn_levels(streams[0], strata, 5)
+    runs, seeds = statistics._drawn_runs_and_seeds(streams[1:3], values.shape, 5)
+    for resample, found in enumerate(statistics._resampled(values, strata, 5, 7)):
+        expected = [
+            values[runs[resample, run], levels[resample, level], seeds[resample, run, level, seed]]
+            for run in range(3)
+            for level in range(4)
+            for seed in range(2)
+        ]
+        np.testing.assert_array_equal(found, expected)
+        assert (strata[levels[resample]] == strata).all()
+
+
+def test_probability_of_improvement_is_the_share_of_pairs_that_are_won():
+    first, second = np.round(normal(2, 3, 4)), np.round(normal(3, 3, 2, seed=1))
+    won = [
+        (x > y) + 0.5 * (x == y)
+        for level in range(3)
+        for x in first[:, level].ravel()
+        for y in second[:, level].ravel()
+    ]
+    found = improvement(first, second, np.zeros(3, int), num_resamples=10).value
+    assert found == pytest.approx(np.mean(won))
+    u = mannwhitneyu(first[:, 0].ravel(), second[:, 0].ravel()).statistic
+    single = improvement(first[:, :1], second[:, :1], np.zeros(1, int), num_resamples=10).value
+    assert single == pytest.approx(u / (8 * 6))
+
+
+def test_resamples_of_an_improvement_are_those_of_its_draws():
+    first, second = np.round(normal(2, 3, 2)), np.round(normal(3, 3, 2, seed=1))
+    strata, num = np.array([0, 0, 1]), 20
+    streams = statistics._streams(3)
+    levels = statistics._drawn_levels(streams[0], strata, num)
+    ours = statistics._drawn_runs_and_seeds(streams[1:3], first.shape, num)
+    theirs = statistics._drawn_runs_and_seeds(streams[3:5], second.shape, num)
+
+    def drawn(values, runs_and_seeds, resample, place):
+        runs, seeds = runs_and_seeds
+        return [
+            values[run, levels[resample, place], seed]
+            for row, run in enumerate(runs[resample])
+            for seed in seeds[resample, row, place]
+        ]
+
+    def won(resample, place):
+        pairs = [
+            (x > y) + 0.5 * (x == y)
+            for x in drawn(first, ours, resample, place)
+            for y in drawn(second, theirs, resample, place)
+        ]
+        return np.mean(pairs)
+
+    expected = [np.mean([won(resample, place) for place in range(3)]) for resample in range(num)]
+    found = improvement(first, second, strata, num_resamples=num, seed=3).resamples
+    np.testing.assert_allclose(found, expected)
+
+
+RESULTS = arrays(float, (2, 3, 2), elements=st.integers(-3, 3).map(float))
+
+
+@given(RESULTS, RESULTS)
+def test_one_of_two_improves_on_the_other_or_they_share(first, second):
+    strata = np.zeros(3, int)
+    there = improvement(first, second, strata, num_resamples=5).value
+    back = improvement(second, first, strata, num_resamples=5).value
+    assert there + back == pytest.approx(1.0)
+    assert improvement(first, first, strata, num_resamples=5).value == pytest.approx(0.5)
+
+
+def test_who_always_wins_does_so_in_every_resample():
+    second = normal(3, 4, 5)
+    first = second.max() + 1 + np.abs(normal(2, 4, 3, seed=1))
+    assert improvement(first, second, ONE_STRATUM).estimate == pytest.approx((1, 1, 1))
+    assert improvement(second, first, ONE_STRATUM).estimate == pytest.approx((0, 0, 0))
+
+
+def test_tables_are_resampled_together():
+    """A run that is lucky on one table is so on the others: a mean over them is no surer of it."""
+    lucky = np.array([-1.0, 1.0])[:, None, None]
+    first, second = np.broadcast_to(lucky, (2, 4, 3)), np.zeros((1, 4, 3))
+    table = first, second, ONE_STRATUM
+    one, several = probability_of_improvement([table]), probability_of_improvement([table] * 9)
+    assert several == pytest.approx(one)
+    assert (one.low, one.value, one.high) == (0.0, 0.5, 1.0)
+
+
+def test_a_profile_is_the_share_above_each_threshold():
+    values, thresholds = normal(2, 4, 3), np.array([-9.0, 0.0, 0.5, 9.0])
+    profile = performance_profile(values, ONE_STRATUM, thresholds, num_resamples=200)
+    np.testing.assert_allclose(profile.value, [(values > each).mean() for each in thresholds])
+    assert (profile.low <= profile.value).all() and (profile.value <= profile.high).all()
+    resampled = statistics._resampled(values, ONE_STRATUM, 200, 0)
+    shares = (resampled[:, :, None] > thresholds).mean(1)
+    np.testing.assert_allclose(
+        [profile.low, profile.high], np.quantile(shares, [0.025, 0.975], axis=0)
+    )
+
+
+def test_a_threshold_that_is_met_is_not_passed():
+    profile = performance_profile(np.full((1, 2, 2), 0.5), np.zeros(2, int), np.array([0.5]))
+    assert profile == (0.0, 0.0, 0.0)
 
 
 def test_text_form():
