@@ -139,6 +139,17 @@ def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
     )
     evaluate.set_defaults(run=_evaluate)
 
+    export = commands.add_parser(
+        "export", help="write what a run has learned into a file that others can load"
+    )
+    export.add_argument("directory", metavar="DIR", type=Path, help="the run's folder")
+    export.add_argument("--name", metavar="NAME", help="what it is called (default: the method)")
+    export.add_argument(
+        "--out", metavar="DIR", type=Path, default=Path(), help="where to write NAME.safetensors"
+    )
+    export.add_argument("--overwrite", action="store_true", help="replace files that are there")
+    export.set_defaults(run=_export)
+
     report = commands.add_parser("report", help="write a run's report.md and its figures")
     report.add_argument("directory", metavar="DIR", type=Path, help="the run's folder")
     report.set_defaults(run=_report)
@@ -361,6 +372,15 @@ def _open_trained(arguments: argparse.Namespace, directories: Iterable[Path]) ->
         runs.append(open_run(directory, methods))
         runs[-1].require_checkpoint()
     return runs
+
+
+def _export(arguments: argparse.Namespace, rest: list[str]) -> int:
+    from rlsuite.experiments.pretrained import export
+
+    (run,) = _open_trained(arguments, [arguments.directory])
+    name = arguments.name or run.spec.name
+    print(export(run, name, arguments.out, overwrite=arguments.overwrite))
+    return 0
 
 
 def _report(arguments: argparse.Namespace, rest: list[str]) -> int:

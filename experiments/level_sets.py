@@ -1,6 +1,5 @@
 """Levels that what was learned is tested on, as a set."""
 
-from collections.abc import Hashable
 from typing import NamedTuple
 
 import jax
@@ -20,8 +19,7 @@ class LevelSet(NamedTuple):
 
     Attributes:
       name: what the set is called.
-      world: the world.
-      agent: how agents are built there, in the terms of those who test them.
+      world: the world, with how agents are built there.
       tasks: leaves with a leading `level` axis.
       strata: the name of the distribution that each level was drawn from.
       optimal: return of the best policy on each level, where it is known.
@@ -30,7 +28,6 @@ class LevelSet(NamedTuple):
 
     name: str
     world: WorldSpec
-    agent: Hashable
     tasks: Task
     strata: list[str]
     optimal: Float[np.ndarray, " level"] | None

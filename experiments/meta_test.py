@@ -1,6 +1,6 @@
 """Meta-testing: fresh agents learn by a frozen objective, and what becomes of them is measured."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, NamedTuple
@@ -16,14 +16,9 @@ from rlsuite.compiling import jit
 from rlsuite.experiments import evaluation
 from rlsuite.experiments.evaluation import Evaluation, Role, Table
 from rlsuite.experiments.level_sets import HELD_OUT_SEED, LevelSet, take
-from rlsuite.experiments.specs import Watch
-from rlsuite.lifetime import Life
-from rlsuite.objectives.objective import Parameters
+from rlsuite.experiments.specs import Watch, WorldSpec
+from rlsuite.experiments.trainers import LearnedBy
 from rlsuite.ranges import Count, Counts
-
-LearnedBy = Callable[[Environment, Any, Parameters], tuple[Life, Parameters]]
-"""From a world, how agents are built there, and a contender's parameters to how they live, and to
-the parameters of what they learn by."""
 
 UPDATES_SHOWN = 100
 AGENTS_WATCHED = 16
@@ -59,12 +54,19 @@ class ObjectiveEvaluationConfig(EvaluationConfig):
 
 
 class Contender(NamedTuple):
-    """Something agents can learn by."""
+    """Something agents can learn by.
+
+    Attributes:
+      name: what it is called.
+      role: what it is in the test.
+      learned_by: how agents learn by it on a world.
+      learned: what was learned; `()` where nothing was.
+    """
 
     name: str
     role: Role
-    learned_by: LearnedBy
-    parameters: Parameters
+    learned_by: Callable[[WorldSpec], LearnedBy]
+    learned: Any = ()
 
 
 class MetaTest(NamedTuple):
@@ -103,32 +105,31 @@ def final_returns(
     num_levels = level_set.tasks.lifetime.shape[0]
     total = num_levels * settings.num_seeds
     keys = jax.random.split(jax.random.key(seed), total)
-    live = _final_return(
-        level_set.world.world, level_set.agent, contender.learned_by, settings.num_episodes
-    )
+    world, learned_by = level_set.world, contender.learned_by(level_set.world)
+    live = _final_return(world.world, learned_by, settings.num_episodes)
     returns = []
     for start in range(0, total, settings.num_agents):
         # The last batch is filled up with agents that were there before: one shape, one program.
         agents = np.arange(start, start + settings.num_agents) % total
         batch = take(level_set.tasks, agents // settings.num_seeds)
-        returns.append(np.asarray(live(contender.parameters, keys[agents], batch)))
+        returns.append(np.asarray(live(contender.learned, keys[agents], batch)))
     return np.concatenate(returns)[:total].reshape(num_levels, settings.num_seeds)
 
 
 @cache
 def _final_return(
-    world: Environment, agent: Hashable, learned_by: LearnedBy, num_episodes: int
+    world: Environment, learned_by: LearnedBy, num_episodes: int
 ) -> jax.stages.Wrapped:
     """Compiled: the returns of a batch of agents after their lifetimes.
 
     Level sets in equal worlds share the program.
     """
 
-    def final_return(parameters, key, task):
-        life, parameters = learned_by(world, agent, parameters)
+    def final_return(learned, key, task):
+        trainer = learned_by(world, learned)
         life_key, episode_key = jax.random.split(key)
-        trained = life.whole(life_key, parameters, task)
-        return life.mean_return(episode_key, trained, num_episodes)
+        agent = trainer.train(life_key, task)
+        return trainer.life.mean_return(episode_key, agent, num_episodes)
 
     return jit(jax.vmap(final_return, in_axes=(None, 0, 0)))
 
@@ -172,17 +173,17 @@ def courses(
     agents = np.arange(num_agents) % level_set.tasks.lifetime.shape[0]
     tasks = take(level_set.tasks, agents)
     keys = jax.random.split(jax.random.key(HELD_OUT_SEED), num_agents)
-    life, parameters = contender.learned_by(
-        level_set.world.world, level_set.agent, contender.parameters
-    )
+    learned_by = contender.learned_by(level_set.world)
     found = {}
     for horizon in horizons:
         shown = np.linspace(0, horizon - 1, min(horizon, UPDATES_SHOWN)).round().astype(int)
 
-        def course(parameters, key, task, horizon=horizon):
-            return life_course(life, key, parameters, task, num_updates=horizon)
+        def course(learned, key, task, horizon=horizon):
+            trainer = learned_by(level_set.world.world, learned)
+            inputs = key, trainer.parameters, trainer.task(task)
+            return life_course(trainer.life, *inputs, num_updates=horizon)
 
-        metrics = jit(jax.vmap(course, in_axes=(None, 0, 0)))(parameters, keys, tasks)
+        metrics = jit(jax.vmap(course, in_axes=(None, 0, 0)))(contender.learned, keys, tasks)
         found[str(horizon)] = {
             name: np.asarray(values).mean(0)[shown].tolist() for name, values in metrics.items()
         }

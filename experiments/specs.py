@@ -18,6 +18,7 @@ from rlsuite.experiments.errors import ConfigError
 from rlsuite.experiments.evaluation import Evaluation
 from rlsuite.experiments.fields import INLINED
 from rlsuite.experiments.ppo_settings import PPOSettings
+from rlsuite.experiments.trainers import LearnedBy
 from rlsuite.lifetime import Task
 from rlsuite.method import Method, State
 from rlsuite.ranges import Count, Positive
@@ -259,6 +260,11 @@ class MethodSpec(NamedTuple):
         have; none for a method that isn't tested.
       pictures: `(finished, evaluation) -> sections` of the report, beside those that every run has.
       learned: `state -> what is exported`.
+      learned_by: `(run, world) -> LearnedBy`, how agents learn on any world by what a run has
+        learned: on the run's own world as the run says, elsewhere in the world's usual way; none
+        for a method by whose results no agents learn.
+      by_hand: `world -> LearnedBy`, the same for a method that is a way to learn itself, and is
+        called by its name.
       panels: metrics worth a panel in the learning curves, with their titles.
       short_names: of worlds, for `--world`.
     """
@@ -272,5 +278,7 @@ class MethodSpec(NamedTuple):
     test: "Callable[[Finished, Sequence[Finished], Watch], Evaluation] | None" = None
     pictures: "Callable[[Finished, Evaluation | None], Sequence[Section]]" = nothing_to_show
     learned: Callable[[State], Any] = learned_parameters
+    learned_by: Callable[[Run, WorldSpec], LearnedBy] | None = None
+    by_hand: Callable[[WorldSpec], LearnedBy] | None = None
     panels: Mapping[str, str] = {}
     short_names: Mapping[str, str] = {}

@@ -6,6 +6,7 @@ from . import experiments as experiments
 from . import meta as meta
 from . import methods as methods
 from . import objectives as objectives
+from . import pretrained as pretrained
 from . import scores as scores
 from .compiling import jit as jit
 from .lifetime import Agent as Agent

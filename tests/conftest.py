@@ -24,7 +24,7 @@ CHECKED = [
     ),
     *("rlsuite.networks", "rlsuite.agents", "rlsuite.recurrent"),
     "rlsuite.objectives",
-    *("rlsuite.method", "rlsuite.precision", "rlsuite.ranges"),
+    *("rlsuite.method", "rlsuite.precision", "rlsuite.pretrained", "rlsuite.ranges"),
     *("rlsuite.rollout", "rlsuite.scores", "rlsuite.selection", "rlsuite.sharding"),
 ]
 # Annotations are checked whenever a function is called or traced, shapes of arrays included.

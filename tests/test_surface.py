@@ -13,7 +13,7 @@ import rlsuite
 ROOT = Path(__file__).parent.parent
 PUBLIC = (
     *("curricula", "debugging", "drifts", "envs", "experiments"),
-    *("meta", "methods", "objectives", "scores"),
+    *("meta", "methods", "objectives", "pretrained", "scores"),
     *("Agent", "Life", "Method", "Task", "after", "jit", "live", "make_mesh", "train"),
 )
 # `rlsuite/envs` and `rlsuite/experiments` are links, which rglob doesn't enter.

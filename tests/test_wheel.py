@@ -57,6 +57,8 @@ def test_a_wheel_holds_every_file_of_the_package_and_no_other(wheel):
         for pattern in ("*.py", "*.pyi", "*.toml", "py.typed")
         for path in (ROOT / folder).rglob(pattern)
     }
+    shipped = (ROOT / "experiments" / "pretrained").glob("*.[sm]*")
+    expected |= {f"rlsuite/experiments/pretrained/{path.name}" for path in shipped}
     assert names == expected
     assert "rlsuite/py.typed" in names and "rlsuite/envs/__init__.pyi" in names
 

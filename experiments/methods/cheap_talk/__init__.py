@@ -3,6 +3,7 @@
 from rlsuite.experiments.evolution import PANELS, evolution_experiment
 from rlsuite.experiments.methods.cheap_talk import presets, victims_test
 from rlsuite.experiments.methods.cheap_talk.pictures import pictures
+from rlsuite.experiments.methods.cheap_talk.trainers import learned_by
 from rlsuite.experiments.methods.cheap_talk.victims import WORLD_NAMES
 from rlsuite.experiments.ppo_settings import check_mini_batches
 from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec, required
@@ -35,6 +36,7 @@ ACT_TRAIN = MethodSpec(
     build=_build_train,
     test=victims_test.channel_test,
     pictures=pictures,
+    learned_by=learned_by,
     panels=PANELS,
     short_names=WORLD_NAMES,
 )
@@ -45,6 +47,7 @@ ACT_TEST = ACT_TRAIN._replace(
     presets={size: presets.test_time_preset(size) for size in presets.SIZES},
     build=_build_test,
     test=victims_test.shaper_test,
+    learned_by=None,
 )
 
 SPECS = (ACT_TRAIN, ACT_TEST)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from rlsuite.drifts import LearnedDriftConfig
 from rlsuite.experiments.errors import ConfigError, nearest
 from rlsuite.experiments.evolution import PANELS, evolution_experiment
-from rlsuite.experiments.methods.drifts.meta_test import DriftEvaluationConfig, test
+from rlsuite.experiments.methods.drifts.meta_test import DriftEvaluationConfig, learned_by, test
 from rlsuite.experiments.methods.drifts.pictures import pictures
 from rlsuite.experiments.ppo_settings import check_actor, check_mini_batches
 from rlsuite.experiments.registry import find_world, world_names
@@ -137,6 +137,7 @@ LPO = MethodSpec(
     build=_build,
     test=test,
     pictures=pictures,
+    learned_by=learned_by,
     panels=PANELS,
 )
 TA_LPO = LPO._replace(

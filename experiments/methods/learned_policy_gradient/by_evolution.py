@@ -14,6 +14,7 @@ from rlsuite.experiments.methods.learned_policy_gradient.settings import (
     check,
     on,
 )
+from rlsuite.experiments.methods.learned_policy_gradient.trainers import learned_by
 from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec, required
 from rlsuite.lifetime import LifeConfig
 from rlsuite.meta.configs import EvolutionConfig
@@ -104,6 +105,7 @@ LPG_ES = MethodSpec(
     build=_build,
     test=test,
     pictures=pictures,
+    learned_by=learned_by,
     panels=PANELS,
 )
 TA_LPG = LPG_ES._replace(

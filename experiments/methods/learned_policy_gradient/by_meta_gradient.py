@@ -17,6 +17,7 @@ from rlsuite.experiments.methods.learned_policy_gradient.settings import (
     check,
     on,
 )
+from rlsuite.experiments.methods.learned_policy_gradient.trainers import learned_by
 from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec, required
 from rlsuite.lifetime import LifeConfig
 from rlsuite.meta.configs import MetaGradientConfig
@@ -149,6 +150,7 @@ LPG = MethodSpec(
     build=_build_lpg,
     test=test,
     pictures=pictures,
+    learned_by=learned_by,
     panels=_PANELS,
 )
 GROOVE = LPG._replace(

@@ -100,12 +100,10 @@ def level_set(
     strata = [member.name for member in members for _ in range(num_draws)]
     world, solve = worlds[0], worlds[0].optimal_return
     if solve is None:
-        return LevelSet(name, world, world.agent, tasks, strata, optimal=None)
+        return LevelSet(name, world, tasks, strata, optimal=None)
     optimal = np.asarray(jit(jax.vmap(solve))(tasks.level))
     paying = np.flatnonzero(optimal >= LEAST_OPTIMAL_RETURN)
-    return LevelSet(
-        name, world, world.agent, take(tasks, paying), [strata[i] for i in paying], optimal[paying]
-    )
+    return LevelSet(name, world, take(tasks, paying), [strata[i] for i in paying], optimal[paying])
 
 
 @cache

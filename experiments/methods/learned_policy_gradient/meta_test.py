@@ -1,28 +1,28 @@
 """The meta-test of LPG and its kin: on held-out levels and mazes, beside A2C tuned for them."""
 
 from collections.abc import Sequence
-from dataclasses import replace
-from functools import cache
+from dataclasses import dataclass, replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+from gymnax.environments.environment import Environment
 
-from rlsuite.agents import make_agent
-from rlsuite.envs.gridworld.levels import TABULAR_LEVELS
+from rlsuite.agents import AgentConfig, make_agent
 from rlsuite.experiments.evaluation import Evaluation, Role
 from rlsuite.experiments.finished import Finished
-from rlsuite.experiments.meta_test import Contender, LearnedBy, MetaTest, final_returns, meta_test
+from rlsuite.experiments.meta_test import Contender, MetaTest, final_returns, meta_test
 from rlsuite.experiments.methods.learned_policy_gradient.levels import (
     LevelEvaluationConfig,
     level_set,
     level_sets,
 )
+from rlsuite.experiments.methods.learned_policy_gradient.trainers import learned_by
 from rlsuite.experiments.specs import Watch, WorldSpec
 from rlsuite.experiments.statistics import interquartile_mean
-from rlsuite.experiments.worlds.grid_world import grid_world
-from rlsuite.lifetime import Life
+from rlsuite.experiments.trainers import Trainer
+from rlsuite.lifetime import Life, LifeConfig
 from rlsuite.objectives.actor_critic import A2CConfig, a2c
-from rlsuite.objectives.learned_policy_gradient import LPGConfig, lpg
 
 # Neither training nor the meta-test draws from this key.
 _TUNING_SEED = 1_602_01783
@@ -31,6 +31,7 @@ _TUNING_SEED = 1_602_01783
 def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evaluation:
     """The objective of a run beside those of others, an untrained one, and A2C.
 
+    On the levels that a run was trained on agents are built as the run says, elsewhere as is usual.
     A2C is tuned on levels of the training distribution, other ones than those of the test.
     """
     settings, world = finished.run.evaluation, finished.named_world
@@ -43,7 +44,7 @@ def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evalua
             _trained(rival, f"{rival.title} ({rival.directory})", "rival", settings)
             for rival in rivals
         ),
-        _untrained(finished.run.method.objective, settings),
+        _untrained(finished, settings),
         _a2c_contender(rate, entropy, settings),
     ]
     note = (
@@ -54,50 +55,45 @@ def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evalua
 
 
 def _trained(run: Finished, name: str, role: Role, settings: LevelEvaluationConfig) -> Contender:
-    return Contender(name, role, _by_lpg(run.run.method.objective, settings), run.learned)
+    life = _life(settings)
+    return Contender(
+        name, role, lambda world: replace(learned_by(run.run, world), life=life), run.learned
+    )
 
 
-def _untrained(config: LPGConfig, settings: LevelEvaluationConfig) -> Contender:
-    learned_by = _by_lpg(config, settings)
-    world = grid_world(TABULAR_LEVELS[0])
-    life, _ = learned_by(world.world, world.agent, None)
-    parameters = life.objective.init_parameters(jax.random.key(_TUNING_SEED))
-    return Contender("untrained objective", "baseline", learned_by, parameters)
+def _untrained(run: Finished, settings: LevelEvaluationConfig) -> Contender:
+    world = run.named_world
+    trainer = learned_by(run.run, world)(world.world, None)
+    learned = trainer.life.objective.init_parameters(jax.random.key(_TUNING_SEED))
+    trained = _trained(run, "untrained objective", "baseline", settings)
+    return trained._replace(learned=learned)
 
 
-@cache
-def _by_lpg(config: LPGConfig, settings: LevelEvaluationConfig) -> LearnedBy:
-    # A meta-test is float32 whatever the training was, so that any machine can make it.
-    config = replace(config, precision="float32")
+def _life(settings: LevelEvaluationConfig) -> LifeConfig:
+    return LifeConfig(settings.num_workers, settings.rollout_length)
 
-    def learned_by(world, agent, parameters):
-        objective = lpg(make_agent(world, agent, config.num_predictions), config)
-        return Life(world, objective, settings.num_workers, settings.rollout_length), parameters
 
-    return learned_by
+@dataclass(frozen=True)
+class _ByA2C:
+    """A2C whose learning rates and entropy coefficient may be traced, to be tuned at once."""
+
+    agent: AgentConfig
+    life: LifeConfig
+
+    def __call__(self, world: Environment, learned: Any) -> Trainer:
+        rate, entropy = learned
+        agent = replace(
+            self.agent,
+            policy_learning_rate=self.agent.policy_learning_rate * rate,
+            prediction_learning_rate=self.agent.prediction_learning_rate * rate,
+        )
+        objective = a2c(make_agent(world, agent), A2CConfig(entropy_coefficient=entropy))
+        return Trainer(Life(world, objective, self.life.num_workers, self.life.rollout_length))
 
 
 def _a2c_contender(rate: float, entropy: float, settings: LevelEvaluationConfig) -> Contender:
-    parameters = (jnp.float32(rate), jnp.float32(entropy))
-    return Contender("A2C, tuned", "baseline", _by_a2c(settings), parameters)
-
-
-@cache
-def _by_a2c(settings: LevelEvaluationConfig) -> LearnedBy:
-    """A2C whose learning rates and entropy coefficient may be traced, to be tuned at once."""
-
-    def learned_by(world, agent, parameters):
-        rate, entropy = parameters
-        agent = replace(
-            agent,
-            policy_learning_rate=agent.policy_learning_rate * rate,
-            prediction_learning_rate=agent.prediction_learning_rate * rate,
-        )
-        config = A2CConfig(entropy_coefficient=entropy)
-        objective = a2c(make_agent(world, agent), config)
-        return Life(world, objective, settings.num_workers, settings.rollout_length), ()
-
-    return learned_by
+    chosen, life = (jnp.float32(rate), jnp.float32(entropy)), _life(settings)
+    return Contender("A2C, tuned", "baseline", lambda world: _ByA2C(world.agent, life), chosen)
 
 
 def _tune_a2c(world: WorldSpec, settings: LevelEvaluationConfig) -> tuple[float, float]:

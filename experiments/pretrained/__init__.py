@@ -1,0 +1,5 @@
+"""What was learned, in files: those that are shipped, and everybody's own."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
