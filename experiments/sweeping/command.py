@@ -34,6 +34,11 @@ def add_parser(commands: Any) -> None:
         "--cores", metavar="N", help="cores of each job (default: those there are, divided)"
     )
     parser.add_argument(
+        "--cluster",
+        metavar="local|ADDRESS",
+        help="run jobs on a Ray cluster, or on one of this machine's cores; needs rlsuite[cluster]",
+    )
+    parser.add_argument(
         "--together",
         metavar="N",
         default="1",
@@ -63,6 +68,15 @@ def run(arguments: argparse.Namespace, rest: list[str]) -> int:
 
 def _engine(arguments: argparse.Namespace) -> Callable[[], Any]:
     workers, cores = _number(arguments, "workers"), _number(arguments, "cores")
+
+    if arguments.cluster is not None:
+
+        def cluster() -> Any:
+            from rlsuite.experiments.sweeping.ray_cluster import ray_engine
+
+            return ray_engine(arguments.cluster, workers, cores)
+
+        return cluster
 
     def local() -> Any:
         from rlsuite.experiments.sweeping.local import local_engine

@@ -15,7 +15,7 @@ from rlsuite.experiments.sweeping.engines import (
     launch,
 )
 
-_CORES_OF_A_JOB = 2
+CORES_OF_A_JOB = 2
 """Where nothing is asked for: small programs gain little from more."""
 
 _COUNT = "import jax; print(jax.default_backend(), jax.local_device_count())"
@@ -118,7 +118,7 @@ def core_shares(
         raise ConfigError(
             f"workers: {workers} is not allowed; it must be at most {there}, the cores"
         )
-    each = cores or max(there // workers if workers else min(_CORES_OF_A_JOB, there), 1)
+    each = cores or max(there // workers if workers else min(CORES_OF_A_JOB, there), 1)
     workers = workers or max(there // each, 1)
     if workers * each > there:
         most = there // workers
