@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup groove results test oldest chaos lint bench clean
+.PHONY: help setup groove results test oldest chaos lint docs bench clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -17,7 +17,7 @@ ASKING_JAX := $(addprefix tests/,rlsuite/test_clocks.py rlsuite/test_initialiser
 	experiments/test_memory.py experiments/test_lowered_methods.py experiments/test_conformance.py)
 CHAOTIC := $(patsubst %,tests/experiments/test_%.py,generated damage disk locking recovery \
 	interruption streams hosts devices)
-SOURCES := envs rlsuite experiments tests
+SOURCES := envs rlsuite experiments tests docs/tools
 
 # $(call train,METHOD): the laptop run of a method in runs/METHOD, continued if it is there already.
 train = @if [ -f runs/$(1)/config.json ]; then $(RLSUITE) resume runs/$(1); \
@@ -64,6 +64,9 @@ lint: $(VENV)/.dev ## check style, types and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+docs: $(VENV)/.docs ## build the documentation site in build/site; what is wrong in it stops this
+	NO_MKDOCS_2_WARNING=1 JAX_PLATFORMS=cpu $(BIN)/python -m mkdocs build --quiet --strict
+
 bench: setup ## measure speed
 	$(RLSUITE) bench
 
@@ -85,3 +88,7 @@ $(VENV)/.runtime: pyproject.toml requirements.lock | $(BIN)/python
 $(VENV)/.dev: pyproject.toml requirements.lock | $(BIN)/python
 	$(PIP) --editable '.[dev$(EXTRAS:%=,%)]'
 	@touch $@ $(VENV)/.runtime
+
+$(VENV)/.docs: pyproject.toml requirements.lock | $(BIN)/python
+	$(PIP) --editable '.[docs]'
+	@touch $@

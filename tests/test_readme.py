@@ -1,5 +1,6 @@
 """What README and docs say can be done: their code runs, their commands are understood."""
 
+import pkgutil
 import re
 import shlex
 from pathlib import Path
@@ -8,7 +9,9 @@ from typing import NamedTuple
 import jax
 import numpy as np
 import pytest
+import yaml
 
+import rlsuite
 from rlsuite.experiments import cli
 from rlsuite.experiments.bench import BENCHMARKS
 from rlsuite.experiments.checkpoints import Checkpoints
@@ -18,15 +21,22 @@ from rlsuite.experiments.runner import Outcome, initial_state
 from tests.experiments.running import METHODS, plan_of
 
 ROOT = Path(__file__).parent.parent
-DOCS = sorted((ROOT / "docs").glob("*.md"))
+DOCS = sorted((ROOT / "docs").rglob("*.md"))
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 PAGES = (ROOT / "README.md", *DOCS, CONTRIBUTING)
 README = PAGES[0].read_text()
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
+# What takes minutes to run, or needs what such runs leave behind.
+LONG = [page for page in DOCS if page.parent.name == "docs" and page.stem != "index"]
+GUIDES = [page for page in DOCS if page not in LONG]
+
+
 def python_in(page):
-    return [code for language, code in FENCED.findall(page.read_text()) if language == "python"]
+    """Its blocks of Python, but for those that are files of the tests."""
+    blocks = [code for language, code in FENCED.findall(page.read_text()) if language == "python"]
+    return [code for code in blocks if not code.startswith("--8<--")]
 
 
 class Line(NamedTuple):
@@ -163,11 +173,10 @@ def test_code_of_the_readme_runs(code, folder):
 
 @pytest.mark.parametrize(
     "code",
-    [code for page in DOCS for code in python_in(page)],
+    [code for page in LONG for code in python_in(page)],
     ids=lambda code: code.splitlines()[-1],
 )
-def test_code_of_the_docs_can_be_traced(code):
-    # What is in the docs takes minutes to run.
+def test_code_of_long_runs_can_be_traced(code):
     def traced(function, **options):
         return lambda *arguments: jax.eval_shape(function, *arguments)
 
@@ -177,10 +186,52 @@ def test_code_of_the_docs_can_be_traced(code):
     assert any(isinstance(leaf, jax.ShapeDtypeStruct) for leaf in jax.tree.leaves(results))
 
 
-@pytest.mark.parametrize("code", python_in(CONTRIBUTING), ids=lambda code: code.splitlines()[-1])
-def test_code_for_contributors_makes_a_method(code):
+def names_after(page):
+    """What is there after all code of a page, block by block."""
     names = {}
-    exec(code, names)
-    state = jax.eval_shape(names["method"].init, jax.random.key(0))
-    _, metrics = jax.eval_shape(names["method"].step, state)
-    assert metrics["score"].shape == ()
+    for code in python_in(page):
+        exec(code, names)
+    return names
+
+
+def test_the_training_run_learns_cart_pole():
+    metrics = names_after(ROOT / "docs" / "guides" / "one_training_run.md")["metrics"]
+    assert np.nanmean(metrics["return"][:, :3]) < 60
+    assert np.nanmean(metrics["return"][:, -10:], axis=1).min() > 400
+
+
+@pytest.mark.usefixtures("quick_compilation")
+@pytest.mark.parametrize(
+    "page",
+    [page for page in GUIDES if page.stem != "one_training_run" and python_in(page)],
+    ids=lambda page: page.stem,
+)
+def test_code_of_guides_runs(page, folder):
+    names = names_after(page)
+    if "metrics" in names:
+        assert np.isfinite(names["metrics"]["policy_entropy"]).all()
+    if page.stem == "add_a_method":
+        state = jax.eval_shape(names["method"].init, jax.random.key(0))
+        _, metrics = jax.eval_shape(names["method"].step, state)
+        assert metrics["score"].shape == ()
+
+
+def test_every_method_has_a_page_and_every_page_is_in_the_navigation():
+    def pages(entries):
+        for entry in entries:
+            inner = next(iter(entry.values())) if isinstance(entry, dict) else entry
+            yield from [inner] if isinstance(inner, str) else pages(inner)
+
+    listed = sorted(pages(yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]))
+    assert listed == [str(page.relative_to(ROOT / "docs")) for page in DOCS]
+    assert {f"methods/{name}.md" for name in METHODS.names} <= set(listed)
+
+
+def test_every_module_of_the_core_is_in_the_reference():
+    described = {
+        name
+        for page in (ROOT / "docs" / "reference").glob("*.md")
+        for name in re.findall(r"^::: (\S+)$", page.read_text(), re.MULTILINE)
+    }
+    core = {f"rlsuite.{module.name}" for module in pkgutil.iter_modules(rlsuite.__path__)}
+    assert core - {"rlsuite.experiments"} <= described

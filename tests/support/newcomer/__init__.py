@@ -1,5 +1,5 @@
 """Somebody else's package: a method and a world of their own, next to rlsuite, not inside it.
 
 `rlsuite train newcomer.cross_entropy:SPEC laptop` trains the method on the world. Both are also the
-skeleton to which `CONTRIBUTING.md` points.
+skeletons in `docs/guides/`.
 """
