@@ -19,12 +19,14 @@ from rlsuite.experiments.files import reason
 from rlsuite.experiments.interruption import INTERRUPTED, interrupting
 from rlsuite.experiments.options import join_options
 from rlsuite.experiments.streams import outlets
+from rlsuite.experiments.sweeping.command import FLAGS as SWEEP_FLAGS
 from rlsuite.experiments.sweeping.command import add_parser as add_sweep
 
 _FAREWELL = "what is printed can't be seen any more, so nothing more is; the command goes on"
 # Commands that are over at once.
 _BRIEF: tuple[list[str], ...] = ([], ["--help"], ["-h"], ["--version"], ["list"])
-_TRAIN_FLAGS = ("--help", "--overwrite", "--debug_nans")
+# Of commands with options that no parser knows, those that take no value.
+_FLAGS = {"train": ("--help", "--overwrite", "--debug_nans"), "sweep": SWEEP_FLAGS}
 _PARAMETER_PREFIX = "tasks."
 # Fields that have moved, by the names that scripts still have for them.
 _MOVED = {
@@ -79,12 +81,14 @@ def _dispatch(argv: list[str], specs: tuple[Any, ...]) -> int:
     parser, commands = _parsers()
     if argv and not argv[0].startswith("-") and argv[0] not in commands:
         raise UserError(nearest("command", argv[0], commands))
-    if argv[:1] == ["train"]:
-        argv = join_options(argv, _TRAIN_FLAGS)
+    if argv and argv[0] in _FLAGS:
+        argv = join_options(argv, _FLAGS[argv[0]])
     _check_words(argv)
-    arguments, rest = parser.parse_known_args(argv, argparse.Namespace(specs=specs))
+    arguments, rest = parser.parse_known_args(
+        argv, argparse.Namespace(specs=specs, takes_more=False)
+    )
     command: Callable[[argparse.Namespace, list[str]], int] = arguments.run
-    if rest and command is not _train:
+    if rest and not arguments.takes_more:
         raise UserError(f"unknown argument '{rest[0]}'; see 'rlsuite {argv[0]} --help'")
     with _single_precision():
         return command(arguments, rest)
@@ -120,7 +124,7 @@ def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
     train.add_argument("method", metavar="METHOD", nargs="?", help="see 'rlsuite list'")
     train.add_argument("preset", metavar="PRESET", nargs="?", help="see 'rlsuite list'")
     _add_train_options(train)
-    train.set_defaults(run=_train, parser=train)
+    train.set_defaults(run=_train, parser=train, takes_more=True)
 
     resume = commands.add_parser(
         "resume", help="continue a run that was interrupted, or is to go on"

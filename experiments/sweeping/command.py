@@ -1,13 +1,17 @@
 """The command `rlsuite sweep`: its options, and what they stand for."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from rlsuite.experiments.errors import ConfigError
+from rlsuite.experiments.errors import ConfigError, UserError
+
+FLAGS = ("--help", "--slurm")
+"""Options that take no value."""
 
 _LARGEST = 10**6
+_SLURM = "--slurm."
 
 
 def add_parser(commands: Any) -> None:
@@ -39,17 +43,22 @@ def add_parser(commands: Any) -> None:
         help="run jobs on a Ray cluster, or on one of this machine's cores; needs rlsuite[cluster]",
     )
     parser.add_argument(
+        "--slurm",
+        action="store_true",
+        help="run jobs in SLURM; its parameters are options as in --slurm.partition NAME, or a "
+        "table [slurm] of the file; needs rlsuite[cluster]",
+    )
+    parser.add_argument(
         "--together",
         metavar="N",
         default="1",
         help="seeds of one setting that share a process (default: 1)",
     )
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, takes_more=True)
 
 
 def run(arguments: argparse.Namespace, rest: list[str]) -> int:
     """Runs the command."""
-    del rest
     # Whoever leads a sweep computes nothing, and leaves the devices to the jobs.
     import jax
 
@@ -59,39 +68,65 @@ def run(arguments: argparse.Namespace, rest: list[str]) -> int:
     from rlsuite.experiments.sweeping.grid import SWEEPS, read_sweep
     from rlsuite.experiments.sweeping.running import run_sweep
 
-    engine, together = _engine(arguments), _number(arguments, "together")
+    together, parameters = _number(arguments, "together"), _slurm_parameters(arguments, rest)
     sweep = read_sweep(arguments.sweep, arguments.size)
     name = sweep.name if sweep.size is None else f"{sweep.name}-{sweep.size}"
     directory = arguments.out or Path(SWEEPS) / name
+    engine = _engine(arguments, directory, {**sweep.slurm, **parameters})
     return run_sweep(sweep, directory, Methods(), engine, together=together or 1)
 
 
-def _engine(arguments: argparse.Namespace) -> Callable[[], Any]:
+def _engine(
+    arguments: argparse.Namespace, directory: Path, slurm: Mapping[str, Any]
+) -> Callable[[], Any]:
+    """Makes the engine that was asked for."""
     workers, cores = _number(arguments, "workers"), _number(arguments, "cores")
+    if arguments.slurm and arguments.cluster is not None:
+        raise ConfigError("slurm: it is not allowed with --cluster; name one of them")
+    if arguments.slurm and cores is not None:
+        raise ConfigError("cores: a value is not allowed with --slurm; say --slurm.cpus_per_task")
 
-    if arguments.cluster is not None:
+    def make() -> Any:
+        if arguments.slurm:
+            from rlsuite.experiments.sweeping.slurm import slurm_engine
 
-        def cluster() -> Any:
+            return slurm_engine(directory, slurm, workers)
+        if arguments.cluster is not None:
             from rlsuite.experiments.sweeping.ray_cluster import ray_engine
 
             return ray_engine(arguments.cluster, workers, cores)
-
-        return cluster
-
-    def local() -> Any:
         from rlsuite.experiments.sweeping.local import local_engine
 
         return local_engine(workers, cores)
 
-    return local
+    return make
+
+
+def _slurm_parameters(arguments: argparse.Namespace, rest: list[str]) -> dict[str, Any]:
+    """What options `--slurm.NAME VALUE` say; numbers as such."""
+    found: dict[str, Any] = {}
+    for word in rest:
+        name, equals, text = word.removeprefix(_SLURM).partition("=")
+        if not word.startswith(_SLURM):
+            raise UserError(f"unknown argument '{word}'; see 'rlsuite sweep --help'")
+        if not arguments.slurm:
+            raise ConfigError(f"slurm.{name}: a value is not allowed without --slurm")
+        if not equals:
+            raise ConfigError(f"slurm.{name}: a value is missing, as in '{_SLURM}{name} VALUE'")
+        found[name] = int(text) if _is_number(text) else text
+    return found
 
 
 def _number(arguments: argparse.Namespace, name: str) -> int | None:
     text = getattr(arguments, name)
     if text is None:
         return None
-    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 8 else 0
+    number = int(text) if _is_number(text) else 0
     if not 1 <= number <= _LARGEST:
         allowed = f"a whole number between 1 and {_LARGEST}"
         raise ConfigError(f"{name}: {text!r} is not allowed; it must be {allowed}")
     return number
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 10

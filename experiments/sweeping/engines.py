@@ -9,11 +9,15 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
+from rlsuite.experiments.interruption import INTERRUPTED
+
 _MODULE = "rlsuite.experiments.sweeping.work"
+_HANDED_ON = ("JAX_", "XLA_", "PYTHONPATH")
 
 
 class Program(NamedTuple):
@@ -45,7 +49,7 @@ class Ending(NamedTuple):
     @property
     def was_killed(self) -> bool:
         """Whether the process, or the machine, was ended from outside, rather than by itself."""
-        return self.status is None or self.status < 0
+        return self.status is None or self.status < 0 or self.status == INTERRUPTED
 
 
 @runtime_checkable
@@ -132,6 +136,25 @@ def ask_to_stop(process: subprocess.Popen) -> None:
         process.send_signal(signal.SIGTERM)
 
 
-def here() -> tuple[dict[str, str], str]:
-    """Environment and folder of this process, in which what it launches finds the same modules."""
-    return dict(os.environ), str(Path.cwd())
+def wait_for(process: subprocess.Popen) -> int:
+    """Waits for a process that was launched, and hands on that this one was asked to stop.
+
+    Returns:
+      Its exit status, or the number of the signal that ended it as a negative one.
+    """
+    while process.poll() is None:
+        try:
+            time.sleep(0.2)
+        except KeyboardInterrupt:
+            ask_to_stop(process)
+    return process.returncode
+
+
+def handed_on() -> dict[str, str]:
+    """Variables of this process that those of jobs get wherever they run."""
+    return {name: text for name, text in os.environ.items() if name.startswith(_HANDED_ON)}
+
+
+def on_this_machine(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment of this process, but for what is handed on."""
+    return {**os.environ, **environment}

@@ -152,7 +152,7 @@ class Leader:
             )
 
     def _reason(self, taken: _Taken, ending: Ending) -> str:
-        if ending.was_killed or ending.status == INTERRUPTED:
+        if ending.was_killed or ending.reason:
             return _told(ending)
         return last_words(taken.program.log, taken.log_before) or _told(ending)
 

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from rlsuite.experiments.errors import ConfigError, UserError
 from rlsuite.experiments.sweeping.engines import (
@@ -11,8 +12,8 @@ from rlsuite.experiments.sweeping.engines import (
     Program,
     Share,
     ask_to_stop,
-    here,
     launch,
+    on_this_machine,
 )
 
 CORES_OF_A_JOB = 2
@@ -57,7 +58,6 @@ class LocalEngine:
 
     def __init__(self, shares: Sequence[Share]):
         self._free = list(shares)
-        self._environment, self._folder = here()
         self.slots = len(shares)
         cores = shares[0].cores
         told = f"{self.slots} process{'es' * (self.slots > 1)}"
@@ -67,7 +67,7 @@ class LocalEngine:
         """Starts the process of a program on a share that is free."""
         share = self._free.pop(0)
         try:
-            process = launch(program, share, self._environment, self._folder)
+            process = launch(program, share, on_this_machine({}), str(Path.cwd()))
         except OSError as error:
             self._free.append(share)
             raise UserError(f"'{program.log}': {error.strerror}") from error

@@ -9,15 +9,23 @@ import os
 import re
 import subprocess
 import sys
-import time
 import warnings
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from rlsuite.experiments.errors import ConfigError, UserError
 from rlsuite.experiments.interruption import INTERRUPTED
-from rlsuite.experiments.sweeping.engines import Ending, Program, Share, ask_to_stop, here, launch
+from rlsuite.experiments.sweeping.engines import (
+    Ending,
+    Program,
+    Share,
+    handed_on,
+    launch,
+    on_this_machine,
+    wait_for,
+)
 from rlsuite.experiments.sweeping.local import CORES_OF_A_JOB, core_numbers
 
 SECONDS_TO_ANSWER = 30
@@ -32,8 +40,6 @@ _QUIET: dict[str, Any] = {
     **{"log_to_driver": False, "logging_level": "ERROR", "configure_logging": False}
 }
 _ASK = "import ray, sys; ray.init(sys.argv[1], log_to_driver=False); print(len(ray.nodes()))"
-_HANDED_ON = ("JAX_", "XLA_", "PYTHONPATH")
-"""Beginnings of variables that the processes of jobs get from here, wherever they run."""
 
 
 class Needs(NamedTuple):
@@ -101,11 +107,8 @@ class RayEngine:
     def __init__(self, needs: Needs, described: str, slots: int):
         import ray
 
-        environment, self._folder = here()
-        self._environment = {
-            name: text for name, text in environment.items() if name.startswith(_HANDED_ON)
-        }
         self.described, self.slots, self._share = described, slots, Share(needs.cores)
+        self._environment, self._folder = handed_on(), str(Path.cwd())
         # Whether a program is tried again is decided by who leads the sweep.
         remote = ray.remote(max_retries=0, scheduling_strategy="SPREAD", **needs.options)
         self._task = remote(in_worker)
@@ -133,13 +136,7 @@ def in_worker(program: Program, share: Share, environment: Mapping[str, str], fo
     Returns:
       The process's exit status, or the number of the signal that ended it as a negative one.
     """
-    process = launch(program, share, {**os.environ, **environment}, folder)
-    while process.poll() is None:
-        try:
-            time.sleep(0.2)
-        except KeyboardInterrupt:  # The task was cancelled.
-            ask_to_stop(process)
-    return process.returncode
+    return wait_for(launch(program, share, on_this_machine(environment), folder))
 
 
 def ray_engine(
