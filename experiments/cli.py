@@ -154,8 +154,8 @@ def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
     export.add_argument("--overwrite", action="store_true", help="replace files that are there")
     export.set_defaults(run=_export)
 
-    report = commands.add_parser("report", help="write a run's report.md and its figures")
-    report.add_argument("directory", metavar="DIR", type=Path, help="the run's folder")
+    report = commands.add_parser("report", help="write report.md of a run or a sweep, and figures")
+    report.add_argument("directory", metavar="DIR", type=Path, help="the run's or sweep's folder")
     report.set_defaults(run=_report)
 
     compare = commands.add_parser("compare", help="set tested runs beside each other")
@@ -389,7 +389,13 @@ def _export(arguments: argparse.Namespace, rest: list[str]) -> int:
 
 def _report(arguments: argparse.Namespace, rest: list[str]) -> int:
     from rlsuite.experiments.report import report
+    from rlsuite.experiments.sweeping.folder import holds_sweep
 
+    if holds_sweep(arguments.directory):
+        from rlsuite.experiments.sweeping.reporting import report_sweep
+
+        print(report_sweep(arguments.directory, _methods(arguments)))
+        return 0
     (run,) = _open_trained(arguments, [arguments.directory])
     print(report(run))
     return 0

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
@@ -19,6 +20,7 @@ _STRONG = (
 )
 _MUTED = ("#7c8087", "#b09a78", "#86a0b5", "#a48ca6", "#93a17d", "#b58a86")
 _SHADES = (("#000000", 0.0), ("#000000", 0.4), ("#ffffff", 0.45))
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _DASHES = ((0, (5, 1.6)), (0, (1.2, 1.4)), (0, (6, 1.6, 1.2, 1.6)))
 
 
@@ -86,6 +88,20 @@ def line_look(colour: str) -> dict[str, Any]:
     return {"color": colour, "linewidth": 1.8, "linestyle": dashes}
 
 
+def marked_look(colour: str) -> dict[str, Any]:
+    """A line of a contender that is told apart without its colour, by its markers as well."""
+    palette = BASELINE_COLOURS if is_baseline(colour) else COLOURS
+    number = palette.index(colour) if colour in palette else 0
+    return {
+        **line_look(colour),
+        "linewidth": 1.2,
+        "marker": _MARKERS[number % len(_MARKERS)],
+        "markersize": 4,
+        "markeredgewidth": 0.8,
+        "markerfacecolor": "#ffffff" if is_baseline(colour) else colour,
+    }
+
+
 def bar_look(colour: str) -> dict[str, Any]:
     """A bar of a contender: full for what was learned, hatched for a baseline."""
     if not is_baseline(colour):
@@ -137,6 +153,8 @@ def key_below(figure: Figure, marks: Sequence[Line2D | Patch]) -> None:
     )
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Writes a figure as a file of the kind that its name says."""
-    figure.savefig(path, dpi=130)
+def save(figure: Figure, path: Path, dots_per_inch: int = 130) -> None:
+    """Writes a figure as a file of the kind that its name says; the same figure, the same bytes."""
+    undated = {"CreationDate": None} if path.suffix == ".pdf" else {}
+    with rc_context({"pdf.fonttype": 42}):  # As text that can be searched.
+        figure.savefig(path, dpi=dots_per_inch, metadata=undated)

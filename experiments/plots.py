@@ -131,6 +131,27 @@ def learning_curves(
 
 def _curve(axis: Axes, metric: str, runs: Runs, colour: str) -> None:
     """Nothing for a metric that was never reported."""
+    medians = running_medians(metric, runs)
+    if medians is None:
+        return
+    steps, curves = medians
+    if len(runs) == 1:
+        axis.plot(*_points(metric, runs[0]), color=colour, alpha=0.35, linewidth=0.8)
+    # A single report would be a line of no length.
+    axis.plot(steps, curves.mean(0), marker="o" if len(steps) == 1 else None, **line_look(colour))
+    if len(runs) > 1:
+        axis.fill_between(
+            steps, curves.min(0), curves.max(0), color=colour, alpha=0.18, linewidth=0
+        )
+
+
+def running_medians(
+    metric: str, runs: Runs
+) -> tuple[Float[np.ndarray, " step"], Float[np.ndarray, "run step"]] | None:
+    """Steps at which all runs have reported a metric, and the running median of each there.
+
+    None where none has ever reported it; those that have not are left out.
+    """
     reported = [_points(metric, run) for run in runs]
     medians = [
         (steps, median_filter(values, 1 + 2 * (len(values) // 20), mode="nearest"))
@@ -138,20 +159,12 @@ def _curve(axis: Axes, metric: str, runs: Runs, colour: str) -> None:
         if len(steps)
     ]
     if not medians:
-        return
-    if len(runs) == 1:
-        axis.plot(*reported[0], color=colour, alpha=0.35, linewidth=0.8)
+        return None
     first = max(steps[0] for steps, _ in medians)
     last = min(steps[-1] for steps, _ in medians)
     steps = np.unique(np.concatenate([steps for steps, _ in medians]))
     steps = steps[(steps >= first) & (steps <= last)]
-    curves = np.stack([np.interp(steps, *median) for median in medians])
-    # A single report would be a line of no length.
-    axis.plot(steps, curves.mean(0), marker="o" if len(steps) == 1 else None, **line_look(colour))
-    if len(runs) > 1:
-        axis.fill_between(
-            steps, curves.min(0), curves.max(0), color=colour, alpha=0.18, linewidth=0
-        )
+    return steps, np.stack([np.interp(steps, *median) for median in medians])
 
 
 def _points(metric: str, run: Sequence[Mapping[str, Any]]) -> tuple[np.ndarray, np.ndarray]:

@@ -139,17 +139,20 @@ def _test(run: Finished, evaluation: Evaluation | None) -> list[Section]:
 
 def caption(tables: Sequence[Table]) -> str:
     """What the numbers of tables are, in sentences."""
-    units: dict[str, list[str]] = {table.shown_unit: [] for table in tables}
-    for table in tables:
-        units[table.shown_unit].append(table.name)
-    if len(units) == 1:
-        what = f"Numbers are of the {next(iter(units))}"
-    else:
-        parts = [f"{unit} ({', '.join(names)})" for unit, names in units.items()]
-        what = f"Numbers are of the {'; '.join(parts)}"
     return (
-        f"{what}: interquartile mean and 95 % stratified bootstrap interval over levels and seeds."
+        f"Numbers are of the {units(tables)}: interquartile mean and 95 % stratified bootstrap "
+        "interval over levels and seeds."
     )
+
+
+def units(tables: Sequence[Table]) -> str:
+    """What the numbers of tables are of, table by table where that differs."""
+    by_unit: dict[str, list[str]] = {table.shown_unit: [] for table in tables}
+    for table in tables:
+        by_unit[table.shown_unit].append(table.name)
+    if len(by_unit) == 1:
+        return next(iter(by_unit))
+    return "; ".join(f"{unit} ({', '.join(names)})" for unit, names in by_unit.items())
 
 
 def test_drawings(

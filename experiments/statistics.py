@@ -86,7 +86,8 @@ def bootstrap(
       seed: of the resampling.
     """
     resampled = _resampled(values, strata, num_resamples, seed)
-    return Resampled(float(statistic(values)), statistic(resampled, axis=1)).estimate
+    resamples = np.asarray(statistic(resampled, axis=1))
+    return Resampled(float(statistic(values)), resamples).estimate
 
 
 def performance_profile(

@@ -17,6 +17,7 @@ from rlsuite.experiments.sweeping.folder import check_folder, log_file, run_fold
 from rlsuite.experiments.sweeping.grid import Job, Sweep, jobs, plans
 from rlsuite.experiments.sweeping.grouping import divided
 from rlsuite.experiments.sweeping.leading import Leader
+from rlsuite.experiments.sweeping.reporting import report_sweep
 from rlsuite.experiments.sweeping.rows import DONE, Row
 from rlsuite.experiments.sweeping.stages import Stage, progress
 
@@ -121,6 +122,5 @@ def _rows(
 
 
 def _reported(directory: Path, methods: Methods) -> int:
-    del methods
-    print(f"finished; the sweep is in {directory}")
+    print(f"finished; read it: {report_sweep(directory, methods)}")
     return 0

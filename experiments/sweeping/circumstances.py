@@ -1,0 +1,81 @@
+"""By which commands, versions, devices and seeds a sweep was made, so that it can be made again."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from rlsuite.experiments.options import typed
+from rlsuite.experiments.sweeping.folder import run_folder
+from rlsuite.experiments.sweeping.grid import Job, Setting, Sweep, named_sweeps
+from rlsuite.experiments.sweeping.results import Found
+
+
+def circumstances(directory: Path, sweep: Sweep, found: Found) -> str:
+    """A section of a report: commands of the whole and of each setting, and where they ran."""
+    parts = ["## How to reproduce", _commands(directory, sweep)]
+    if found.runs:
+        parts.append(_runs(found))
+        parts.append("\n".join(_places(found)))
+    return "\n\n".join(parts)
+
+
+def _commands(directory: Path, sweep: Sweep) -> str:
+    is_named = sweep.name in named_sweeps()
+    words = ["sweep", sweep.name if is_named else f"{sweep.name}.toml"]
+    words += [sweep.size] if sweep.size else []
+    default = "-".join(filter(None, [sweep.name, sweep.size]))
+    if directory.name != default:
+        words += ["--out", directory.name]
+    lines = [typed(*words), typed("report", directory.name)]
+    singles = [line for setting in sweep.settings for line in _single(sweep, setting)]
+    return (
+        "The whole, and this report from what is there:\n\n```\n"
+        + "\n".join(lines)
+        + "\n```\n\nOne run of each setting, in the folder of the sweep; "
+        "the other seeds likewise:\n\n```\n" + "\n".join(singles) + "\n```"
+    )
+
+
+def _single(sweep: Sweep, setting: Setting) -> Iterator[str]:
+    job = Job(setting, sweep.seeds[0], sweep.imports)
+    options = [word for module in sweep.imports for word in ("--import", module)]
+    for name, text in setting.fields.items():
+        options += [f"--{name}", text]
+    folder = run_folder(Path(), job)
+    seed = ["--seed", str(job.seed), "--out", str(folder)]
+    yield typed("train", setting.method, setting.preset, *options, *seed)
+    yield typed("evaluate", folder)
+
+
+def _runs(found: Found) -> str:
+    lines = ["| setting | seed | steps | training | begun |", "|---|---|---|---|---|"]
+    for job, run in found.runs:
+        last = run.metrics[-1] if run.metrics else {}
+        seconds = last.get("seconds") or 0.0
+        lines.append(
+            f"| {job.setting.name} | {job.seed} | {last.get('step', 0)} of {run.run.steps} | "
+            f"{seconds:.0f} s | {run.document['created']} |"
+        )
+    return "\n".join(lines)
+
+
+def _places(found: Found) -> Iterator[str]:
+    """Versions, devices and commits, once where all runs share them."""
+    documents = {f"{job.setting.name}, seed {job.seed}": run.document for job, run in found.runs}
+    versions = {
+        name: ", ".join(f"{library} {number}" for library, number in document["versions"].items())
+        for name, document in documents.items()
+    }
+    devices = {
+        name: " ".join(
+            [str(document["device"].get("count", "?")), "×", document["device"].get("kind", "?")]
+        )
+        for name, document in documents.items()
+    }
+    commits = {name: document.get("commit") or "not known" for name, document in documents.items()}
+    for title, of_each in (("Versions", versions), ("Device", devices), ("Commit", commits)):
+        if len(set(of_each.values())) == 1:
+            yield f"- {title}: {next(iter(of_each.values()))}"
+            continue
+        for value in dict.fromkeys(of_each.values()):
+            names = [name for name, found in of_each.items() if found == value]
+            yield f"- {title} of {'; '.join(names)}: {value}"

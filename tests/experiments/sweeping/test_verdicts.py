@@ -1,0 +1,110 @@
+"""Verdicts on evaluations whose order is known."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from rlsuite.experiments.sweeping.grid import Claim, Job, Setting
+from rlsuite.experiments.sweeping.results import CommonTest, Result
+from rlsuite.experiments.sweeping.verdicts import judge, rows, sentence
+from tests.experiments.sweeping.fabricated import evaluation, noisy, table
+
+CLAIM = Claim("Up is above down", "up", "down")
+
+
+def result(setting, seed, *tables, baselines=()):
+    run = SimpleNamespace(spec=SimpleNamespace(kind="number"))
+    job = Job(Setting(setting, "counting", "smoke", {}), seed)
+    return Result(job, run, evaluation(tables, baselines))
+
+
+def one_test(up, down, names=("levels",), seeds=3, **how):
+    """Settings up and down with these means on each of the tables."""
+    runs = [
+        result(
+            setting,
+            seed,
+            *(
+                table({"own": noisy(mean, seed=10 * seed + number)}, name, **how)
+                for number, (name, mean) in enumerate(zip(names, means, strict=True))
+            ),
+        )
+        for setting, means in (("up", up), ("down", down))
+        for seed in range(seeds)
+    ]
+    return CommonTest(runs)
+
+
+@pytest.mark.parametrize(
+    ("up", "down", "outcome"),
+    [(2.0, 1.0, "supported"), (1.0, 2.0, "contradicted"), (1.0, 1.0, "undecided")],
+)
+def test_a_claim_is_judged_by_the_order_that_was_measured(up, down, outcome):
+    verdict = judge(CLAIM, [one_test([up], [down])])
+    assert verdict.outcome == outcome
+    (found,) = verdict.tables
+    assert (found.outcome, found.table) == (outcome, "levels")
+    expected = {"supported": 1.0, "contradicted": 0.0, "undecided": 0.5}[outcome]
+    assert verdict.probability == found.probability
+    assert verdict.probability.value == pytest.approx(expected, abs=0.02)
+    assert f"Up is above down: {outcome}." in sentence(verdict)
+    assert ("overlap" in sentence(verdict)) == (outcome == "undecided")
+    assert f"| {outcome} |" in rows(verdict)
+
+
+def test_where_lower_is_better_the_lower_one_is_better():
+    test = one_test([1.0], [2.0], higher_is_better=False)
+    verdict = judge(CLAIM, [test])
+    assert verdict.outcome == "supported" and verdict.probability.value == 1.0
+    assert verdict.tables[0].better.value == pytest.approx(1.0, abs=0.05)
+
+
+def test_tables_that_disagree_decide_nothing():
+    verdict = judge(CLAIM, [one_test([2.0, 1.0, 2.0], [1.0, 2.0, 1.0], ("a", "b", "c"))])
+    assert [one.outcome for one in verdict.tables] == ["supported", "contradicted", "supported"]
+    assert verdict.outcome == "undecided"
+    assert verdict.probability.value == pytest.approx(2 / 3)
+    said = sentence(verdict)
+    assert "supported on 2 (a, c)" in said and "contradicted on 1 (b)" in said
+    assert "over all 3 tables" in said and "leaves one half out" in said
+    assert "| all together | | |" in rows(verdict)
+
+
+def test_only_tables_that_are_named_are_judged_and_those_not_tested_are_named():
+    claim = CLAIM._replace(tables=("a", "nowhere"))
+    verdict = judge(claim, [one_test([2.0, 1.0], [1.0, 2.0], ("a", "b"))])
+    assert [one.table for one in verdict.tables] == ["a"] and verdict.outcome == "supported"
+    assert verdict.untested == ["nowhere"] and "Not tested: nowhere." in sentence(verdict)
+
+
+def test_a_baseline_is_judged_where_the_setting_was_tested():
+    results = {"own": noisy(1.0), "none": noisy(2.0, seed=1)}
+    tests = [
+        CommonTest([result(name, 0, table(results), baselines=["none"])]) for name in ("up", "down")
+    ]
+    claim = Claim("Nothing is better", "none", "down")
+    assert judge(claim, tests).outcome == "supported"
+    assert len(judge(claim, tests).tables) == 1
+    reverse = Claim("Down is better", "down", "none")
+    assert judge(reverse, tests).outcome == "contradicted"
+
+
+def test_what_was_never_tested_is_not_judged():
+    verdict = judge(Claim("Sideways", "sideways", "down"), [one_test([1.0], [1.0])])
+    assert verdict.outcome is None and verdict.tables == []
+    assert "not judged" in sentence(verdict) and "sideways" in sentence(verdict)
+
+
+def test_what_is_no_number_decides_nothing():
+    test = one_test([2.0], [1.0])
+    table_ = test.runs[0].evaluation.tables[0]
+    broken = replace(table_, results={"own": np.full((6, 4), np.nan)})
+    runs = [
+        one._replace(evaluation=replace(one.evaluation, tables=[broken]))
+        if one.setting == "down"
+        else one
+        for one in test.runs
+    ]
+    assert judge(CLAIM, [CommonTest(runs)]).outcome == "undecided"
