@@ -129,7 +129,13 @@ def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
     resume = commands.add_parser(
         "resume", help="continue a run that was interrupted, or is to go on"
     )
-    resume.add_argument("directory", metavar="DIR", type=Path, help="the run's folder")
+    resume.add_argument(
+        "directories",
+        metavar="DIR",
+        type=Path,
+        nargs="+",
+        help="the run's folder; several that differ in their seeds alone go on side by side",
+    )
     resume.add_argument(
         "--steps", metavar="N", help="the step to train up to, in place of the run's own last one"
     )
@@ -195,7 +201,8 @@ def _add_train_options(parser: argparse.ArgumentParser) -> None:
         "--out",
         metavar="DIR",
         type=Path,
-        help="the run's folder (default: runs/METHOD-PRESET[-TASKS]-seedSEED)",
+        help="the run's folder (default: runs/METHOD-PRESET[-TASKS]-seedSEED); of several, that in "
+        "which they lie as seed0 and so on",
     )
     parser.add_argument(
         "--world",
@@ -209,6 +216,12 @@ def _add_train_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         help="a module, or a Python file, that registers worlds with gymnax; may be repeated",
+    )
+    parser.add_argument(
+        "--seeds",
+        metavar="N|LIST",
+        help="several runs side by side, as one program and each with its own folder: how many, as "
+        "in 16 for seeds 0 to 15, or which, as in 3,5 or 8-15",
     )
     parser.add_argument(
         "--overwrite", action="store_true", help="replace the run that the folder holds"
@@ -282,15 +295,29 @@ def _train(arguments: argparse.Namespace, rest: list[str]) -> int:
     )
     world = [] if tasks is None else [tasks]
     world += [f"{name}-{value}" for name, value in world_parameters.items()]
-    name = "-".join([spec.name, arguments.preset, *world, f"seed{plan.run.seed}"])
+    name = "-".join([spec.name, arguments.preset, *world])
     return training.begin(
-        plan,
-        arguments.out or Path("runs") / name,
+        _by_folder(arguments, plan, name, has_seed="seed" in texts),
         methods,
         overwrite=arguments.overwrite,
         devices=arguments.devices,
         debug_nans=arguments.debug_nans,
     )
+
+
+def _by_folder(
+    arguments: argparse.Namespace, plan: Any, name: str, *, has_seed: bool
+) -> dict[Path, Any]:
+    """The plans of a command's seeds, each with the folder that it goes to."""
+    from rlsuite.experiments.seeds import seeds_from_text
+
+    if arguments.seeds is None:
+        return {arguments.out or Path("runs") / f"{name}-seed{plan.run.seed}": plan}
+    if has_seed:
+        raise UserError("seed: a value is not allowed together with --seeds")
+    prefix = f"runs/{name}-" if arguments.out is None else f"{arguments.out}/"
+    seeds = seeds_from_text(arguments.seeds)
+    return {Path(f"{prefix}seed{seed}"): plan.with_seed(seed) for seed in seeds}
 
 
 def _print_fields(arguments: argparse.Namespace, defaults: Any) -> None:
@@ -330,7 +357,7 @@ def _resume(arguments: argparse.Namespace, rest: list[str]) -> int:
     from rlsuite.experiments import training
 
     return training.go_on(
-        arguments.directory,
+        arguments.directories,
         _methods(arguments),
         steps=arguments.steps,
         devices=arguments.devices,

@@ -20,7 +20,7 @@ from rlsuite.experiments.cli import main
 from rlsuite.experiments.evaluation import Evaluation, Table
 from rlsuite.experiments.fields import check, from_json, leaves, override, to_json, to_text
 from rlsuite.experiments.finished import Plan, default_run, open_run
-from rlsuite.experiments.runner import abstract_state
+from rlsuite.experiments.programs import abstract_state
 from rlsuite.experiments.specs import METHOD_NAME, MethodSpec, Run
 from rlsuite.method import State
 

@@ -7,12 +7,15 @@ from rlsuite.experiments.errors import ConfigError
 from rlsuite.sharding import make_mesh
 
 
-def choose_mesh(divisible: int, asked: str | None = None) -> Mesh | None:
-    """The devices that share a run's agents.
+def choose_mesh(divisible: int, asked: str | None = None, num_seeds: int = 1) -> Mesh | None:
+    """The devices that share a run's agents, or runs that differ in their seeds.
+
+    Seeds are shared first: they have nothing to tell each other.
 
     Args:
       divisible: what devices can share, if they can share it equally (`Experiment.divisible`).
       asked: a number of devices, or "all": as many as can share it equally, which is the default.
+      num_seeds: of runs side by side.
 
     Returns:
       A mesh; none where one device runs all.
@@ -21,18 +24,30 @@ def choose_mesh(divisible: int, asked: str | None = None) -> Mesh | None:
       ConfigError: if that is no number of devices, or they can't share the run.
     """
     there = len(jax.devices())
-    can = [number for number in range(1, there + 1) if divisible % number == 0]
-    number = can[-1] if asked in (None, "all") else _number(asked, there)
+    can = _ways_to_share(divisible, num_seeds, there)
+    number = max(can) if asked in (None, "all") else _number(asked, there)
     if number not in can:
+        seeds = "" if num_seeds == 1 else f" times a divisor of {num_seeds}, the seeds"
         raise ConfigError(
             f"devices: {number} is not allowed; it must divide {divisible}, the agents that live "
-            f"side by side, or groups of them: {', '.join(map(str, can))}"
+            f"side by side, or groups of them{seeds}: {', '.join(map(str, sorted(can)))}"
         )
     if jax.process_count() > 1 and number < there:
         raise ConfigError(
             f"devices: {number} is not allowed; several hosts must use all of their {there} devices"
         )
-    return make_mesh(number) if number > 1 else None
+    return make_mesh(number // can[number], can[number]) if number > 1 else None
+
+
+def _ways_to_share(divisible: int, num_seeds: int, there: int) -> dict[int, int]:
+    """By number of devices, how many of them share the seeds: as many as possible."""
+    numbers = range(1, there + 1)
+    return {
+        seeds * agents: seeds
+        for seeds in numbers
+        for agents in numbers
+        if num_seeds % seeds == 0 and divisible % agents == 0 and seeds * agents <= there
+    }
 
 
 def _number(asked: str, there: int) -> int:

@@ -19,8 +19,8 @@ from rlsuite.experiments.fitting import building, too_large
 from rlsuite.experiments.folder import read_document, write_document
 from rlsuite.experiments.metrics import read_metrics
 from rlsuite.experiments.options import typed
+from rlsuite.experiments.programs import abstract_state
 from rlsuite.experiments.registry import Methods, absolute, find_world, import_module
-from rlsuite.experiments.runner import abstract_state
 from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec
 from rlsuite.experiments.trackers import check_wandb
 from rlsuite.method import State
@@ -86,6 +86,10 @@ class Plan:
         step = jax.jit(experiment.method.step, inline=True)
         method = experiment.method._replace(step=step)
         return experiment._replace(method=method, learned=self.spec.learned)
+
+    def with_seed(self, seed: int) -> "Plan":
+        """The same with another seed."""
+        return replace(self, run=replace(self.run, seed=seed))
 
     def describe(self) -> dict[str, Any]:
         """In terms of JSON, as a run's folder holds it."""

@@ -11,7 +11,7 @@ import jax
 from rlsuite.experiments.errors import ConfigError, TooLargeError
 from rlsuite.experiments.fields import leaves, replace_at, to_text
 from rlsuite.experiments.memory import bytes_of, least_bytes, memory_bytes, readable
-from rlsuite.experiments.runner import abstract_state, trace_chunk
+from rlsuite.experiments.programs import abstract_state, trace_chunk
 from rlsuite.experiments.specs import Run
 
 if TYPE_CHECKING:
@@ -28,46 +28,52 @@ class Need(NamedTuple):
     steps: int
 
 
-def least_need(plan: "Plan", memory: float) -> Need:
+def least_need(plan: "Plan", memory: float, num_seeds: int | None = None) -> Need:
     """What a run needs at least, from shapes alone.
 
     Args:
       plan: of the run.
       memory: where the state alone takes more than these bytes, its steps aren't looked at.
+      num_seeds: of runs side by side, in all of which it is; none for one alone.
 
     Raises:
       TooLargeError: if that can't even be said.
       ConfigError: if the configuration can't be run.
     """
     experiment, run = plan.experiment, plan.run
-    state = abstract_state(experiment.method)
+    state = abstract_state(experiment.method, num_seeds)
     if bytes_of(state) > memory:
         return Need(bytes_of(state), 0)
     with building(run):
-        chunk = trace_chunk(experiment, state, min(run.log_every, run.steps))
+        chunk = trace_chunk(experiment, state, min(run.log_every, run.steps), num_seeds)
     return Need(bytes_of(state), least_bytes(chunk.jaxpr))
 
 
-def check_fits(plan: "Plan", num_devices: int = 1) -> None:
+def check_fits(plan: "Plan", num_devices: int = 1, num_seeds: int = 1) -> None:
     """Refuses a run whose state or steps need more memory than its devices have.
 
     Args:
       plan: of the run.
       num_devices: devices that share it.
+      num_seeds: of runs side by side.
 
     Raises:
       ConfigError: one line with the size, the limit and the field to change.
     """
     memory = memory_bytes(num_devices)
     try:
-        need = least_need(plan, memory)
+        need = least_need(plan, memory, num_seeds if num_seeds > 1 else None)
     except TooLargeError as error:
         raise too_large(plan, error) from error
     if sum(need) <= memory:
         return
     part, size = ("the state", need.state) if need.state > memory else ("a step", sum(need))
+    if num_seeds > 1 and sum(least_need(plan, memory)) <= memory:
+        field = f"seeds: {num_seeds} side by side are not allowed on this machine"
+    else:
+        field = _field_to_change(plan, memory)
     raise ConfigError(
-        f"{_field_to_change(plan, memory)}; {part} would take {readable(size)} of memory at least, "
+        f"{field}; {part} would take {readable(size)} of memory at least, "
         f"and there are {readable(memory)}"
     )
 

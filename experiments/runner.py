@@ -3,11 +3,15 @@
 The host wakes once per chunk of `config.log_every` steps. Chunks start and end at multiples of
 that length, so a run that was interrupted and resumed executes the same programs on the same
 states as one that never was, and ends with the same bits.
+
+Runs that differ in their seeds alone can be made by one program, side by side. Each has its own
+folder, and is the same to its last bit however often they were interrupted, together or not, as
+long as they are always resumed together.
 """
 
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,35 +22,34 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from rich.console import Console
 
-from rlsuite.compiling import jit
 from rlsuite.experiments import hosts
-from rlsuite.experiments.checkpoints import Checkpoints
 from rlsuite.experiments.diagnosis import diagnose
-from rlsuite.experiments.divergence import (
-    Divergence,
-    Signs,
-    divergence,
-    finite_optimisers,
-    signs,
-    stopped,
-)
+from rlsuite.experiments.divergence import Divergence, divergence, stopped
+from rlsuite.experiments.errors import UserError, say
 from rlsuite.experiments.interruption import Stop, stop_on_signal
-from rlsuite.experiments.metrics import MetricsLog, UnwrittenLog
+from rlsuite.experiments.lanes import Lane
 from rlsuite.experiments.options import typed
+from rlsuite.experiments.programs import Programs, under
 from rlsuite.experiments.progress import Bar, Lines, display, figures
 from rlsuite.experiments.retention import Schedule
 from rlsuite.experiments.specs import Experiment, Run
 from rlsuite.experiments.streams import shown
-from rlsuite.experiments.trackers import open_trackers
-from rlsuite.method import Method, Metrics, State
+from rlsuite.method import State
 from rlsuite.sharding import make_mesh
 
 
 class Outcome(NamedTuple):
-    """How far a run came, and whether that is the end of it."""
+    """What has become of a run.
+
+    Attributes:
+      step: how far it came.
+      finished: whether that is the end of it.
+      divergence: what has ended it before its time, if anything has.
+    """
 
     step: int
     finished: bool
+    divergence: UserError | None = None
 
 
 def run(
@@ -77,149 +80,171 @@ def run(
       UserError: if the run has diverged, before any of that is saved: see
         `rlsuite.experiments.divergence`.
     """
-
-    def say(line: str) -> None:
-        console.print(shown(line, console.encoding), markup=False, highlight=False)
-
-    kept, keep_every = config.checkpoints_kept, config.keep_every
-    with Checkpoints(directory, kept=kept, keep_every=keep_every) as checkpoints:
-        step = checkpoints.latest_step() or 0
-        if step >= config.steps:
-            return Outcome(step, finished=True)
-        with (
-            _open_log(config, directory, step) as log,
-            display(console, step, config.steps) as progress,
-            stop_on_signal(say, f"continue with: {typed('resume', directory)}") as stop,
-            under(mesh),
-        ):
-            explain = partial(_explained, experiment, console) if debug_nans else None
-            return _run(experiment, config, checkpoints, log, progress, stop, explain)
+    explain = partial(_explained, experiment, console) if debug_nans else None
+    (outcome,) = _run(experiment, {directory: config}, console, mesh, explain)
+    if outcome.divergence is not None:
+        raise outcome.divergence
+    return outcome
 
 
-def _open_log(config: Run, directory: Path, step: int) -> MetricsLog | UnwrittenLog:
-    if not hosts.is_first():
-        return UnwrittenLog(directory, step)
-    return MetricsLog(directory, step, open_trackers(directory, step, config.wandb))
+def run_together(
+    experiment: Experiment,
+    configs: Mapping[Path, Run],
+    *,
+    console: Console,
+    mesh: Mesh | None = None,
+) -> list[Outcome]:
+    """Runs an experiment with several seeds side by side, as one program.
 
+    Each is as `run` has it: it goes on from its own last checkpoint, and one that is behind the
+    others catches up with them. One that diverges ends there, and the others go on. What the
+    program takes of time is shared equally by all that it is made for.
 
-def under(mesh: Mesh | None) -> AbstractContextManager[Any]:
-    """Where programs are traced for the devices of a mesh; for one device if there is none."""
-    return nullcontext() if mesh is None else jax.set_mesh(mesh)
+    Args:
+      experiment: what the method's spec made of the configuration.
+      configs: by folder, alike but for the seed.
+      console: where progress is shown.
+      mesh: devices that share the seeds, or the agents of each.
 
-
-def initial_state(method: Method, seed: int) -> State:
-    """The state at step 0, with the types it will have ever after.
-
-    Weak types are made strong: a checkpoint does not record them, and the step may compute another
-    result for a state that has them.
+    Returns:
+      What has become of each.
     """
-    return _compiled_init(method)(np.uint32(seed))
-
-
-def _compiled_init(method: Method) -> jax.stages.Compiled:
-    init = _strongly_typed_init(method)
-    # Of a seed, since a key would lie on one device of one host.
-    program = jit(lambda seed: init(jax.random.key(seed)), program="once")
-    return program.lower(np.uint32(0)).compile()
-
-
-def _placed_state(method: Method) -> State:
-    """Shapes and types of the state, and where its leaves are if devices share them."""
-    state = abstract_state(method)
-    if jax.sharding.get_abstract_mesh().empty:
-        return state
-    return jax.tree.map(
-        lambda leaf, place: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place),
-        state,
-        _compiled_init(method).output_shardings,
-    )
-
-
-def abstract_state(method: Method) -> State:
-    """The shapes and types of the state of a method; nothing is computed."""
-    return jax.eval_shape(_strongly_typed_init(method), jax.random.key(0))
-
-
-def _strongly_typed_init(method: Method) -> Callable[[jax.Array], State]:
-    def strong(leaf: Any) -> jax.Array:
-        leaf = jnp.asarray(leaf)
-        is_key = jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
-        return leaf if is_key else jax.lax.convert_element_type(leaf, leaf.dtype)
-
-    return lambda key: jax.tree.map(strong, method.init(key))
+    return _run(experiment, configs, console, mesh, None)
 
 
 def _run(
     experiment: Experiment,
-    config: Run,
-    checkpoints: Checkpoints,
-    log: MetricsLog | UnwrittenLog,
-    progress: Bar | Lines,
-    stop: Stop,
+    configs: Mapping[Path, Run],
+    console: Console,
+    mesh: Mesh | None,
     explain: Callable[..., str] | None,
-) -> Outcome:
-    saved = checkpoints.latest_step()
-    step = saved or 0
-    progress.compiling()
-    with stop.at_once():
-        if saved is None:
-            state = initial_state(experiment.method, config.seed)
-        else:
-            state = checkpoints.restore(_placed_state(experiment.method))
+) -> list[Outcome]:
+    def tell(line: str) -> None:
+        console.print(shown(line, console.encoding), markup=False, highlight=False)
 
-    # Hosts save together: the clock of the first one counts for all.
-    minutes = config.checkpoint_minutes if hosts.is_first() else None
-    schedule = Schedule(config.checkpoint_every, minutes)
-    program, length = None, 0
-    is_asked = False
-    while step < config.steps and not is_asked:
-        chunk = min(config.log_every - step % config.log_every, config.steps - step)
-        if program is None or chunk != length:
-            progress.compiling()
-            with stop.at_once() if step == (saved or 0) else nullcontext():
-                program = trace_chunk(experiment, state, chunk).lower().compile()
-            length = chunk
+    with ExitStack() as opened:
+        lanes = [opened.enter_context(Lane(config, path)) for path, config in configs.items()]
+        if any(lane.is_running for lane in lanes):
+            last = lanes[0].config.steps
+            with (
+                display(console, _step(lanes), last) as progress,
+                stop_on_signal(tell, f"continue with: {typed('resume', *configs)}") as stop,
+                under(mesh),
+            ):
+                _Loop(experiment, lanes, progress, stop, explain).to_the_end()
+        return [Outcome(lane.step, lane.is_finished, lane.divergence) for lane in lanes]
+
+
+def _step(lanes: Sequence[Lane]) -> int:
+    """How far those are that are least far."""
+    return min(lane.step for lane in lanes)
+
+
+class _Loop:
+    """The chunks of the runs of one program."""
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        lanes: Sequence[Lane],
+        progress: Bar | Lines,
+        stop: Stop,
+        explain: Callable[..., str] | None,
+    ):
+        self._experiment, self._lanes, self._explain = experiment, lanes, explain
+        self._progress, self._stop = progress, stop
+        self._programs = Programs(experiment, [lane.config.seed for lane in lanes])
+        self._config = lanes[0].config
+        self._compiled: dict[int, jax.stages.Compiled] = {}
+
+    def to_the_end(self) -> None:
+        """Makes chunks until all runs are at their ends, or are asked to stop."""
+        state = self._start()
+        # Hosts save together: the clock of the first one counts for all.
+        minutes = self._config.checkpoint_minutes if hosts.is_first() else None
+        schedule = Schedule(self._config.checkpoint_every, minutes)
+        is_asked = False
+        while not is_asked and (running := [lane for lane in self._lanes if lane.is_running]):
+            step = _step(running)
+            active = [lane.is_running and lane.step == step for lane in self._lanes]
+            state, length = self._advance(state, step, active)
+            is_due = schedule.is_due(step + length, step)
+            is_asked, is_due = hosts.any_of(self._stop.asked, is_due)
+            if is_due:
+                self._save(state)
+        self._save(state)
+
+    def _start(self) -> State:
+        self._progress.compiling()
+        with self._stop.at_once():
+            template = self._programs.restored_as()
+            return self._programs.start([lane.restored(template) for lane in self._lanes])
+
+    def _advance(self, state: State, step: int, active: Sequence[bool]) -> tuple[State, int]:
+        """One chunk of those that are active, from a step that all of them are at."""
+        every, last = self._config.log_every, self._config.steps
+        length = min(every - step % every, last - step)
+        program = self._program(state, length)
         # The program takes the memory of the state that it is given.
-        kept = jax.tree.map(jnp.copy, state) if explain else None
+        kept = jax.tree.map(jnp.copy, state) if self._explain or not all(active) else None
         began = time.monotonic()
-        state, (means, found) = program(state)
-        metrics = {name: float(value) for name, value in jax.device_get(means).items()}
+        state, found = program(state)
+        found = jax.device_get(found)
         seconds = time.monotonic() - began
+        for index, lane in enumerate(self._lanes):
+            if active[index]:
+                self._record(lane, self._programs.one_of(found, index), length, seconds, kept)
+        seconds_left = (last - step - length) * seconds / length
+        self._show(step + length, active, seconds_left)
+        return state if all(active) else self._programs.where(active, state, kept), length
 
-        step += chunk
-        last = log.last
-        log.write(
-            {
-                "step": step,
-                "seconds": (last.get("seconds") or 0.0) + seconds,
-                **_speed(experiment, chunk, seconds),
-                **metrics,
-            }
-        )
-        seconds_left = (config.steps - step) * seconds / chunk
-        progress.show(step, figures(log.last, experiment.headline, seconds_left))
-        if diverged := divergence(step, found, _reported(experiment, last)):
-            more = [explain(kept, step - chunk, step, diverged)] if explain else []
-            raise stopped(diverged, saved, *more)
-        is_asked, is_due = hosts.any_of(stop.asked, schedule.is_due(step, step - chunk))
-        if is_due:
-            checkpoints.save(step, state)
-            saved = step
-    if saved != step:
-        checkpoints.save(step, state)
-    return Outcome(step, finished=step >= config.steps)
+    def _program(self, state: State, length: int) -> jax.stages.Compiled:
+        if length not in self._compiled:
+            self._progress.compiling()
+            with nullcontext() if self._compiled else self._stop.at_once():
+                # One at a time: the others may never be needed again.
+                self._compiled = {length: self._programs.chunk(state, length)}
+        return self._compiled[length]
+
+    def _record(
+        self, lane: Lane, found: Any, length: int, seconds: float, kept: State | None
+    ) -> None:
+        means, signs = found
+        step, reported = lane.step + length, lane.reported(self._experiment)
+        metrics = {name: float(value) for name, value in means.items()}
+        lane.log(step, {**self._speed(length, seconds), **metrics}, seconds / len(self._lanes))
+        if diverged := divergence(step, signs, reported):
+            more = [self._explain(kept, step - length, step, diverged)] if self._explain else []
+            lane.divergence = stopped(diverged, lane.saved, *more)
+            if len(self._lanes) > 1:
+                say(f"'{lane.directory}': {lane.divergence}")
+
+    def _speed(self, num_steps: int, seconds: float) -> dict[str, float]:
+        experiment, num_steps = self._experiment, num_steps * len(self._lanes)
+        return {
+            "agent_updates_per_second": num_steps * experiment.agent_updates_per_step / seconds,
+            "world_steps_per_second": num_steps * experiment.world_steps_per_step / seconds,
+        }
+
+    def _show(self, step: int, active: Sequence[bool], seconds_left: float) -> None:
+        lines = [
+            lane.last for lane, is_active in zip(self._lanes, active, strict=True) if is_active
+        ]
+        self._progress.show(step, figures(_mean(lines), self._experiment.headline, seconds_left))
+
+    def _save(self, state: State) -> None:
+        for index, lane in enumerate(self._lanes):
+            if lane.divergence is None and lane.saved != lane.step:
+                lane.save(self._programs.one(state, index))
 
 
-def _speed(experiment: Experiment, num_steps: int, seconds: float) -> dict[str, float]:
-    return {
-        "agent_updates_per_second": num_steps * experiment.agent_updates_per_step / seconds,
-        "world_steps_per_second": num_steps * experiment.world_steps_per_step / seconds,
-    }
-
-
-def _reported(experiment: Experiment, last: Mapping[str, Any]) -> set[str]:
-    """Metrics that are always a number, or were one in the last line."""
-    return {*(experiment.watched or ()), *(name for name in last if last[name] is not None)}
+def _mean(lines: Sequence[Mapping[str, float | None]]) -> dict[str, float | None]:
+    """Of each value, the mean over those lines that have it."""
+    found: dict[str, float | None] = {}
+    for name in lines[0]:
+        values = [value for line in lines if (value := line.get(name)) is not None]
+        found[name] = float(np.mean(values)) if values else None
+    return found
 
 
 def _explained(
@@ -245,33 +270,3 @@ def _explained(
     for line in diagnosis.details:
         show(line)
     return diagnosis.summary
-
-
-def trace_chunk(experiment: Experiment, state: State, length: int) -> jax.stages.Traced:
-    """The program of `length` steps, which reuses the memory of the state it is given.
-
-    Args:
-      experiment: whose steps they are.
-      state: arrays, or their shapes and types.
-      length: number of steps.
-    """
-
-    def steps(state: State) -> tuple[State, tuple[Metrics, Signs]]:
-        # Read before a step is made, so that the memory of the state is free by then.
-        before, state = jax.lax.optimization_barrier((finite_optimisers(state), state))
-        state, metrics = jax.lax.scan(
-            lambda state, _: experiment.method.step(state), state, length=length
-        )
-        means = {name: jnp.nanmean(values) for name, values in metrics.items()}
-        return state, (means, signs(experiment, before, state, metrics))
-
-    return experiment.jit(steps, donate_argnums=0, **_as_before(state)).trace(state)
-
-
-def _as_before(state: State) -> dict[str, Any]:
-    """Tells `jit` to leave the state divided among devices as it is, and the rest everywhere."""
-    mesh = jax.sharding.get_mesh()
-    if mesh.empty or not all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(state)):
-        return {}
-    places = jax.tree.map(lambda leaf: leaf.sharding, state)
-    return {"out_shardings": (places, NamedSharding(mesh, PartitionSpec()))}

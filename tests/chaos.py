@@ -24,7 +24,7 @@ from rlsuite.experiments.checkpoints import Checkpoints
 from rlsuite.experiments.errors import UserError
 from rlsuite.experiments.finished import open_run
 from rlsuite.experiments.metrics import read_metrics
-from rlsuite.experiments.runner import abstract_state
+from rlsuite.experiments.programs import abstract_state
 
 METHODS = ("groove", "ta-lpg", "act-train")
 STEPS, KILLS_OF_A_RUN = 12, 4

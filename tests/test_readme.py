@@ -17,7 +17,8 @@ from rlsuite.experiments.bench import BENCHMARKS
 from rlsuite.experiments.checkpoints import Checkpoints
 from rlsuite.experiments.finished import open_run
 from rlsuite.experiments.folder import create_run
-from rlsuite.experiments.runner import Outcome, initial_state
+from rlsuite.experiments.programs import initial_state
+from rlsuite.experiments.runner import Outcome
 from tests.experiments.running import METHODS, plan_of
 
 ROOT = Path(__file__).parent.parent

@@ -16,7 +16,8 @@ from rlsuite.experiments.checkpoints import Checkpoints
 from rlsuite.experiments.errors import UserError
 from rlsuite.experiments.folder import create_run
 from rlsuite.experiments.metrics import MetricsLog, read_metrics
-from rlsuite.experiments.runner import Outcome, abstract_state, initial_state, run
+from rlsuite.experiments.programs import abstract_state, initial_state
+from rlsuite.experiments.runner import Outcome, run
 from rlsuite.experiments.specs import Experiment, Run
 from rlsuite.method import Method
 

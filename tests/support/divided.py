@@ -5,7 +5,7 @@ import sys
 import jax
 
 from rlsuite.experiments.devices import choose_mesh
-from rlsuite.experiments.runner import abstract_state, trace_chunk, under
+from rlsuite.experiments.programs import abstract_state, trace_chunk, under
 from tests.experiments.running import plan_of
 
 for method in sys.argv[1:]:

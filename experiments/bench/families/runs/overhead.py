@@ -17,8 +17,8 @@ from rlsuite.experiments.divergence import divergence, finite_optimisers, signs
 from rlsuite.experiments.finished import Plan
 from rlsuite.experiments.folder import create_run
 from rlsuite.experiments.metrics import MetricsLog
+from rlsuite.experiments.programs import initial_state, trace_chunk
 from rlsuite.experiments.registry import Methods
-from rlsuite.experiments.runner import initial_state, trace_chunk
 from rlsuite.experiments.trackers import open_trackers
 
 RUNS = (("groove", "laptop"), ("ta-lpg", "laptop"), ("ppo", "laptop"))
