@@ -1,17 +1,21 @@
 """Tables that pages ask for, made from the methods themselves so that they can't be false.
 
-`<!-- methods -->` is the table of all methods, `<!-- presets: NAME -->` that of one's options.
+`<!-- methods -->` is the table of all methods, `<!-- presets: NAME -->` that of one's options, and
+`<!-- cards -->` what is said of the objectives that are shipped.
 """
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from rlsuite.experiments import pretrained
 from rlsuite.experiments.fields import leaves, to_text
 from rlsuite.experiments.registry import Methods
 from rlsuite.experiments.specs import MethodSpec
 
-_ASKED = re.compile(r"^<!-- (methods|presets)(?:: (\S+))? -->$", re.MULTILINE)
+_CARDS = Path(pretrained.__file__).parent
+_ASKED = re.compile(r"^<!-- (methods|presets|cards)(?:: (\S+))? -->$", re.MULTILINE)
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
@@ -20,6 +24,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
     makers: dict[str, Callable[[str | None], str]] = {
         "methods": lambda _: _table_of_methods(methods),
         "presets": lambda name: _presets(methods.find(name or "")),
+        "cards": lambda _: _cards(),
     }
     return _ASKED.sub(lambda found: makers[found.group(1)](found.group(2)), markdown)
 
@@ -56,8 +61,7 @@ def _presets(spec: MethodSpec) -> str:
         ("option", "in all sizes", "what it is"),
         [(f"`--{name}`", values[name][0], _in_a_cell(sentence[name])) for name in same],
     )
-    folded = "\n".join(f"    {line}" for line in second.splitlines())
-    return f'{first}\n\n??? note "Options that are the same in all sizes"\n\n{folded}'
+    return f'{first}\n\n??? note "Options that are the same in all sizes"\n\n{_indented(second)}'
 
 
 def _shown(value: Any) -> str:
@@ -66,6 +70,23 @@ def _shown(value: Any) -> str:
 
 def _in_a_cell(text: str) -> str:
     return text.replace("|", "\\|")
+
+
+def _cards() -> str:
+    """The cards of what is shipped, each folded up under its name."""
+    return "\n\n".join(
+        f'??? note "{name}"\n\n{_indented(_below_heading(_CARDS / f"{name}.md"))}'
+        for name in pretrained.names()
+    )
+
+
+def _below_heading(card: Path) -> str:
+    _, _, text = card.read_text().partition("\n")
+    return re.sub(r"^## (.*)$", r"**\1**", text.strip(), flags=re.MULTILINE)
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"    {line}".rstrip() for line in text.splitlines())
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
