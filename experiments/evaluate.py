@@ -1,11 +1,12 @@
 """Testing what runs have learned: a table for people, `evaluation.json` for everything else."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -30,7 +31,7 @@ from rlsuite.experiments.evaluation import (
 )
 from rlsuite.experiments.files import check_writable, sealed, write_text
 from rlsuite.experiments.finished import Finished
-from rlsuite.experiments.specs import Watch
+from rlsuite.experiments.specs import Test, Watch
 from rlsuite.experiments.streams import shown
 
 
@@ -51,17 +52,9 @@ def evaluate(
         kind, or the folder can't be written.
     """
     console = console or _console()
-    if run.spec.test is None:
-        raise UserError(f"'{run.directory}': runs of {run.spec.name} aren't tested")
-    for rival in rivals:
-        if rival.spec.kind != run.spec.kind:
-            raise UserError(
-                f"'{rival.directory}' has learned another kind of thing ({rival.spec.kind}) than "
-                f"'{run.directory}' ({run.spec.kind})"
-            )
-    check_writable(run.directory)
+    _check(run, rivals)
     with _watching(console) as watch:
-        evaluation = replace(run.spec.test(run, rivals, watch), step=run.state_step)
+        evaluation = replace(_test_of(run)(run, rivals, watch), step=run.state_step)
     # Shown even if it can't be saved, and saved even if it can't be shown.
     try:
         _show(evaluation, run.run.steps, console)
@@ -69,8 +62,50 @@ def evaluate(
         _save(run.directory, evaluation)
     for rival, contender in zip(rivals, evaluation.of_role("rival"), strict=True):
         if tested_alike(run, rival) and not _has_evaluation(rival):
-            _keep_for(rival, _seen_from(evaluation, contender, rival), console)
+            _keep_for(rival, _seen_from(evaluation, contender, rival, rival.title), console)
     return evaluation
+
+
+def evaluate_each(runs: Sequence[Finished], *, console: Console | None = None) -> None:
+    """Tests runs of one method that are tested alike at once, which is sooner than one by one.
+
+    Each one's folder gets an evaluation of its own, beside baselines that are tested once.
+
+    Args:
+      runs: at least one.
+      console: where to print; the terminal by default.
+
+    Raises:
+      UserError: as `evaluate`.
+    """
+    console = console or _console()
+    run, *others = runs
+    _check(run, others)
+    with _watching(console) as watch:
+        evaluation = replace(_test_of(run)(run, others, watch), step=run.state_step)
+    _show(evaluation, run.run.steps, console)
+    names = [evaluation.own, *evaluation.of_role("rival")]
+    for name, one in zip(names, runs, strict=True):
+        found = _seen_from(evaluation, name, one, evaluation.own)
+        _save(one.directory, replace(found, extras=evaluation.extras) if one is run else found)
+
+
+def _check(run: Finished, rivals: Sequence[Finished]) -> None:
+    """Makes sure that runs can be tested together, and kept."""
+    _test_of(run)
+    for rival in rivals:
+        if rival.spec.kind != run.spec.kind:
+            raise UserError(
+                f"'{rival.directory}' has learned another kind of thing ({rival.spec.kind}) than "
+                f"'{run.directory}' ({run.spec.kind})"
+            )
+    check_writable(run.directory)
+
+
+def _test_of(run: Finished) -> Test:
+    if run.spec.test is None:
+        raise UserError(f"'{run.directory}': runs of {run.spec.name} aren't tested")
+    return run.spec.test
 
 
 def _has_evaluation(run: Finished) -> bool:
@@ -111,25 +146,28 @@ def _save(directory: Path, evaluation: Evaluation) -> None:
     write_text(directory / EVALUATION, sealed(to_json(evaluation)))
 
 
-def _seen_from(evaluation: Evaluation, tested: str, rival: Finished) -> Evaluation:
-    """The tables of an evaluation as a rival's own: it comes first, by another name."""
-    others = [one for one in evaluation.contenders if one.role == "baseline"]
+def _seen_from(evaluation: Evaluation, tested: str, run: Finished, name: str) -> Evaluation:
+    """An evaluation as that of one of the runs in it, which comes first, beside baselines alone.
+
+    Args:
+      evaluation: of several runs.
+      tested: what the run is called there.
+      run: whose it is to be.
+      name: what it calls the run.
+    """
+    baselines = evaluation.of_role("baseline")
+    shown_as = {tested: name} | {one: one for one in baselines}
+
+    def chosen(found: Mapping[str, Any]) -> dict[str, Any]:
+        return {new: found[old] for old, new in shown_as.items() if old in found}
+
     return replace(
         evaluation,
-        contenders=[Contender(rival.title, "own"), *others],
-        tables=[
-            replace(
-                table,
-                results={
-                    rival.title: table.results[tested],
-                    **{other.name: table.results[other.name] for other in others},
-                },
-            )
-            for table in evaluation.tables
-        ],
-        curves=(),
+        contenders=[Contender(name, "own"), *(Contender(one, "baseline") for one in baselines)],
+        tables=[replace(table, results=chosen(table.results)) for table in evaluation.tables],
+        curves=[replace(curves, lines=chosen(curves.lines)) for curves in evaluation.curves],
         extras={},
-        step=rival.state_step,
+        step=run.state_step,
     )
 
 

@@ -241,6 +241,9 @@ def learned_parameters(state: State) -> Any:
     return state.parameters
 
 
+Test = Callable[["Finished", Sequence["Finished"], Watch], Evaluation]
+"""Of what a run has learned, beside what others of its kind have."""
+
 METHOD_NAME = r"[a-z][a-z0-9_-]*"
 """A regular expression for names of methods: they are typed in commands, and folders have them."""
 
@@ -275,7 +278,7 @@ class MethodSpec(NamedTuple):
     paper: str | None
     presets: Mapping[str, Callable[[WorldSpec | None], Run]]
     build: Callable[[Run, WorldSpec | None], Experiment]
-    test: "Callable[[Finished, Sequence[Finished], Watch], Evaluation] | None" = None
+    test: Test | None = None
     pictures: "Callable[[Finished, Evaluation | None], Sequence[Section]]" = nothing_to_show
     learned: Callable[[State], Any] = learned_parameters
     learned_by: Callable[[Run, WorldSpec], LearnedBy] | None = None

@@ -35,6 +35,7 @@ def begin(
     *,
     overwrite: bool = False,
     going_on: bool = False,
+    commands: Mapping[Path, Sequence[str]] = {},
     devices: str | None = None,
     debug_nans: bool = False,
 ) -> int:
@@ -45,6 +46,8 @@ def begin(
       methods: those that are known.
       overwrite: whether runs that the folders hold may be replaced.
       going_on: whether runs that the folders hold are gone on with, if they are those planned.
+      commands: by folder, the words of a command that makes the same run, for people who read its
+        `config.json`; by default that of this process.
       devices: as `choose_mesh` takes it.
       debug_nans: as `rlsuite.experiments.runner.run` takes it.
 
@@ -68,7 +71,8 @@ def begin(
         for path in plans:
             kept.enter_context(writer(path))
         for path, plan in new.items():
-            create_run(path, plan.describe(), overwrite=overwrite)
+            command = {"command": list(commands[path])} if path in commands else {}
+            create_run(path, {**plan.describe(), **command}, overwrite=overwrite)
 
     hosts.first_does(check_new)
     mesh = _mesh(plans, devices)

@@ -1,8 +1,7 @@
 """Training and testing jobs of a sweep in this process."""
 
-import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import jax
@@ -10,8 +9,9 @@ import jax
 from rlsuite.experiments import training
 from rlsuite.experiments.compiling import enable_compilation_cache
 from rlsuite.experiments.errors import BAD_INPUT, UserError, say
-from rlsuite.experiments.evaluate import evaluate
+from rlsuite.experiments.evaluate import evaluate_each
 from rlsuite.experiments.finished import open_run
+from rlsuite.experiments.interruption import INTERRUPTED
 from rlsuite.experiments.locking import HeldError
 from rlsuite.experiments.registry import Methods
 from rlsuite.experiments.sweeping.folder import open_sweep, run_folder
@@ -23,7 +23,9 @@ _SECONDS_TO_WAIT = 60.0
 
 
 def do(directory: Path, names: Sequence[str]) -> int:
-    """Trains and tests jobs of a sweep, each from where it is. One that fails stops no other.
+    """Trains and tests jobs of a sweep that differ in their seeds alone, from where each is.
+
+    They are one program. One that diverges, or whose folder can't be read, stops no other.
 
     Args:
       directory: the sweep's folder.
@@ -36,38 +38,54 @@ def do(directory: Path, names: Sequence[str]) -> int:
       UserError: if the folder can't be read.
     """
     by_name = {job.folder: job for job in jobs(open_sweep(directory))}
-    methods, status = Methods(), 0
+    methods = Methods()
     enable_compilation_cache()
     with jax.enable_x64(False):
-        for name in names:
-            try:
-                stopped = _do(by_name[name], run_folder(directory, by_name[name]), methods)
-            except UserError as error:
-                say(str(error))
-                status = BAD_INPUT
-                continue
-            if stopped:
-                return stopped
-    return status
-
-
-def _do(job: Job, directory: Path, methods: Methods) -> int:
-    stage = progress(directory, methods).stage
-    if stage in (Stage.MISSING, Stage.BEGUN):
-        status = _when_free(lambda: _train(job, directory, methods))
-        if status:
+        found = {run_folder(directory, by_name[name]): by_name[name] for name in names}
+        readable = {path: job for path, job in found.items() if _can_be_read(path, methods)}
+        status = _said(lambda: _train(readable, methods))
+        if status == INTERRUPTED:
             return status
-    if progress(directory, methods).stage is Stage.TRAINED:
-        evaluate(open_run(directory, methods))
-    return 0
+        status = _said(lambda: _test(readable, methods)) or status
+    return status if len(readable) == len(found) else BAD_INPUT
 
 
-def _train(job: Job, directory: Path, methods: Methods) -> int:
-    if progress(directory, methods).stage is not Stage.MISSING:
-        return training.go_on(directory, methods)
+def _said(act: Callable[[], int]) -> int:
+    """The exit status of something, and a line if it fails."""
+    try:
+        return act()
+    except UserError as error:
+        say(str(error))
+        return BAD_INPUT
+
+
+def _can_be_read(directory: Path, methods: Methods) -> bool:
+    def look() -> int:
+        progress(directory, methods)
+        return 0
+
+    return _said(look) == 0
+
+
+def _train(found: Mapping[Path, Job], methods: Methods) -> int:
+    stages = {path: progress(path, methods).stage for path in found}
+    missing = [path for path in found if stages[path] in (Stage.MISSING, Stage.BEGUN)]
+    if not missing:
+        return 0
+    plans = {path: plan_of(found[path], methods) for path in missing}
     # What a run's folder keeps as its command is one that makes the run without the sweep.
-    sys.argv = job.command
-    return training.begin(plan_of(job, methods), directory, methods)
+    commands = {path: found[path].command for path in missing}
+    return _when_free(
+        lambda: training.begin(plans, methods, going_on=True, commands=commands),
+    )
+
+
+def _test(found: Mapping[Path, Job], methods: Methods) -> int:
+    """Tests those that are trained, at once: what they are all compared with is tested once."""
+    trained = [path for path in found if progress(path, methods).stage is Stage.TRAINED]
+    if trained:
+        evaluate_each([open_run(path, methods) for path in trained])
+    return 0
 
 
 def _when_free(act: Callable[[], int]) -> int:

@@ -21,6 +21,9 @@ from rlsuite.experiments import cli
 from rlsuite.experiments.checkpoints import Checkpoints
 from rlsuite.experiments.devices import choose_mesh
 from rlsuite.experiments.errors import ConfigError
+from rlsuite.experiments.evaluate import evaluate, evaluate_each
+from rlsuite.experiments.evaluation import to_json
+from rlsuite.experiments.finished import open_run
 from rlsuite.experiments.folder import create_run
 from rlsuite.experiments.metrics import read_metrics
 from rlsuite.experiments.runner import Outcome, run, run_together
@@ -261,16 +264,25 @@ class TestCommand:
         assert error.count("\n") == 1
         assert not out.exists()
 
+    def test_tested_at_once_each_has_what_it_has_alone(self, trained):
+        runs = [open_run(path) for path in sorted(trained.iterdir())]
+        evaluate_each(runs, console=Console(quiet=True))
+        for one in runs:
+            found = one.evaluation
+            evaluate(one, console=Console(quiet=True))
+            assert to_json(found) == to_json(one.evaluation)
+            assert [contender.role for contender in found.contenders] == ["own", "baseline"]
+
     def test_runs_that_differ_in_more_are_refused(self, trained, tmp_path, capsys):
         shutil.copytree(trained / "seed0", tmp_path / "longer")
         config = tmp_path / "longer" / "config.json"
         document = json.loads(config.read_text())
-        document["config"]["method"]["num_episodes"] = 5
+        document["config"]["log_every"] = 2
         config.write_text(json.dumps(document))
         both = [str(trained / "seed0"), str(tmp_path / "longer")]
         assert cli.main(["resume", *both, "--steps", "9"]) == cli.BAD_INPUT
         error = capsys.readouterr().err
-        assert "differ in more than the seed: num_episodes 5 and " in error
+        assert "differ in more than the seed: log_every 2 and 1" in error
         assert cli.main(["resume", both[0], both[0]]) == cli.BAD_INPUT
         assert "is named twice" in capsys.readouterr().err
 

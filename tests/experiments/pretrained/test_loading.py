@@ -14,8 +14,8 @@ from rlsuite.experiments.folder import create_run
 from rlsuite.experiments.pretrained.cards import Card, in_markdown
 from rlsuite.experiments.pretrained.loading import _SHIPPED
 from rlsuite.experiments.pretrained.packing import pack, unpack
+from rlsuite.experiments.programs import initial_state
 from rlsuite.experiments.registry import find_world
-from rlsuite.experiments.runner import initial_state
 from rlsuite.lifetime import Task
 from rlsuite.pretrained import PretrainedError, load, names
 from tests.experiments.running import METHODS, plan_of
