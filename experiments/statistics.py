@@ -142,7 +142,10 @@ def improvement(
     of_each = np.zeros(strata.size)
     for level in range(strata.size):
         ours, theirs = first[:, level].ravel()[:, None], second[:, level].ravel()
-        wins = (ours > theirs) + 0.5 * (ours == theirs)
+        # What is no number is neither better nor worse, and leaves none.
+        wins = np.where(
+            np.isnan(ours) | np.isnan(theirs), np.nan, (ours > theirs) + 0.5 * (ours == theirs)
+        )
         of_each[level] = wins.mean()
         resample, place = np.nonzero(levels == level)
         weights = _shares(runs[resample], seeds[resample, :, place], first.shape)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rlsuite.experiments.options import typed
 from rlsuite.experiments.sweeping.folder import run_folder
-from rlsuite.experiments.sweeping.grid import Job, Setting, Sweep, named_sweeps
+from rlsuite.experiments.sweeping.grid import SWEEPS, Job, Setting, Sweep, named_sweeps
 from rlsuite.experiments.sweeping.results import Found
 
 
@@ -22,10 +22,11 @@ def _commands(directory: Path, sweep: Sweep) -> str:
     is_named = sweep.name in named_sweeps()
     words = ["sweep", sweep.name if is_named else f"{sweep.name}.toml"]
     words += [sweep.size] if sweep.size else []
-    default = "-".join(filter(None, [sweep.name, sweep.size]))
-    if directory.name != default:
-        words += ["--out", directory.name]
-    lines = [typed(*words), typed("report", directory.name)]
+    default = Path(SWEEPS, "-".join(filter(None, [sweep.name, sweep.size])))
+    is_default = directory.name == default.name
+    place = default if is_default else Path(directory.name)
+    words += [] if is_default else ["--out", str(place)]
+    lines = [typed(*words), typed("report", place)]
     singles = [line for setting in sweep.settings for line in _single(sweep, setting)]
     return (
         "The whole, and this report from what is there:\n\n```\n"

@@ -6,6 +6,7 @@ ones and dashed lines; each contender has a marker of its own.
 
 from collections.abc import Mapping, Sequence
 from operator import itemgetter
+from textwrap import fill
 
 import numpy as np
 from jaxtyping import Float
@@ -33,6 +34,9 @@ WIDTH = 3.25
 FONT = 7.0
 """The size of the smallest text, in points."""
 
+TITLE_WIDTH = 18
+"""Of a panel beside another, in characters."""
+
 MARKERS_SHOWN = 8
 BAND = 0.15
 
@@ -44,7 +48,8 @@ def intervals(tables: Sequence[Table], estimates: Estimates, colours: Colours) -
     """Interquartile means as markers and their intervals as lines, a panel for each table."""
     named = with_colours(_contenders(tables, estimates), colours)
     rows, columns = -(-len(tables) // 2), min(2, len(tables))
-    height = 0.45 + 0.145 * len(named)
+    lines = max(fill(table.name, TITLE_WIDTH).count("\n") for table in tables)
+    height = 0.45 + 0.145 * len(named) + 0.13 * lines
     figure = Figure(figsize=(WIDTH, rows * height + 0.25), layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False, sharey=True)
     for axis, table in zip(panels.ravel(), tables, strict=False):
@@ -54,7 +59,7 @@ def intervals(tables: Sequence[Table], estimates: Estimates, colours: Colours) -
                 look = marked_look(colour)
                 axis.plot((low, high), (place, place), color=colour, linewidth=1.2)
                 axis.plot(value, place, **{**look, "linestyle": ""})
-        _style(axis, table.name)
+        _style(axis, fill(table.name, TITLE_WIDTH))
         axis.grid(axis="x", color=GRID, linewidth=0.6)
         axis.margins(x=0.12, y=0.12)
         axis.locator_params(axis="x", nbins=4)
@@ -136,7 +141,7 @@ def learning_curves(
     runs: Mapping[str, Runs], panels: Mapping[str, str], colours: Colours
 ) -> Figure:
     """Logged metrics over steps, mean and range of the runs' running medians, in panels."""
-    figure = Figure(figsize=(WIDTH, 1.35 * len(panels) + 0.3), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 1.35 * len(panels) + 0.1), layout="constrained")
     axes = figure.subplots(len(panels), 1, squeeze=False, sharex=True)[:, 0]
     named = with_colours(runs, colours)
     for axis, (metric, title) in zip(axes, panels.items(), strict=True):
@@ -145,7 +150,9 @@ def learning_curves(
         _style(axis, title)
     axes[-1].set_xlabel("step", color=INK, fontsize=FONT)
     marks: list[Line2D | Patch] = [line_mark(name, **marked_look(colour)) for name, colour in named]
-    _key(figure, [*marks, band_mark("range over seeds", alpha=BAND)])
+    if any(len(found) > 1 for found in runs.values()):
+        marks.append(band_mark("range over seeds", alpha=BAND))
+    _key(figure, marks)
     return figure
 
 
@@ -173,7 +180,7 @@ def _contenders(tables: Sequence[Table], estimates: Estimates) -> list[str]:
 
 
 def _single() -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(WIDTH, 2.6), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 2.0), layout="constrained")
     axis = figure.subplots()
     _style(axis)
     return figure, axis
@@ -194,11 +201,15 @@ def _interval_mark() -> Patch:
 
 
 def _key(figure: Figure, marks: Sequence[Line2D | Patch]) -> None:
+    """A key under a figure, which grows by what it needs."""
     longest = max(len(str(mark.get_label())) for mark in marks)
+    columns = max(1, min(len(marks), int(WIDTH / (0.45 + 0.06 * longest))))
+    rows = -(-len(marks) // columns)
+    figure.set_size_inches(WIDTH, figure.get_figheight() + 0.15 * rows + 0.1)
     figure.legend(
         handles=list(marks),
         loc="outside lower left",
-        ncols=max(1, int(WIDTH / (0.45 + 0.06 * longest))),
+        ncols=columns,
         frameon=False,
         fontsize=FONT,
         labelcolor=INK,

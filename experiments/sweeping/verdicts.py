@@ -14,23 +14,33 @@ from rlsuite.experiments.sweeping.results import CommonTest, numbered
 Outcome = Literal["supported", "contradicted", "undecided"]
 
 HOW = """\
-On a table a claim is *supported* if the interval of the one interquartile mean lies wholly on the
-better side of the other's, *contradicted* if it lies wholly on the worse side, and *undecided* if
-the two overlap. It is so as a whole if it is on some table and on none the other way round, and if
-the probability of improvement over all its tables together is on the same side of one half with its
-whole interval. That is the probability that a result of the one is better than one of the other on
+The probability of improvement is that a result of the one is better than a result of the other on
 the same level (Mann and Whitney's, ties counted half, averaged over levels), with its 95 %
-stratified bootstrap interval; all tables have the same weight in the mean over them."""
+stratified bootstrap interval over runs, levels and seeds; all tables have the same weight in the
+mean over them. On a table a claim is *supported* if that interval lies wholly above one half,
+*contradicted* if it lies wholly below, and *undecided* if one half is in it. As a whole it is so by
+the probability over all its tables, unless one of them says the contrary: then it is undecided. The
+intervals of the interquartile means overlap more easily, as most of their width is between levels,
+which are the same for both."""
 
 
 class OnTable(NamedTuple):
     """A claim beside the numbers of one table."""
 
     table: str
-    outcome: Outcome
     better: Estimate
     than: Estimate
     probability: Estimate
+
+    @property
+    def outcome(self) -> Outcome:
+        """By the probability of improvement."""
+        return _outcome(self.probability)
+
+    @property
+    def overlap(self) -> bool:
+        """Whether the intervals of the two interquartile means do."""
+        return not (self.better.low > self.than.high or self.than.low > self.better.high)
 
 
 class Verdict(NamedTuple):
@@ -41,24 +51,29 @@ class Verdict(NamedTuple):
       tables: table by table.
       probability: of improvement over all of them; none without a table.
       untested: tables that the claim names and no test has of both.
+      single: settings of which there is one run.
     """
 
     claim: Claim
     tables: Sequence[OnTable]
     probability: Estimate | None
     untested: Sequence[str]
+    single: Sequence[str]
 
     @property
     def outcome(self) -> Outcome | None:
         """Of the claim as a whole; none if there is nothing to judge it by."""
         if self.probability is None:
             return None
-        found = {one.outcome for one in self.tables}
-        if "supported" in found and "contradicted" not in found and self.probability.low > 0.5:
-            return "supported"
-        if "contradicted" in found and "supported" not in found and self.probability.high < 0.5:
-            return "contradicted"
-        return "undecided"
+        outcome = _outcome(self.probability)
+        return "undecided" if self.contrary else outcome
+
+    @property
+    def contrary(self) -> list[str]:
+        """Tables that say the contrary of all of them together."""
+        outcome = None if self.probability is None else _outcome(self.probability)
+        contrary = {"supported": "contradicted", "contradicted": "supported"}.get(outcome or "")
+        return [one.table for one in self.tables if one.outcome == contrary]
 
 
 class _Pair(NamedTuple):
@@ -79,7 +94,12 @@ def judge(claim: Claim, tests: Sequence[CommonTest]) -> Verdict:
         [_on_table(claim, pair) for pair in pairs],
         probability_of_improvement([pair.results for pair in pairs]) if pairs else None,
         [name for name in claim.tables if name not in known],
+        [name for name in (claim.better, claim.than) if _is_single(name, pairs)],
     )
+
+
+def _is_single(name: str, pairs: Sequence[_Pair]) -> bool:
+    return any(len(pair.test.of(name)) == 1 for pair in pairs)
 
 
 def _pairs(claim: Claim, tests: Sequence[CommonTest]) -> Iterator[_Pair]:
@@ -101,18 +121,16 @@ def _on_table(claim: Claim, pair: _Pair) -> OnTable:
     better, than = estimates[claim.better], estimates[claim.than]
     return OnTable(
         pair.name,
-        _outcome(better, than, higher_is_better=pair.table.higher_is_better),
         better,
         than,
         probability_of_improvement([pair.results]),
     )
 
 
-def _outcome(better: Estimate, than: Estimate, *, higher_is_better: bool) -> Outcome:
-    above, below = better.low > than.high, better.high < than.low
-    if not higher_is_better:
-        above, below = below, above
-    return "supported" if above else "contradicted" if below else "undecided"
+def _outcome(probability: Estimate) -> Outcome:
+    if probability.low > 0.5:
+        return "supported"
+    return "contradicted" if probability.high < 0.5 else "undecided"
 
 
 def sentence(verdict: Verdict) -> str:
@@ -129,10 +147,11 @@ def sentence(verdict: Verdict) -> str:
         f"The probability that {claim.better} improves on {claim.than} is {verdict.probability}"
         f"{_over(verdict)}.",
     ]
-    if outcome == "undecided" and not verdict.probability.low <= 0.5 <= verdict.probability.high:
-        parts.append(
-            "That interval leaves one half out, though the verdict does not follow from it."
-        )
+    if verdict.contrary:
+        parts.append(f"{', '.join(verdict.contrary)} say the contrary of that.")
+    if verdict.single:
+        names = " and of ".join(verdict.single)
+        parts.append(f"There is one run of {names} alone: nothing is said of other training seeds.")
     if verdict.untested:
         parts.append(f"Not tested: {', '.join(verdict.untested)}.")
     return " ".join(parts)
@@ -147,28 +166,28 @@ def _tally(verdict: Verdict) -> str:
     """On which tables what was found, and the numbers where there is one table alone."""
     if len(verdict.tables) == 1:
         (one,) = verdict.tables
-        overlap = ", intervals that overlap" if one.outcome == "undecided" else ""
+        intervals = "intervals that overlap" if one.overlap else "intervals apart from each other"
         return (
             f"On {one.table} {verdict.claim.better} comes to {one.better} and {verdict.claim.than} "
-            f"to {one.than}{overlap}"
+            f"to {one.than}, {intervals}"
         )
     said = []
     for outcome in ("supported", "contradicted", "undecided"):
         names = [one.table for one in verdict.tables if one.outcome == outcome]
         if names:
-            why = ", where the intervals overlap" if outcome == "undecided" else ""
-            said.append(f"{outcome} on {len(names)} ({', '.join(names)}){why}")
+            said.append(f"{outcome} on {len(names)} ({', '.join(names)})")
     return f"Of {len(verdict.tables)} tables it is {'; '.join(said)}"
 
 
 def rows(verdict: Verdict) -> str:
     """The numbers behind a verdict as a table in Markdown."""
     claim = verdict.claim
-    header = f"| | {claim.better} | {claim.than} | probability of improvement | |"
+    header = f"| | {claim.better} | {claim.than} | intervals | probability of improvement | |"
     lines = [
-        f"| {one.table} | {one.better} | {one.than} | {one.probability} | {one.outcome} |"
+        f"| {one.table} | {one.better} | {one.than} | {'overlap' if one.overlap else 'apart'} | "
+        f"{one.probability} | {one.outcome} |"
         for one in verdict.tables
     ]
     if len(verdict.tables) > 1:
-        lines.append(f"| all together | | | {verdict.probability} | {verdict.outcome} |")
-    return "\n".join([header, "|---|---|---|---|---|", *lines])
+        lines.append(f"| all together | | | | {verdict.probability} | {verdict.outcome} |")
+    return "\n".join([header, "|---" * 6 + "|", *lines])

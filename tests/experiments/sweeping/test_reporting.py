@@ -94,7 +94,7 @@ def test_a_report_of_an_incomplete_sweep_says_so(text):
 def test_a_report_says_how_it_can_be_made_again(text):
     for line in (
         "rlsuite sweep counting.toml smoke",
-        "rlsuite report counting-smoke",
+        "rlsuite report sweeps/counting-smoke",
         "rlsuite train counting smoke --seed 0 --out runs/down-x-seed0",
         "rlsuite evaluate runs/down-x-seed0",
     ):

@@ -50,7 +50,8 @@ def test_a_claim_is_judged_by_the_order_that_was_measured(up, down, outcome):
     assert verdict.probability == found.probability
     assert verdict.probability.value == pytest.approx(expected, abs=0.02)
     assert f"Up is above down: {outcome}." in sentence(verdict)
-    assert ("overlap" in sentence(verdict)) == (outcome == "undecided")
+    assert found.overlap == (outcome == "undecided")
+    assert ("overlap" in sentence(verdict)) == found.overlap
     assert f"| {outcome} |" in rows(verdict)
 
 
@@ -68,8 +69,25 @@ def test_tables_that_disagree_decide_nothing():
     assert verdict.probability.value == pytest.approx(2 / 3)
     said = sentence(verdict)
     assert "supported on 2 (a, c)" in said and "contradicted on 1 (b)" in said
-    assert "over all 3 tables" in said and "leaves one half out" in said
-    assert "| all together | | |" in rows(verdict)
+    assert "over all 3 tables" in said
+    assert "| all together | | | |" in rows(verdict)
+
+
+def test_one_table_that_says_the_contrary_keeps_the_rest_from_a_verdict():
+    means = [2.0, 2.0, 2.0, 2.0, 1.0], [1.0, 1.0, 1.0, 1.0, 2.0]
+    verdict = judge(CLAIM, [one_test(*means, tuple("abcde"))])
+    assert verdict.probability.low > 0.5 and verdict.outcome == "undecided"
+    assert verdict.contrary == ["e"] and "e say the contrary" in sentence(verdict)
+
+
+def test_levels_that_differ_more_than_the_two_do_hide_nothing():
+    """The intervals of the means overlap, as they are of few levels; on each the order is plain."""
+    levels = np.arange(8.0)[:, None] + noisy(0.0, 8)
+    better = result("up", 0, table({"own": levels + 0.5}))
+    worse = result("down", 0, table({"own": levels}))
+    verdict = judge(CLAIM, [CommonTest([better, worse])])
+    assert verdict.tables[0].overlap and verdict.outcome == "supported"
+    assert "one run of up and of down alone" in sentence(verdict)
 
 
 def test_only_tables_that_are_named_are_judged_and_those_not_tested_are_named():
