@@ -1,6 +1,7 @@
 """The command `rlsuite sweep`: its options, and what they stand for."""
 
 import argparse
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -113,7 +114,7 @@ def _slurm_parameters(arguments: argparse.Namespace, rest: list[str]) -> dict[st
             raise ConfigError(f"slurm.{name}: a value is not allowed without --slurm")
         if not equals:
             raise ConfigError(f"slurm.{name}: a value is missing, as in '{_SLURM}{name} VALUE'")
-        found[name] = int(text) if _is_number(text) else text
+        found[name] = _value(text)
     return found
 
 
@@ -126,6 +127,15 @@ def _number(arguments: argparse.Namespace, name: str) -> int | None:
         allowed = f"a whole number between 1 and {_LARGEST}"
         raise ConfigError(f"{name}: {text!r} is not allowed; it must be {allowed}")
     return number
+
+
+def _value(text: str) -> Any:
+    """The number, true or false that a text stands for; any other as it is."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return value if isinstance(value, bool | int | float) else text
 
 
 def _is_number(text: str) -> bool:

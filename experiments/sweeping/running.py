@@ -92,7 +92,7 @@ def run_sweep(
 def _told(sweep: Sweep, directory: Path, num_missing: int) -> str:
     name = sweep.name if sweep.size is None else f"{sweep.name} {sweep.size}"
     total = len(sweep.settings) * len(sweep.seeds)
-    done = f", of which {total - num_missing} are done" if num_missing < total else ""
+    done = f", {total - num_missing} of them done already" if num_missing < total else ""
     return f"{name}: {total} jobs{done}; the sweep is in {directory}"
 
 

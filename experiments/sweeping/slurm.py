@@ -180,13 +180,23 @@ def slurm_engine(
     cluster = given.pop("cluster", _OWN)
     if cluster not in (_OWN, _TRIAL):
         raise ConfigError(f"slurm.cluster: {cluster!r} is not allowed; it must be slurm or local")
-    shared = submitit.AutoExecutor._valid_parameters()
-    known = sorted(shared | submitit.SlurmExecutor._valid_parameters())
-    for name in given:
+    shared = submitit.AutoExecutor._typed_parameters()
+    known = sorted({*shared, *submitit.SlurmExecutor._valid_parameters()})
+    for name, value in given.items():
         if name not in known:
             raise ConfigError(f"slurm: {nearest('parameter', name, known)}")
+        if name in shared and not _is_of(shared[name], value):
+            word = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+            allowed = word[shared[name]]
+            raise ConfigError(f"slurm.{name}: {value!r} is not allowed; it must be {allowed}")
     named = {
         name if name in shared else f"slurm_{name}": value
         for name, value in {**_DEFAULTS, **given}.items()
     }
     return SlurmEngine(directory, named, workers or _MANY, cluster)
+
+
+def _is_of(kind: type, value: Any) -> bool:
+    if isinstance(value, bool):
+        return kind is bool
+    return isinstance(value, int | float if kind is float else kind)
