@@ -4,6 +4,7 @@ They go on in SLURM when whoever leads the sweep has gone; the same command find
 that is preempted, or comes to its time limit, saves a checkpoint, is requeued, and goes on there.
 """
 
+import os
 import subprocess
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -174,6 +175,8 @@ def slurm_engine(
     """
     if find_spec("submitit") is None:
         raise UserError("slurm: submitit is not installed; pip install 'rlsuite[cluster]'")
+    # It would close the handlers of everybody's logs to put its own in their place.
+    os.environ.setdefault("SUBMITIT_LOG_LEVEL", "NOCONFIG")
     import submitit
 
     given = dict(parameters)

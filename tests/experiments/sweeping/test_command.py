@@ -2,7 +2,6 @@
 
 import json
 import os
-from pathlib import Path
 
 import pytest
 
@@ -10,7 +9,6 @@ from rlsuite.experiments.cli import main
 from rlsuite.experiments.locking import writer
 from rlsuite.experiments.sweeping.ray_cluster import ray_engine
 
-SUPPORT = Path(__file__).parents[2] / "support"
 TINY = """
 preset = "smoke"
 seeds = [0, 1]
@@ -24,10 +22,8 @@ method = "newcomer.cross_entropy:SPEC"
 
 
 @pytest.fixture
-def file(tmp_path, monkeypatch):
-    """A sweep's file, whose method the processes of jobs find as well."""
-    monkeypatch.setenv("PYTHONPATH", f"{SUPPORT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
-    monkeypatch.setenv("JAX_PLATFORMS", "cpu")
+def file(tmp_path, processes_find_newcomers):
+    """A sweep's file."""
     path = tmp_path / "tiny.toml"
     path.write_text(TINY)
     return path
@@ -81,7 +77,7 @@ def test_a_sweep_runs_and_the_same_command_computes_what_is_missing_only(file, t
         (["FILE", "--slurm", "--slurm.cluster", "x"], "slurm.cluster: 'x' is not allowed"),
         (
             ["FILE", "--slurm", "--slurm.nodes", "two"],
-            "slurm.nodes: 'two' is not allowed; it must be",
+            "slurm.nodes: 'two' is not allowed",
         ),
         (["FILE", "--slurm", "--slurm.nodes"], "slurm.nodes: a value is missing"),
         (["FILE", "--slurm", "--cores", "2"], "cores: a value is not allowed with --slurm"),
