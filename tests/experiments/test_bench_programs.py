@@ -20,6 +20,7 @@ from rlsuite.experiments.bench.families.learned_policy_gradient import (
 )
 from rlsuite.experiments.bench.families.ppo.training import ppo
 from rlsuite.experiments.bench.families.runs.overhead import overhead
+from rlsuite.experiments.bench.families.runs.seeds import seeds
 from rlsuite.experiments.bench.families.runs.sharing import devices
 from rlsuite.experiments.bench.processes import in_fresh_process
 from rlsuite.experiments.bench.timing import matrix_product
@@ -236,3 +237,13 @@ def test_time_per_agent_is_measured_by_devices():
     assert list(figures) == ["milliseconds_per_agent_on_1_devices_with_2_each"]
     assert all(value > 0 for value in figures.values())
     assert not undocumented("devices", figures)
+
+
+def test_what_seeds_side_by_side_save_is_measured_by_method():
+    figures = seeds([plan_of("a2c")], num_seeds=2, repeats=1)
+    assert set(figures) == {
+        "a2c_smoke_seconds_in_turn_per_second_side_by_side",
+        "a2c_smoke_seconds_of_compiling_saved",
+    }
+    assert figures["a2c_smoke_seconds_in_turn_per_second_side_by_side"] > 0
+    assert not undocumented("seeds", figures)

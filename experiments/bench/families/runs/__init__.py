@@ -1,4 +1,4 @@
-"""Runs as a whole: what is done between their chunks, and what devices share."""
+"""Runs as a whole: what is done between their chunks, what devices share, and many at once."""
 
 from rlsuite.experiments.bench.benchmark import Benchmark
 
@@ -10,5 +10,9 @@ BENCHMARKS = {
     "devices": Benchmark(
         "time per agent and step of LPG on one device and on all, by agents on each",
         f"{__name__}.sharing:devices",
+    ),
+    "seeds": Benchmark(
+        "how many times as long 16 runs take in turn as side by side, by method",
+        f"{__name__}.seeds:seeds",
     ),
 }
