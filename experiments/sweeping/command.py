@@ -51,9 +51,10 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument(
         "--together",
-        metavar="N",
-        default="1",
-        help="seeds of one setting that share a process (default: 1)",
+        metavar="N|auto",
+        default="auto",
+        help="seeds of one setting that are one program (default: as many as memory has room for, "
+        "divided among all workers)",
     )
     parser.set_defaults(run=run, takes_more=True)
 
@@ -69,12 +70,13 @@ def run(arguments: argparse.Namespace, rest: list[str]) -> int:
     from rlsuite.experiments.sweeping.grid import SWEEPS, read_sweep
     from rlsuite.experiments.sweeping.running import run_sweep
 
-    together, parameters = _number(arguments, "together"), _slurm_parameters(arguments, rest)
+    together = None if arguments.together == "auto" else _number(arguments, "together")
+    parameters = _slurm_parameters(arguments, rest)
     sweep = read_sweep(arguments.sweep, arguments.size)
     name = sweep.name if sweep.size is None else f"{sweep.name}-{sweep.size}"
     directory = arguments.out or Path(SWEEPS) / name
     engine = _engine(arguments, directory, {**sweep.slurm, **parameters})
-    return run_sweep(sweep, directory, Methods(), engine, together=together or 1)
+    return run_sweep(sweep, directory, Methods(), engine, together=together)
 
 
 def _engine(

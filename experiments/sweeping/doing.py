@@ -10,7 +10,7 @@ from rlsuite.experiments import training
 from rlsuite.experiments.compiling import enable_compilation_cache
 from rlsuite.experiments.errors import BAD_INPUT, UserError, say
 from rlsuite.experiments.evaluate import evaluate_each
-from rlsuite.experiments.finished import open_run
+from rlsuite.experiments.finished import Plan, open_run
 from rlsuite.experiments.interruption import INTERRUPTED
 from rlsuite.experiments.locking import HeldError
 from rlsuite.experiments.registry import Methods
@@ -69,10 +69,15 @@ def _can_be_read(directory: Path, methods: Methods) -> bool:
 
 def _train(found: Mapping[Path, Job], methods: Methods) -> int:
     stages = {path: progress(path, methods).stage for path in found}
-    missing = [path for path in found if stages[path] in (Stage.MISSING, Stage.BEGUN)]
+    begun = [path for path in found if stages[path] is Stage.BEGUN]
+    missing = [path for path in found if path in begun or stages[path] is Stage.MISSING]
     if not missing:
         return 0
-    plans = {path: plan_of(found[path], methods) for path in missing}
+    # A run that is there already goes on as it was begun, however often it logs and saves.
+    plans: dict[Path, Plan] = {
+        path: open_run(path, methods) if path in begun else plan_of(found[path], methods)
+        for path in missing
+    }
     # What a run's folder keeps as its command is one that makes the run without the sweep.
     commands = {path: found[path].command for path in missing}
     return _when_free(

@@ -63,6 +63,18 @@ class Running(Protocol):
         """Asks it to end after its chunk, with a checkpoint."""
 
 
+class Room(NamedTuple):
+    """What an engine has for programs.
+
+    Attributes:
+      at_once: programs that run side by side; more wait.
+      memory: bytes for each of them; none if that is not known.
+    """
+
+    at_once: int
+    memory: float | None = None
+
+
 @runtime_checkable
 class Engine(Protocol):
     """Where programs run.
@@ -70,11 +82,13 @@ class Engine(Protocol):
     Attributes:
       described: in words.
       slots: programs that it takes at once.
+      room: that it has for them.
       farewell: what is said when people ask for an end.
     """
 
     described: str
     slots: int
+    room: Room
     farewell: str
 
     def start(self, program: Program) -> Running:

@@ -1,8 +1,15 @@
 """Which jobs share a process."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from rlsuite.experiments.errors import ConfigError
+from rlsuite.experiments.finished import Plan
+from rlsuite.experiments.fitting import least_need
+from rlsuite.experiments.sweeping.engines import Room
 from rlsuite.experiments.sweeping.grid import Job
+
+_MARGIN = 2.0
+"""By which a program may need more memory than can be said from shapes."""
 
 
 def grouped(jobs: Sequence[Job]) -> list[list[Job]]:
@@ -17,16 +24,34 @@ def grouped(jobs: Sequence[Job]) -> list[list[Job]]:
     return list(groups.values())
 
 
-def divided(jobs: Sequence[Job], most: int) -> list[list[Job]]:
-    """Groups of at most so many jobs, as equal in size as can be.
+def divided(jobs: Sequence[Job], most: Callable[[Job], int]) -> list[list[Job]]:
+    """Groups of jobs that can be one program, those of a setting as equal in size as can be.
 
     Args:
       jobs: those of a sweep that are missing.
-      most: in one program.
+      most: how many of a job's setting one program may have.
     """
     found = []
     for group in grouped(jobs):
-        count = -(-len(group) // most)
+        count = -(-len(group) // most(group[0]))
         for index in range(count):
             found.append(group[index * len(group) // count : (index + 1) * len(group) // count])
     return found
+
+
+def fitting_together(plan: Plan, num_jobs: int, room: Room) -> int:
+    """How many seeds of a plan are best one program: as many as have room, none left idle.
+
+    Args:
+      plan: of one of them.
+      num_jobs: that are missing in all.
+      room: where programs run.
+    """
+    fair = -(-num_jobs // room.at_once)
+    if fair == 1 or room.memory is None:
+        return 1
+    try:
+        least = sum(least_need(plan, room.memory))
+    except ConfigError:  # Its process says so, as it does of a single run.
+        return 1
+    return max(min(fair, int(room.memory / (_MARGIN * least))), 1)

@@ -10,6 +10,7 @@ from rlsuite.experiments.errors import ConfigError, UserError
 from rlsuite.experiments.sweeping.engines import (
     Ending,
     Program,
+    Room,
     Share,
     ask_to_stop,
     launch,
@@ -19,7 +20,12 @@ from rlsuite.experiments.sweeping.engines import (
 CORES_OF_A_JOB = 2
 """Where nothing is asked for: small programs gain little from more."""
 
-_COUNT = "import jax; print(jax.default_backend(), jax.local_device_count())"
+_COUNT = (
+    "import jax; from rlsuite.experiments.memory import memory_bytes as memory; "
+    "print(jax.default_backend(), jax.local_device_count(), memory())"
+)
+"""In another process, which takes the devices and gives them back."""
+
 _SEEN = {"gpu": "CUDA_VISIBLE_DEVICES", "tpu": "TPU_VISIBLE_DEVICES"}
 """Variables that say which devices a process sees, by what JAX calls those."""
 _ONE_CHIP = {"TPU_CHIPS_PER_PROCESS_BOUNDS": "1,1,1", "TPU_PROCESS_BOUNDS": "1,1,1"}
@@ -52,13 +58,15 @@ class LocalEngine:
 
     Args:
       shares: of the machine, one for each process at a time.
+      memory: bytes for each process; none if that is not known.
     """
 
     farewell = "the jobs stop after their chunks, with checkpoints; once more to stop at once"
 
-    def __init__(self, shares: Sequence[Share]):
+    def __init__(self, shares: Sequence[Share], memory: float | None = None):
         self._free = list(shares)
         self.slots = len(shares)
+        self.room = Room(self.slots, memory)
         cores = shares[0].cores
         told = f"{self.slots} process{'es' * (self.slots > 1)}"
         self.described = told if cores is None else f"{told} of {_count(cores, 'core')}"
@@ -87,10 +95,11 @@ def local_engine(workers: int | None, cores: int | None) -> LocalEngine:
     Raises:
       ConfigError: if there aren't as many devices or cores.
     """
-    kind, num_devices = _devices()
+    kind, num_devices, memory = _devices()
     if kind != "cpu":
-        return LocalEngine(device_shares(kind, num_devices, workers))
-    return LocalEngine(core_shares(core_numbers(), workers, cores))
+        return LocalEngine(device_shares(kind, num_devices, workers), memory)
+    shares = core_shares(core_numbers(), workers, cores)
+    return LocalEngine(shares, memory / len(shares))
 
 
 def core_numbers() -> list[int]:
@@ -167,15 +176,13 @@ def _seen(kind: str, index: int) -> Mapping[str, str]:
     return {name: number, **(_ONE_CHIP if kind == "tpu" else {})}
 
 
-def _devices() -> tuple[str, int]:
-    """The kind and number of devices, asked for in another process: this one takes none."""
-    if os.environ.get("JAX_PLATFORMS") == "cpu":
-        return "cpu", 1
+def _devices() -> tuple[str, int, float]:
+    """The kind of the devices, how many there are, and the bytes that one has."""
     done = subprocess.run([sys.executable, "-c", _COUNT], capture_output=True, text=True)
     if done.returncode:
         raise UserError(f"no devices are found: {(done.stderr.strip().splitlines() or ['?'])[-1]}")
-    kind, number = done.stdout.split()[-2:]
-    return kind, int(number)
+    kind, number, memory = done.stdout.split()[-3:]
+    return kind, int(number), float(memory)
 
 
 def _count(number: int, noun: str) -> str:

@@ -20,6 +20,7 @@ from rlsuite.experiments.interruption import INTERRUPTED
 from rlsuite.experiments.sweeping.engines import (
     Ending,
     Program,
+    Room,
     Share,
     handed_on,
     launch,
@@ -100,14 +101,16 @@ class RayEngine:
       needs: of each job.
       described: the cluster, in words.
       slots: programs that it takes at once.
+      room: that it has for them.
     """
 
     farewell = "the jobs stop after their chunks, with checkpoints; once more to stop at once"
 
-    def __init__(self, needs: Needs, described: str, slots: int):
+    def __init__(self, needs: Needs, described: str, slots: int, room: Room):
         import ray
 
-        self.described, self.slots, self._share = described, slots, Share(needs.cores)
+        self.described, self.slots, self.room = described, slots, room
+        self._share = Share(needs.cores)
         self._environment, self._folder = handed_on(), str(Path.cwd())
         # Whether a program is tried again is decided by who leads the sweep.
         remote = ray.remote(max_retries=0, scheduling_strategy="SPREAD", **needs.options)
@@ -184,7 +187,7 @@ def ray_engine(
         f"core{'s' * (needs.cores != 1)} for each job"
     )
     described += f" and a {needs.device}" if needs.device else ""
-    return RayEngine(needs, described, workers or _MANY)
+    return RayEngine(needs, described, workers or _MANY, room_on(nodes, needs, workers))
 
 
 def _own_cluster() -> dict[str, Any]:
@@ -215,6 +218,25 @@ def needs_on(nodes: Sequence[Mapping[str, float]], workers: int | None, cores: i
         )
     devices = (name for name in ("GPU", "TPU") if any(node.get(name, 0) >= 1 for node in nodes))
     return Needs(wanted, next(devices, None))
+
+
+def room_on(nodes: Sequence[Mapping[str, float]], needs: Needs, workers: int | None = None) -> Room:
+    """What a cluster has for jobs.
+
+    Args:
+      nodes: what Ray says that each machine has.
+      needs: of each job.
+      workers: jobs at a time at most.
+    """
+    at_once = [int(node.get("CPU", 0)) // needs.cores for node in nodes]
+    memory = None
+    if needs.device is not None:  # Of whose memory Ray knows nothing.
+        at_once = [int(node.get(needs.device, 0)) for node in nodes]
+    elif any(at_once):
+        each = zip(nodes, at_once, strict=True)
+        memory = min(node.get("memory", 0) / count for node, count in each if count)
+    there = max(sum(at_once), 1)
+    return Room(min(workers or there, there), memory)
 
 
 def _check_answers(address: str, seconds: float) -> None:

@@ -15,7 +15,7 @@ from rlsuite.experiments.sweeping.display import Display
 from rlsuite.experiments.sweeping.engines import Engine, Program
 from rlsuite.experiments.sweeping.folder import check_folder, log_file, run_folder, write_sweep
 from rlsuite.experiments.sweeping.grid import Job, Sweep, jobs, plans
-from rlsuite.experiments.sweeping.grouping import divided
+from rlsuite.experiments.sweeping.grouping import divided, fitting_together
 from rlsuite.experiments.sweeping.leading import Leader
 from rlsuite.experiments.sweeping.reporting import report_sweep
 from rlsuite.experiments.sweeping.rows import DONE, Row
@@ -33,7 +33,7 @@ def run_sweep(
     methods: Methods,
     engine: Callable[[], Engine],
     *,
-    together: int = 1,
+    together: int | None = None,
     console: Console | None = None,
 ) -> int:
     """Runs what is missing of a sweep, and writes its report.
@@ -43,7 +43,7 @@ def run_sweep(
       directory: its folder; what is there already is taken up.
       methods: those that are known.
       engine: makes the engine; it isn't called if nothing is missing.
-      together: jobs that differ in their seeds alone, in one program at most.
+      together: seeds of one setting that are one program at most; none goes by the engine's room.
       console: where progress is shown; the terminal by default.
 
     Returns:
@@ -64,7 +64,12 @@ def run_sweep(
     with closing(engine()) as chosen, writer(directory):
         write_sweep(directory, sweep)
         print(f"on {chosen.described}")
-        programs = [_program(directory, group) for group in divided(missing, together)]
+
+        def most(job: Job) -> int:
+            plan = planned[job.folder]
+            return together or fitting_together(plan, len(missing), chosen.room)
+
+        programs = [_program(directory, group) for group in divided(missing, most)]
         rows = _rows(sweep, directory, planned, missing)
         by_name = {job.folder: job for job in jobs(sweep)}
         with (

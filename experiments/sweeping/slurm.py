@@ -17,6 +17,7 @@ from rlsuite.experiments.interruption import INTERRUPTED
 from rlsuite.experiments.sweeping.engines import (
     Ending,
     Program,
+    Room,
     Share,
     ask_to_stop,
     handed_on,
@@ -123,7 +124,7 @@ class SlurmEngine:
         except (AssertionError, NameError, RuntimeError, TypeError, ValueError) as error:
             raise UserError(f"slurm: {str(error).splitlines()[0]}") from error
         self._survives = cluster == _OWN
-        self.slots = slots
+        self.slots, self.room = slots, Room(slots)
         self.described = "SLURM" if self._survives else "submitit's processes in place of SLURM"
         self.farewell = (
             f"the jobs go on in SLURM; their numbers are in {self._folder}"

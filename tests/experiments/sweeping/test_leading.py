@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 
 from rlsuite.experiments.sweeping.display import Display
-from rlsuite.experiments.sweeping.engines import Ending, Program
+from rlsuite.experiments.sweeping.engines import Ending, Program, Room
 from rlsuite.experiments.sweeping.leading import RETRIES, Leader
 from rlsuite.experiments.sweeping.rows import DONE, FAILED, STOPPED, Row
 
@@ -29,7 +29,7 @@ class FakeRunning:
 class FakeEngine:
     """Programs end as a list says for each job, one entry for each time it is started."""
 
-    described, farewell = "a fake", "they are asked to stop"
+    described, farewell, room = "a fake", "they are asked to stop", Room(2)
 
     def __init__(self, slots=2, **endings):
         self.slots, self._endings = slots, {name: list(all_) for name, all_ in endings.items()}
