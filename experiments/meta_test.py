@@ -14,8 +14,10 @@ from jaxtyping import Float
 from rlsuite.analysis import life_course
 from rlsuite.compiling import jit
 from rlsuite.experiments import evaluation
+from rlsuite.experiments.errors import ConfigError, nearest
 from rlsuite.experiments.evaluation import Evaluation, Role, Table
 from rlsuite.experiments.level_sets import HELD_OUT_SEED, LevelSet, take
+from rlsuite.experiments.registry import find_world, world_names
 from rlsuite.experiments.specs import Watch, WorldSpec
 from rlsuite.experiments.trainers import LearnedBy
 from rlsuite.ranges import Count, Counts
@@ -47,10 +49,24 @@ class ObjectiveEvaluationConfig(EvaluationConfig):
       max_lifetime: cuts lifetimes, in agent updates, but for those of `horizons`; none leaves them.
       horizons: what was trained on is also lived on for exactly so many updates each; none leaves
         that out.
+      worlds: others that are tested on too, by their names.
     """
 
     max_lifetime: Count | None = None
     horizons: Annotated[Counts, MinLen(1)] | None = None
+    worlds: tuple[str, ...] = ()
+
+
+def other_worlds(settings: ObjectiveEvaluationConfig) -> list[WorldSpec]:
+    """The other worlds that are tested on, each once.
+
+    Raises:
+      ConfigError: if there is none of such a name.
+    """
+    for name in settings.worlds:
+        if name not in world_names():
+            raise ConfigError(f"evaluation.worlds: {nearest('world', name, world_names())}")
+    return list(map(find_world, dict.fromkeys(settings.worlds)))
 
 
 class Contender(NamedTuple):

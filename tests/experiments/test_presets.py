@@ -66,6 +66,10 @@ def test_the_papers_victims_stand_in_the_presets_of_cheap_talk(world):
         ({"score": "exact_regret", "tasks": "CartPole-v1"}, "score: 'exact_regret' is not allowed"),
         ({"evaluation.max_lifetime": "0"}, "evaluation.max_lifetime: 0 is not allowed"),
         ({"evaluation.a2c_rates": ","}, "evaluation.a2c_rates: () is not allowed"),
+        (
+            {"evaluation.worlds": "Catch-bsuit"},
+            "evaluation.worlds: unknown world 'Catch-bsuit' (did",
+        ),
         ({"buffer.temperature": "0"}, "buffer.temperature: 0.0 is not allowed"),
     ],
 )

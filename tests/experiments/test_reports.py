@@ -153,6 +153,14 @@ def test_held_out_levels_do_not_depend_on_the_run():
     assert np.array_equal(first.walls, second.walls)
 
 
+def test_other_worlds_are_tested_on_too():
+    settings = replace(TINY, worlds=("Catch-bsuite", "dense", "Catch-bsuite"))
+    catch, dense = level_sets(find_world("small"), settings)[3:]
+    assert (catch.name, catch.optimal, len(catch.strata)) == ("Catch-bsuite", None, 1)
+    assert (dense.name, len(dense.strata)) == ("dense", TINY.num_draws)
+    assert (catch.tasks.lifetime == TINY.max_lifetime).all()
+
+
 def test_levels_of_all_sets_pay_and_lives_are_cut():
     for level_set in level_sets(find_world("small"), TINY):
         assert (level_set.optimal >= LEAST_OPTIMAL_RETURN).all()

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from rlsuite.drifts import LearnedDriftConfig
-from rlsuite.experiments.errors import ConfigError, nearest
 from rlsuite.experiments.evolution import PANELS, evolution_experiment
+from rlsuite.experiments.meta_test import other_worlds
 from rlsuite.experiments.methods.drifts.meta_test import DriftEvaluationConfig, learned_by, test
 from rlsuite.experiments.methods.drifts.pictures import pictures
 from rlsuite.experiments.ppo_settings import check_actor, check_mini_batches
-from rlsuite.experiments.registry import find_world, world_names
+from rlsuite.experiments.registry import find_world
 from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec, required
 from rlsuite.lifetime import LifeConfig
 from rlsuite.meta.configs import EvolutionConfig
@@ -119,10 +119,7 @@ def _build(run: Run, world: WorldSpec | None) -> Experiment:
     config, world = run.method, required(world)
     check_mini_batches("ppo", config.ppo, config.life, config.networks)
     check_actor(world.world, config.networks)
-    for name in run.evaluation.worlds:
-        if name not in world_names():
-            raise ConfigError(f"evaluation.worlds: {nearest('world', name, world_names())}")
-        other = find_world(name)
+    for other in other_worlds(run.evaluation):
         check_actor(other.world, other.ppo.networks)
     method = lpo(world.world, world.sample_task, config)
     return evolution_experiment(method, config.meta, config.life, world)

@@ -18,9 +18,9 @@ from rlsuite.experiments.meta_test import (
     MetaTest,
     ObjectiveEvaluationConfig,
     meta_test,
+    other_worlds,
 )
 from rlsuite.experiments.ppo_settings import PPOSettings
-from rlsuite.experiments.registry import find_world
 from rlsuite.experiments.specs import Run, Watch, WorldSpec, required
 from rlsuite.experiments.trainers import Trainer
 from rlsuite.lifetime import Task
@@ -33,8 +33,6 @@ class DriftEvaluationConfig(ObjectiveEvaluationConfig):
     Attributes:
       worlds: other worlds, each learned with the settings with which PPO is good at it.
     """
-
-    worlds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,8 +82,11 @@ def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evalua
     own_settings = learned_by(finished.run, world).settings
     lifetime = required(finished.world).lifetime_range[1]
     own = _world_set(world._replace(ppo=own_settings), lifetime, settings)
-    names = [name for name in dict.fromkeys(settings.worlds) if name != finished.run.tasks]
-    others = [_world_set(other, other.ppo.lifetime, settings) for other in map(find_world, names)]
+    others = [
+        _world_set(other, other.ppo.lifetime, settings)
+        for other in other_worlds(settings)
+        if other.name != finished.run.tasks
+    ]
     contenders = [
         _trained(finished, finished.title, "own"),
         *(_trained(rival, f"{rival.title} ({rival.directory})", "rival") for rival in rivals),

@@ -91,7 +91,7 @@ def _ta_lpg_preset(size: str) -> Callable[[WorldSpec | None], Run]:
 
 def _build(run: Run, world: WorldSpec | None) -> Experiment:
     world = required(world)
-    check(run.method, world)
+    check(run, world)
     method = evolved_lpg(world.world, world.sample_task, run.method)
     return evolution_experiment(method, run.method.meta, run.method.life, world)
 

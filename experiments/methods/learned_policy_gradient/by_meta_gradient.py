@@ -94,7 +94,7 @@ def _groove_preset(size: str) -> Callable[[WorldSpec | None], Run]:
 
 
 def _build_lpg(run: Run, world: WorldSpec | None) -> Experiment:
-    world = _checked(run.method, required(world))
+    world = _checked(run, required(world))
     method = meta_gradient_lpg(world.world, world.sample_task, run.method)
     updates, steps = _work(run.method)
     headline, agents = ("agent_return", "policy_entropy"), run.method.meta.num_agents
@@ -102,7 +102,7 @@ def _build_lpg(run: Run, world: WorldSpec | None) -> Experiment:
 
 
 def _build_groove(run: Run, world: WorldSpec | None) -> Experiment:
-    config, world = run.method, _checked(run.method, required(world))
+    config, world = run.method, _checked(run, required(world))
     smallest = 2 * config.meta.num_agents
     if config.buffer.size < smallest:
         raise ConfigError(
@@ -122,12 +122,12 @@ def _build_groove(run: Run, world: WorldSpec | None) -> Experiment:
     return Experiment(method, updates, steps, headline, _JIT, divisible=config.meta.num_agents)
 
 
-def _checked(config: LPGPartsConfig, world: WorldSpec) -> WorldSpec:
-    check(config, world)
-    shortest = world.lifetime_range[0]
-    if config.meta.num_updates > shortest:
+def _checked(run: Run, world: WorldSpec) -> WorldSpec:
+    check(run, world)
+    num_updates, shortest = run.method.meta.num_updates, world.lifetime_range[0]
+    if num_updates > shortest:
         raise ConfigError(
-            f"meta.num_updates: {config.meta.num_updates} is not allowed; it must be at most "
+            f"meta.num_updates: {num_updates} is not allowed; it must be at most "
             f"{shortest}, the shortest lifetime of {world.name}"
         )
     return world

@@ -13,7 +13,7 @@ from rlsuite.compiling import jit
 from rlsuite.envs.gridworld.levels import LEVEL_DISTRIBUTIONS, TABULAR_LEVELS
 from rlsuite.envs.gridworld.mazes import MAZES
 from rlsuite.experiments.level_sets import HELD_OUT_SEED, LevelSet, lasting, shortened, take
-from rlsuite.experiments.meta_test import ObjectiveEvaluationConfig
+from rlsuite.experiments.meta_test import ObjectiveEvaluationConfig, other_worlds
 from rlsuite.experiments.specs import WorldSpec
 from rlsuite.experiments.worlds.grid_world import grid_world
 from rlsuite.ranges import Count, NotNegative, Positive
@@ -45,7 +45,8 @@ class LevelEvaluationConfig(ObjectiveEvaluationConfig):
 def level_sets(world: WorldSpec, settings: LevelEvaluationConfig) -> list[LevelSet]:
     """The training distribution's held-out levels, the five tabular levels, and the mazes.
 
-    Then the held-out levels again, once for each horizon that is asked for.
+    Then other worlds that are asked for, with one level each if there are no more, and the held-out
+    levels again, once for each horizon that is asked for.
 
     All grid worlds of them that are tabular share one size, so that they share compiled code.
     """
@@ -62,6 +63,17 @@ def level_sets(world: WorldSpec, settings: LevelEvaluationConfig) -> list[LevelS
                 HELD_OUT_SEED,
             )
             for name, members in (("tabular levels", TABULAR_LEVELS), ("mazes", tuple(MAZES)))
+        ),
+        *(
+            level_set(
+                other.name,
+                (other,),
+                other,
+                draws if other.draw else 1,
+                settings.max_lifetime,
+                HELD_OUT_SEED,
+            )
+            for other in other_worlds(settings)
         ),
     ]
     return sets + [lasting(sets[0], horizon) for horizon in settings.horizons or ()]

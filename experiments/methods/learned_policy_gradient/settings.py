@@ -1,12 +1,13 @@
 """What runs of LPG and its kin share: evaluations, agents for a world, and what is checked."""
 
 from dataclasses import replace
-from typing import Any, get_args
+from typing import get_args
 
 import jax
 
 from rlsuite.agents import make_agent
 from rlsuite.experiments.errors import ConfigError
+from rlsuite.experiments.meta_test import other_worlds
 from rlsuite.experiments.methods.learned_policy_gradient.levels import LevelEvaluationConfig
 from rlsuite.experiments.specs import Run, WorldSpec
 from rlsuite.precision import Precision
@@ -45,13 +46,13 @@ def on(world: WorldSpec | None, run: Run) -> Run:
     return replace(run, tasks=world.name, method=replace(run.method, agent=world.agent))
 
 
-def check(method: Any, world: WorldSpec) -> None:
-    """Checks what only the machine and the world together can tell of a configuration.
+def check(run: Run, world: WorldSpec) -> None:
+    """Checks what only the machine and the worlds together can tell of a configuration.
 
     Raises:
-      ConfigError: if the precision is not this machine's, or agents can't act in the world.
+      ConfigError: if the precision is not this machine's, or agents can't act in a world.
     """
-    backend, precision = jax.default_backend(), method.objective.precision
+    backend, precision = jax.default_backend(), run.method.objective.precision
     allowed = _PRECISIONS.get(backend, get_args(Precision))
     if precision not in allowed:
         raise ConfigError(
@@ -59,7 +60,12 @@ def check(method: Any, world: WorldSpec) -> None:
             f"{backend} has: {', '.join(allowed)}"
         )
     try:
-        make_agent(world.world, method.agent)
+        make_agent(world.world, run.method.agent)
     except ValueError as error:
         name = "tasks" if str(error).startswith("actions") else "agent"
         raise ConfigError(f"{name}.{error}") from error
+    for other in other_worlds(run.evaluation):
+        try:
+            make_agent(other.world, other.agent)
+        except ValueError as error:
+            raise ConfigError(f"evaluation.worlds: {other.name}: {error}") from error
