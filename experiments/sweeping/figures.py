@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from rlsuite.experiments.evaluation import Table
+from rlsuite.experiments.evaluation import Curve, Curves, Table
 from rlsuite.experiments.plot_style import (
     GRID,
     INK,
@@ -111,6 +111,36 @@ def over_horizons(
     axis.minorticks_off()
     axis.set_xlabel("lifetime in agent updates", color=INK, fontsize=FONT)
     axis.set_ylabel(plain(tables[0].shown_unit), color=INK, fontsize=FONT)
+    _key(figure, [*marks, _interval_mark()])
+    return figure
+
+
+def over_lives(shown: Curves, lines: Mapping[str, Sequence[Curve]], colours: Colours) -> Figure:
+    """Curves of tests: means over runs as lines, from the lowest to the highest end as bands.
+
+    Args:
+      shown: says what the curves are.
+      lines: by contender, the curve of each of its runs.
+      colours: by contender.
+    """
+    figure, axis = _single()
+    named = with_colours(lines, colours)
+    marks: list[Line2D | Patch] = []
+    for place, (name, colour) in enumerate(named):
+        first = max(line.x[0] for line in lines[name])
+        last = min(line.x[-1] for line in lines[name])
+        x = np.array([each for each in lines[name][0].x if first <= each <= last])
+        value, low, high = (
+            np.stack([np.interp(x, line.x, getattr(line, part)) for line in lines[name]])
+            for part in ("value", "low", "high")
+        )
+        look = marked_look(colour)
+        apart = _markers_apart(len(x), place / len(named))
+        axis.plot(x, value.mean(0), **look, markevery=apart)
+        axis.fill_between(x, low.min(0), high.max(0), color=colour, alpha=BAND, linewidth=0)
+        marks.append(line_mark(name, **look))
+    axis.set_xlabel(plain(shown.x_label), color=INK, fontsize=FONT)
+    axis.set_ylabel(plain(shown.y_label), color=INK, fontsize=FONT)
     _key(figure, [*marks, _interval_mark()])
     return figure
 

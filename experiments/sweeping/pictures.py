@@ -64,6 +64,15 @@ def of_test(test: CommonTest, colours: figures.Colours) -> Iterator[Picture]:
             f"{_direction(lasting)}",
             partial(figures.over_horizons, lasting, test.estimates, colours, trained),
         )
+    for number, (shown, lines) in enumerate(test.curves, 1):
+        yield Picture(
+            f"curves_{number}",
+            shown.name,
+            f"{shown.name}: means over the runs of a setting as lines, with markers to tell them "
+            "apart, and as bands what lies in the 95 % interval of one of the runs, or between "
+            f"those of two. {_CONTENDERS}.",
+            partial(figures.over_lives, shown, lines, colours),
+        )
     profiles = _profiles(test)
     if profiles:
         yield Picture(

@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 
 from rlsuite.experiments.errors import UserError
 from rlsuite.experiments.evaluate import tested_alike
-from rlsuite.experiments.evaluation import Evaluation, Table, estimate
+from rlsuite.experiments.evaluation import Curve, Curves, Evaluation, Table, estimate
 from rlsuite.experiments.files import read_bytes
 from rlsuite.experiments.finished import Finished, open_run
 from rlsuite.experiments.folder import holds_run
@@ -177,6 +177,19 @@ class CommonTest:
             }
             for table in self.tables
         }
+
+    @cached_property
+    def curves(self) -> list[tuple[Curves, dict[str, list[Curve]]]]:
+        """What curves show and, by contender, the curve of each run; of baselines of the first."""
+        found: dict[str, tuple[Curves, dict[str, list[Curve]]]] = {}
+        for run in self.runs:
+            for curves in run.evaluation.curves:
+                _, lines = found.setdefault(curves.name, (curves, {}))
+                if run.evaluation.own in curves.lines:
+                    lines.setdefault(run.setting, []).append(curves.lines[run.evaluation.own])
+        for curves, lines in found.values():
+            lines |= {name: [curves.lines[name]] for name in self.baselines if name in curves.lines}
+        return list(found.values())
 
     @cached_property
     def uneven(self) -> list[str]:

@@ -85,10 +85,10 @@ def table(results, name="levels", optimal=None, **how):
     )
 
 
-def evaluation(own, baselines=(), step=STEPS):
+def evaluation(own, baselines=(), step=STEPS, curves=()):
     """An evaluation from its tables, whose results call the run's own `own`."""
     contenders = [Contender("own", "own"), *(Contender(name, "baseline") for name in baselines)]
-    return Evaluation(contenders=contenders, tables=list(own), step=step)
+    return Evaluation(contenders=contenders, tables=list(own), step=step, curves=curves)
 
 
 def noisy(mean, levels=6, seeds=4, seed=0, spread=0.05):

@@ -9,9 +9,10 @@ from PIL import Image
 
 from rlsuite.experiments.cli import main
 from rlsuite.experiments.errors import UserError
-from rlsuite.experiments.evaluation import EVALUATION, to_json
+from rlsuite.experiments.evaluation import EVALUATION, Curve, Curves, to_json
 from rlsuite.experiments.files import sealed, write_text
 from rlsuite.experiments.sweeping import scores
+from rlsuite.experiments.sweeping.figures import over_lives
 from rlsuite.experiments.sweeping.folder import log_file, run_folder
 from rlsuite.experiments.sweeping.grid import jobs
 from rlsuite.experiments.sweeping.reporting import report_sweep
@@ -52,7 +53,9 @@ def made_up(setting, seed):
         )
     ]
     world = table({"own": noisy(500 * mean, 1, 8, seed=noise)}, "World-v0", unit="reward")
-    return evaluation([*tables, world], ["by hand"])
+    line = Curve([1, 2, 3], [mean, mean, mean + seed], [0, 0, 0], [1, 1, 2])
+    lives = Curves("Returns over lives", "update", "return", {"own": line, "by hand": line})
+    return evaluation([*tables, world], ["by hand"], curves=[lives])
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +108,7 @@ def test_a_report_says_how_it_can_be_made_again(text):
 
 
 def test_figures_are_as_wide_as_a_column_and_captions_say_what_is_in_them(text, directory):
-    names = ["results", "horizons", "profiles", "learning_curves"]
+    names = ["results", "horizons", "curves_1", "profiles", "learning_curves"]
     shown = re.findall(r"!\[[^]]+\]\((\w+)\.png\)\n\n\*(.+)\* \(\[PDF\]\((\w+)\.pdf\)\)", text)
     assert [name for name, _, _ in shown] == names == [pdf for _, _, pdf in shown]
     for name, caption, _ in shown:
@@ -114,6 +117,20 @@ def test_figures_are_as_wide_as_a_column_and_captions_say_what_is_in_them(text, 
             assert len(image.convert("L").getcolors()) > 20
         assert (directory / f"{name}.pdf").read_bytes().startswith(b"%PDF")
         assert "marker" in caption and ("band" in caption or name == "results")
+
+
+def test_curves_of_runs_are_put_together(text, directory, sweep):
+    (test,) = common_tests(find_results(directory, sweep, METHODS).tested)
+    ((shown, lines),) = test.curves
+    assert shown.y_label == "return"
+    assert {name: len(found) for name, found in lines.items()} == {
+        "up": 2,
+        "down $x$": 1,
+        "by hand": 1,
+    }
+    figure = over_lives(shown, lines, {})
+    mean = figure.axes[0].lines[0].get_ydata()
+    np.testing.assert_allclose(mean, [0.8, 0.8, 1.3])
 
 
 def test_scores_come_back_as_the_evaluations_have_them(text, directory, sweep):
