@@ -9,6 +9,7 @@ the same levels, so that those of several tables can be put together.
 """
 
 from collections.abc import Callable, Sequence
+from math import comb, log
 from typing import NamedTuple
 
 import numpy as np
@@ -153,6 +154,22 @@ def improvement(
         found = np.sum((weights @ wins) * other_weights, axis=1)
         total += np.bincount(resample, found, num_resamples)
     return Resampled(float(of_each.mean()), total / strata.size)
+
+
+def can_tell(first_shape: tuple[int, int, int], second_shape: tuple[int, int, int]) -> bool:
+    r"""Whether there are results enough that one of two could be shown to be better at all.
+
+    If all results of the first are above all of the second on each level, the exact test of ranks
+    has the two-sided p-value :math:`2 / \binom{n + m}{n}^L`. If even that is above 0.05, intervals
+    from resampling, which then have no width, say more than is known.
+
+    Args:
+      first_shape: of `[run, level, seed]`.
+      second_shape: likewise, with as many levels.
+    """
+    (num_runs, num_levels, num_seeds), (other_runs, _, other_seeds) = first_shape, second_shape
+    num, other = num_runs * num_seeds, other_runs * other_seeds
+    return num_levels * log(comb(num + other, num)) >= log(2 / 0.05)
 
 
 def probability_of_improvement(

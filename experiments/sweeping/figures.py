@@ -7,6 +7,7 @@ ones and dashed lines; each contender has a marker of its own.
 from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from textwrap import fill
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -86,13 +87,17 @@ def over_horizons(
       tables: with a horizon each.
       estimates: by table and contender.
       colours: by contender.
-      trained: the shortest and the longest lifetime in training, shaded.
+      trained: the shortest and the longest lifetime in training, shaded; a dotted line if equal.
     """
     figure, axis = _single()
     marks: list[Line2D | Patch] = []
-    if trained is not None:
+    if trained is not None and trained[0] < trained[1]:
         axis.axvspan(*trained, color=GRID, alpha=0.7, linewidth=0)
         marks.append(Patch(facecolor=GRID, alpha=0.7, label="lifetimes in training"))
+    elif trained is not None:
+        dotted: dict[str, Any] = {"color": INK, "linewidth": 0.8, "linestyle": ":"}
+        axis.axvline(trained[0], **dotted)
+        marks.append(line_mark("lifetime in training", **dotted))
     by_horizon = sorted(((table.horizon or 0, table) for table in tables), key=itemgetter(0))
     for name, colour in with_colours(_contenders(tables, estimates), colours):
         lived, value, low, high = np.array(
@@ -233,7 +238,7 @@ def _interval_mark() -> Patch:
 def _key(figure: Figure, marks: Sequence[Line2D | Patch]) -> None:
     """A key under a figure, which grows by what it needs."""
     longest = max(len(str(mark.get_label())) for mark in marks)
-    columns = max(1, min(len(marks), int(WIDTH / (0.45 + 0.06 * longest))))
+    columns = max(1, min(len(marks), int(WIDTH / (0.45 + 0.056 * longest))))
     rows = -(-len(marks) // columns)
     figure.set_size_inches(WIDTH, figure.get_figheight() + 0.15 * rows + 0.1)
     figure.legend(

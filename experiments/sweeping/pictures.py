@@ -23,6 +23,11 @@ _CONTENDERS = (
 )
 _INTERVAL = "95 % stratified bootstrap interval over runs, levels and seeds"
 
+_TRAINED = {
+    True: ", and the lifetimes in training are shaded",
+    False: ", and the dotted line is the lifetime in training",
+}
+
 
 class Picture(NamedTuple):
     """A figure of a report.
@@ -55,7 +60,7 @@ def of_test(test: CommonTest, colours: figures.Colours) -> Iterator[Picture]:
         )
     if lasting:
         trained = _trained(test)
-        shaded = ", and the lifetimes in training are shaded" if trained else ""
+        shaded = "" if trained is None else _TRAINED[trained[0] < trained[1]]
         yield Picture(
             "horizons",
             "Results over the horizon",

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Int
 
 from rlsuite.experiments.evaluation import Table
-from rlsuite.experiments.statistics import Estimate, probability_of_improvement
+from rlsuite.experiments.statistics import Estimate, can_tell, probability_of_improvement
 from rlsuite.experiments.sweeping.grid import Claim
 from rlsuite.experiments.sweeping.results import CommonTest, numbered
 
@@ -18,10 +18,11 @@ The probability of improvement is that a result of the one is better than a resu
 the same level (Mann and Whitney's, ties counted half, averaged over levels), with its 95 %
 stratified bootstrap interval over runs, levels and seeds; all tables have the same weight in the
 mean over them. On a table a claim is *supported* if that interval lies wholly above one half,
-*contradicted* if it lies wholly below, and *undecided* if one half is in it. As a whole it is so by
-the probability over all its tables, unless one of them says the contrary: then it is undecided. The
-intervals of the interquartile means overlap more easily, as most of their width is between levels,
-which are the same for both."""
+*contradicted* if it lies wholly below, and *undecided* if one half is in it, or if results are so
+few that an exact test of ranks could not tell the two apart whatever they were. As a whole it is so
+by the probability over all its tables, unless one of them says the contrary: then it is undecided.
+The intervals of the interquartile means overlap more easily, as most of their width is between
+levels, which are the same for both."""
 
 
 class OnTable(NamedTuple):
@@ -31,11 +32,12 @@ class OnTable(NamedTuple):
     better: Estimate
     than: Estimate
     probability: Estimate
+    is_enough: bool
 
     @property
     def outcome(self) -> Outcome:
-        """By the probability of improvement."""
-        return _outcome(self.probability)
+        """By the probability of improvement, if there are results enough to tell."""
+        return _outcome(self.probability) if self.is_enough else "undecided"
 
     @property
     def overlap(self) -> bool:
@@ -65,8 +67,8 @@ class Verdict(NamedTuple):
         """Of the claim as a whole; none if there is nothing to judge it by."""
         if self.probability is None:
             return None
-        outcome = _outcome(self.probability)
-        return "undecided" if self.contrary else outcome
+        can_be_told = any(one.is_enough for one in self.tables) and not self.contrary
+        return _outcome(self.probability) if can_be_told else "undecided"
 
     @property
     def contrary(self) -> list[str]:
@@ -124,6 +126,7 @@ def _on_table(claim: Claim, pair: _Pair) -> OnTable:
         better,
         than,
         probability_of_improvement([pair.results]),
+        can_tell(pair.results[0].shape, pair.results[1].shape),
     )
 
 
@@ -149,6 +152,9 @@ def sentence(verdict: Verdict) -> str:
     ]
     if verdict.contrary:
         parts.append(f"{', '.join(verdict.contrary)} say the contrary of that.")
+    few = [one.table for one in verdict.tables if not one.is_enough]
+    if few:
+        parts.append(f"Too few results to tell: {', '.join(few)}.")
     if verdict.single:
         names = " and of ".join(verdict.single)
         parts.append(f"There is one run of {names} alone: nothing is said of other training seeds.")

@@ -9,6 +9,7 @@ from rlsuite.experiments import statistics
 from rlsuite.experiments.statistics import (
     Estimate,
     bootstrap,
+    can_tell,
     improvement,
     interquartile_mean,
     optimality_gap,
@@ -141,6 +142,24 @@ def test_who_always_wins_does_so_in_every_resample():
     first = second.max() + 1 + np.abs(normal(2, 4, 3, seed=1))
     assert improvement(first, second, ONE_STRATUM).estimate == pytest.approx((1, 1, 1))
     assert improvement(second, first, ONE_STRATUM).estimate == pytest.approx((0, 0, 0))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ((1, 1, 2), (1, 1, 2), False),  # 2 / 6
+        ((1, 1, 4), (1, 1, 4), True),  # 2 / 70
+        ((2, 1, 2), (1, 1, 2), False),  # 2 / 15
+        ((1, 3, 2), (1, 3, 2), True),  # 2 / 216
+        ((3, 1, 128), (1, 1, 128), True),
+    ],
+)
+def test_few_results_tell_nothing(first, second, expected):
+    assert can_tell(first, second) is expected
+    if first[1] == 1:
+        low, high = np.zeros(second[0] * second[2]), np.ones(first[0] * first[2])
+        p = mannwhitneyu(high + np.arange(high.size), low - np.arange(low.size)).pvalue
+        assert bool(p <= 0.05) is expected
 
 
 def test_tables_are_resampled_together():

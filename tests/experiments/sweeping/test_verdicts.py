@@ -90,6 +90,16 @@ def test_levels_that_differ_more_than_the_two_do_hide_nothing():
     assert "one run of up and of down alone" in sentence(verdict)
 
 
+def test_two_results_each_decide_nothing_however_far_apart():
+    runs = [
+        result(setting, 0, table({"own": [[mean, mean + 1]]}))
+        for setting, mean in (("up", 100), ("down", 0))
+    ]
+    verdict = judge(CLAIM, [CommonTest(runs)])
+    assert verdict.probability == (1, 1, 1) and verdict.outcome == "undecided"
+    assert "Too few results to tell: levels." in sentence(verdict)
+
+
 def test_only_tables_that_are_named_are_judged_and_those_not_tested_are_named():
     claim = CLAIM._replace(tables=("a", "nowhere"))
     verdict = judge(claim, [one_test([2.0, 1.0], [1.0, 2.0], ("a", "b"))])
