@@ -13,18 +13,17 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from rlsuite.experiments import runner
+from rlsuite.experiments import training
 from rlsuite.experiments.cli import main
-from rlsuite.experiments.evaluate import evaluate
+from rlsuite.experiments.evaluate import evaluate_each
 from rlsuite.experiments.files import parse_json
 from rlsuite.experiments.finished import open_run
-from rlsuite.experiments.folder import create_run
 from rlsuite.experiments.registry import Methods
 from rlsuite.experiments.sweeping.grid import plans, read_sweep
 
 pytestmark = pytest.mark.usefixtures("processes_find_newcomers")
 METHODS = Methods()
-STEPS = 30
+STEPS = 20
 TWELVE = f"""
 preset = "smoke"
 method = "newcomer.cross_entropy:SPEC"
@@ -84,13 +83,12 @@ class Killer(threading.Thread):
         self.killed.append(run.name)
 
 
-def undisturbed(plan, folder):
-    """The run of a plan, trained and tested in this process."""
-    create_run(folder, plan.describe())
-    console = Console(quiet=True)
-    runner.run(plan.experiment, plan.run, folder, console=console)
-    evaluate(open_run(folder, METHODS), console=console)
-    return open_run(folder, METHODS)
+def undisturbed(planned, folder):
+    """Runs that are one program, trained and tested in this process, by the names of their jobs."""
+    training.begin({folder / name: plan for name, plan in planned.items()}, METHODS)
+    runs = {name: open_run(folder / name, METHODS) for name in planned}
+    evaluate_each(list(runs.values()), console=Console(quiet=True))
+    return runs
 
 
 def assert_equal(found, wanted):
@@ -111,7 +109,7 @@ def test_twelve_jobs_of_which_workers_are_killed_end_as_if_nothing_had_happened(
     killer.start()
     try:
         status = main(
-            ["sweep", str(file), "--out", str(out), "--cluster", "local", "--together", "2"]
+            ["sweep", str(file), "--out", str(out), "--cluster", "local", "--together", "3"]
         )
     finally:
         killer.over.set()
@@ -127,10 +125,17 @@ def test_twelve_jobs_of_which_workers_are_killed_end_as_if_nothing_had_happened(
 
     planned = plans(read_sweep(file), METHODS)
     assert {path.name for path in (out / "runs").iterdir()} == set(planned)
-    for name in [*killer.killed, "few-seed5", "many-seed5"]:
-        assert_equal(
-            open_run(out / "runs" / name, METHODS), undisturbed(planned[name], tmp_path / name)
-        )
+    groups = [
+        [f"{setting}-seed{seed}" for seed in seeds]
+        for setting in ("few", "many")
+        for seeds in ((0, 1, 2), (3, 4, 5))
+    ]
+    disturbed = [group for group in groups if {*group} & {*killer.killed}]
+    assert disturbed
+    for group in disturbed:
+        wanted = undisturbed({name: planned[name] for name in group}, tmp_path / "undisturbed")
+        for name in group:
+            assert_equal(open_run(out / "runs" / name, METHODS), wanted[name])
 
 
 @needs("submitit")

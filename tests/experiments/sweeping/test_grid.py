@@ -1,7 +1,9 @@
 """The reader of sweeps: products, sizes, names, and what it refuses in a line."""
 
 import math
+import re
 import string
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -86,6 +88,12 @@ def test_a_job_is_planned_as_the_command_would_plan_it(written):
     assert plan == plan_of(jobs(sweep)[0], METHODS)
     assert (plan.run.seed, plan.run.tasks) == (4, "Pendulum-v1")
     assert plan.world_parameters == {"max_speed": 4.0}
+
+
+def test_the_example_of_the_documentation_can_be_run(written):
+    page = (Path(__file__).parents[3] / "docs" / "sweeps.md").read_text()
+    (example,) = re.findall(r"^```toml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert len(plans(written(example), METHODS)) == 15
 
 
 def test_files_are_found_from_the_folder_of_the_sweep(written, tmp_path):
