@@ -449,7 +449,7 @@ def _list(arguments: argparse.Namespace, rest: list[str]) -> int:
     print("methods, and the presets of each")
     for spec in specs:
         print(f"  {spec.name:<10} {spec.summary} ({', '.join(spec.presets)})")
-    for family in families:
+    for family in filter(lambda family: family.is_there(), families):
         print(f"\n{family.title}\n{_wrapped(family.names())}")
     return 0
 

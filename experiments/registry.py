@@ -112,8 +112,8 @@ def find_world(name: str, parameters: Mapping[str, Any] | None = None) -> WorldS
 
 
 def world_names() -> list[str]:
-    """Of all worlds."""
-    return [name for family in world_families() for name in family.names()]
+    """Of all worlds that are there."""
+    return [name for family in world_families() if family.is_there() for name in family.names()]
 
 
 @cache

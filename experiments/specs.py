@@ -145,11 +145,14 @@ class WorldFamily(NamedTuple):
       names: `() -> names` of those that are there.
       make: `(name, parameters) -> WorldSpec`, where `parameters` are what `--tasks.NAME VALUE`
         asked for, as text or as what JSON has; raises ConfigError for those it doesn't know.
+      is_there: whether what they need is installed; where it isn't, `make` says what to install,
+        and nothing lists them.
     """
 
     title: str
     names: Callable[[], Sequence[str]]
     make: Callable[[str, Mapping[str, Any]], WorldSpec]
+    is_there: Callable[[], bool] = lambda: True
 
 
 def required(world: WorldSpec | None) -> WorldSpec:

@@ -88,11 +88,20 @@ def ppo_settings(world: str) -> PPOSettings:
     """
     if world.endswith("-MinAtar"):
         return _MINATAR
-    return _PENDULUM if world == "Pendulum-v1" or world.endswith("-brax") else _CART_POLE
+    return _PENDULUM if world == "Pendulum-v1" else _CART_POLE
 
 
-def world_spec(name: str, world: Environment, level: Level) -> WorldSpec:
-    """A world with one level, and the field's usual agents for worlds of such a name."""
+def world_spec(
+    name: str, world: Environment, level: Level, *, like: str | None = None
+) -> WorldSpec:
+    """A world with one level, and the field's usual agents for worlds of such a name.
+
+    Args:
+      name: of the world.
+      world: with gymnax's interface.
+      level: its parameters.
+      like: the world whose settings of PPO serve it; by default those for its own name.
+    """
     lifetime, agent = _SUFFIXES.get(name.rpartition("-")[2], _OTHERS)
     level = jax.tree.map(jnp.asarray, level)
     return WorldSpec(
@@ -101,7 +110,7 @@ def world_spec(name: str, world: Environment, level: Level) -> WorldSpec:
         sample_task=lambda key: Task(level, jnp.int32(lifetime)),
         lifetime_range=(lifetime, lifetime),
         agent=agent,
-        ppo=ppo_settings(name),
+        ppo=ppo_settings(like or name),
     )
 
 

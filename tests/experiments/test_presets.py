@@ -5,11 +5,11 @@ from dataclasses import replace
 import jax
 import pytest
 
-from rlsuite.envs.brax import has_brax
+from rlsuite.envs.foreign import is_installed
 from rlsuite.experiments.errors import ConfigError
 from rlsuite.experiments.finished import Plan, default_run, plan
 from rlsuite.experiments.methods.cheap_talk.victims import WORLD_NAMES, victim_settings
-from rlsuite.experiments.registry import find_world
+from rlsuite.experiments.registry import find_world, world_names
 from tests.experiments.running import METHODS, plan_of
 
 
@@ -100,10 +100,23 @@ def test_worlds_that_agents_cannot_act_in_are_refused():
     assert plan(METHODS, "lpo", "smoke", {}, tasks="Pendulum-v1").run.tasks == "Pendulum-v1"
 
 
-@pytest.mark.skipif(has_brax(), reason="brax is installed")
-def test_worlds_of_brax_say_what_they_need():
-    with pytest.raises(ConfigError, match=r"tasks: 'ant-brax' needs brax"):
-        find_world("ant-brax")
+@pytest.mark.parametrize(
+    ("name", "package", "extra"),
+    [
+        ("ant-brax", "brax", "brax"),
+        ("Craftax-Symbolic-v1", "craftax", "craftax"),
+        ("Navix-FourRooms-v0", "navix", "navix"),
+        ("CheetahRun-playground", "mujoco_playground", "playground"),
+        ("MiniGrid-FourRooms", "xminigrid", "xland"),
+    ],
+)
+def test_worlds_of_other_packages_say_what_they_need(name, package, extra):
+    if is_installed(package):
+        assert name in world_names()
+        return
+    assert name not in world_names()
+    with pytest.raises(ConfigError, match=rf"tasks: '{name}' needs .*rlsuite\[{extra}\]"):
+        find_world(name)
 
 
 def test_counts_of_updates_and_steps():
