@@ -444,6 +444,7 @@ def _bench(arguments: argparse.Namespace, rest: list[str]) -> int:
 
 def _list(arguments: argparse.Namespace, rest: list[str]) -> int:
     from rlsuite.experiments.registry import world_families
+    from rlsuite.experiments.sweeping.grid import named_sweeps
 
     specs, families = list(_methods(arguments)), world_families()
     print("methods, and the presets of each")
@@ -451,6 +452,7 @@ def _list(arguments: argparse.Namespace, rest: list[str]) -> int:
         print(f"  {spec.name:<10} {spec.summary} ({', '.join(spec.presets)})")
     for family in filter(lambda family: family.is_there(), families):
         print(f"\n{family.title}\n{_wrapped(family.names())}")
+    print(f"\nsweeps\n{_wrapped(named_sweeps())}")
     return 0
 
 

@@ -4,13 +4,10 @@ A setting is a method with a preset and values for some fields; a job is a setti
 the file may hold is in docs/sweeps.md.
 """
 
-import math
-import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.resources import files
-from itertools import product
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -21,36 +18,18 @@ from rlsuite.experiments.files import read_bytes
 from rlsuite.experiments.finished import Plan, default_run, plan
 from rlsuite.experiments.registry import Methods, import_module
 from rlsuite.experiments.sweeping import tables
+from rlsuite.experiments.sweeping.settings import Setting, beside, read_settings, slug
 
 SWEEPS = "sweeps"
 """The folder of the package that has the named sweeps, and where results go by default."""
 
 _WORLD_PREFIX = "tasks."
-_LONGEST_FOLDER = 200
-_OF_A_SETTING = ("name", "method", "preset", "fields", "grid")
 _OF_A_CLAIM = ("text", "better", "than", "tables")
 _OF_A_SIZE = (
     *("title", "paper", "claim", "seeds", "method", "preset", "imports"),
     *("fields", "grid", "settings", "claims", "slurm"),
 )
 _KEYS = (*_OF_A_SIZE, "sizes")
-
-
-class Setting(NamedTuple):
-    """A method with a preset and values for some fields.
-
-    Attributes:
-      name: what reports call it.
-      method: its name, or where it is.
-      preset: of the method.
-      fields: options of `rlsuite train` by dotted name, as text; "tasks", or a method's short name
-        for a world as "world", and parameters of that world as "tasks.NAME" are among them.
-    """
-
-    name: str
-    method: str
-    preset: str
-    fields: Mapping[str, str]
 
 
 class Claim(NamedTuple):
@@ -124,11 +103,6 @@ class Job(NamedTuple):
         imported = [word for module in self.imports for word in ("--import", module)]
         named = [self.setting.method, self.setting.preset, *imported]
         return ["rlsuite", "train", *named, "--seed", str(self.seed), *options]
-
-
-def slug(name: str) -> str:
-    """A name as a folder's: in lower case, with "-" for whatever is no letter or digit of ASCII."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
 def jobs(sweep: Sweep) -> list[Job]:
@@ -288,98 +262,12 @@ def _sweep(path: Path, document: dict[str, Any], size: str | None) -> Sweep:
         claim=tables.prose(document, "claim"),
         settings=(),
         seeds=tables.seeds(document),
-        imports=tuple(_beside(path, name) for name in tables.lines(document, "imports")),
+        imports=tuple(beside(path, name) for name in tables.lines(document, "imports")),
         slurm=tables.values(document, "slurm"),
     )
-    settings = tuple(_settings(path, document, len(found.seeds)))
-    _check_distinct(settings)
+    settings = read_settings(path, document, len(found.seeds))
     claims = tuple(_claims(document, [setting.name for setting in settings]))
     return found._replace(settings=settings, claims=claims)
-
-
-def _beside(path: Path, name: str) -> str:
-    """A reference to a Python file as seen from the folder of the sweep's file; others as is."""
-    file, colon, attribute = name.rpartition(":") if ":" in name else (name, "", "")
-    return f"{path.absolute().parent / file}{colon}{attribute}" if file.endswith(".py") else name
-
-
-def _settings(path: Path, document: tables.Table, num_seeds: int) -> Iterator[Setting]:
-    found = tables.tables(document, "settings") if "settings" in document else [{}]
-    if not found:
-        raise tables.not_allowed("settings", [], "at least one table, written as [[settings]]")
-    common = _of_setting(document, "")
-    count = 0
-    for number, table in enumerate(found, 1):
-        where = f"settings {number}: " if "settings" in document else ""
-        tables.check_keys(table, _OF_A_SETTING, where.removesuffix(": "))
-        base = _beneath(common, _of_setting(table, where))
-        count += math.prod(map(len, base.grid.values())) * num_seeds
-        if count > tables.MOST_JOBS:
-            raise ConfigError(
-                f"{where}grid: it is too large: with it there are more than {tables.MOST_JOBS} jobs"
-            )
-        for varied in _products(base.grid):
-            yield _setting(path, table, base, varied, where)
-
-
-class _Base(NamedTuple):
-    """What is said of a setting: fixed values, and lists of those that vary."""
-
-    fixed: Mapping[str, str]
-    grid: Mapping[str, Sequence[str]]
-
-
-def _of_setting(table: tables.Table, where: str) -> _Base:
-    fixed, grid = tables.fields(table, where), tables.grid(table, where)
-    for key in ("method", "preset"):
-        if key in table:
-            fixed[key] = tables.line(table, key, where=where)
-    for name in grid:
-        if name in fixed:
-            raise ConfigError(f"{where}grid.{name}: it has a single value as well; name it once")
-    return _Base(fixed, grid)
-
-
-def _beneath(common: _Base, own: _Base) -> _Base:
-    """What is said of all settings, but for what one says itself."""
-    fixed = {name: text for name, text in common.fixed.items() if name not in own.grid}
-    grid = {name: texts for name, texts in common.grid.items() if name not in own.fixed}
-    return _Base({**fixed, **own.fixed}, {**grid, **own.grid})
-
-
-def _products(grid: Mapping[str, Sequence[str]]) -> Iterator[dict[str, str]]:
-    for texts in product(*grid.values()):
-        yield dict(zip(grid, texts, strict=True))
-
-
-def _setting(
-    path: Path, table: tables.Table, base: _Base, varied: Mapping[str, str], where: str
-) -> Setting:
-    values = {**base.fixed, **varied}
-    for key in ("method", "preset"):
-        if not values.get(key):
-            raise ConfigError(f"{where}{key}: it is missing")
-    method, preset = values.pop("method"), values.pop("preset")
-    # Also where a list has one value: a second one must not give another name to the first.
-    told = [f"{name} {text}" for name, text in varied.items() if name != "method"]
-    name = tables.line(table, "name", method, where)
-    if "name" in table and "method" in varied:
-        told.insert(0, f"method {method}")
-    name = f"{name} ({', '.join(told)})" if told else name
-    if not slug(name) or len(slug(name)) > _LONGEST_FOLDER:
-        allowed = f"of 1 to {_LONGEST_FOLDER} letters, digits and what is between, for its folder"
-        raise tables.not_allowed(f"{where}name", name, allowed)
-    return Setting(name, _beside(path, method), preset, values)
-
-
-def _check_distinct(settings: Sequence[Setting]) -> None:
-    by_folder: dict[str, str] = {}
-    for setting in settings:
-        folder = slug(setting.name)
-        if folder in by_folder:
-            names = f"'{by_folder[folder]}' and '{setting.name}'"
-            raise ConfigError(f"settings: {names} would have one folder; name them apart")
-        by_folder[folder] = setting.name
 
 
 def _claims(document: tables.Table, settings: Sequence[str]) -> Iterator[Claim]:

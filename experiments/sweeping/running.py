@@ -1,12 +1,12 @@
 """A sweep from its file, or from where it was left, to its report."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
 from rich.console import Console
 
-from rlsuite.experiments.errors import say
+from rlsuite.experiments.errors import UserError, say
 from rlsuite.experiments.finished import Plan
 from rlsuite.experiments.interruption import INTERRUPTED, stop_on_signal
 from rlsuite.experiments.locking import writer
@@ -61,6 +61,7 @@ def run_sweep(
         with writer(directory):
             write_sweep(directory, sweep)
         return _reported(directory, methods)
+    rows = _rows(sweep, directory, planned, missing)
     with closing(engine()) as chosen, writer(directory):
         write_sweep(directory, sweep)
         print(f"on {chosen.described}")
@@ -70,28 +71,40 @@ def run_sweep(
             return together or fitting_together(plan, len(missing), chosen.room)
 
         programs = [_program(directory, group) for group in divided(missing, most)]
-        rows = _rows(sweep, directory, planned, missing)
-        by_name = {job.folder: job for job in jobs(sweep)}
-        with (
-            Display(console, list(rows.values())) as display,
-            stop_on_signal(lambda line: None, _GO_ON) as stop,
-        ):
-            leader = Leader(
-                chosen,
-                rows,
-                lambda name: _is_done(directory, by_name[name], methods),
-                display,
-                should_stop=lambda: stop.asked,
-            )
-            leader.lead(programs)
+        failures = _lead(programs, chosen, rows, methods, console)
     done = sum(row.state == DONE for row in rows.values())
-    if done + len(leader.failures) < len(rows):
+    if done + len(failures) < len(rows):
         print(f"stopped with {done} of {len(rows)} jobs done; {_GO_ON}")
         return INTERRUPTED
-    for name, reason in leader.failures.items():
+    by_name = {job.folder: job for job in missing}
+    for name, reason in failures.items():
         log = log_file(directory, by_name[name])
         say(f"{rows[name].name} has failed: {reason}; its log is {log}")
-    return _reported(directory, methods) or (FAILURES if leader.failures else 0)
+    return _reported(directory, methods) or (FAILURES if failures else 0)
+
+
+def _lead(
+    programs: Sequence[Program],
+    engine: Engine,
+    rows: Mapping[str, Row],
+    methods: Methods,
+    console: Console,
+) -> Mapping[str, str]:
+    """Runs programs to their ends, and says why jobs have failed."""
+
+    def is_done(name: str) -> bool:
+        try:
+            return progress(rows[name].directory, methods).stage is Stage.DONE
+        except UserError:  # Its process has said so.
+            return False
+
+    with (
+        Display(console, list(rows.values())) as display,
+        stop_on_signal(lambda line: None, _GO_ON) as stop,
+    ):
+        leader = Leader(engine, rows, is_done, display, should_stop=lambda: stop.asked)
+        leader.lead(programs)
+    return leader.failures
 
 
 def _told(sweep: Sweep, directory: Path, num_missing: int) -> str:
