@@ -65,7 +65,8 @@ def _presets(spec: MethodSpec) -> str:
 
 
 def _shown(value: Any) -> str:
-    return f"`{to_text(value)}`" if to_text(value) else "none"
+    # Lists may break where a table is narrow.
+    return f"`{to_text(value).replace(',', ', ')}`" if to_text(value) else "none"
 
 
 def _in_a_cell(text: str) -> str:
