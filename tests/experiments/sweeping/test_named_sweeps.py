@@ -2,7 +2,7 @@
 
 import pytest
 
-from rlsuite.experiments.finished import default_run
+from rlsuite.experiments.finished import Plan
 from rlsuite.experiments.registry import Methods
 from rlsuite.experiments.sweeping.grid import jobs, named_sweeps, plans, read_sweep
 
@@ -17,18 +17,24 @@ def test_they_are_those_of_the_papers():
     ]
 
 
+@pytest.fixture
+def unbuilt(monkeypatch):
+    """Plans whose fields and worlds are checked, and whose programs, which take long, are not."""
+    monkeypatch.setattr(Plan, "experiment", None)
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", named_sweeps())
-def test_every_size_states_what_it_tests(name, size):
+def test_every_size_states_what_it_tests_and_has_jobs(name, size, unbuilt):
     sweep = read_sweep(name, size)
     assert sweep.title and sweep.claim and sweep.paper and sweep.claims
-    for setting in sweep.settings:
-        run = default_run(METHODS.find(setting.method), setting.preset)
-        assert run.steps >= 1
-    assert size != "smoke" or len(jobs(sweep)) == len(sweep.settings)
+    planned = plans(sweep, METHODS)
+    assert len(planned) == len(jobs(sweep))
+    assert all(plan.spec.test is not None for plan in planned.values())
+    if size == "smoke":
+        assert len(jobs(sweep)) == len(sweep.settings)
+        assert all(plan.run.steps <= 20 for plan in planned.values())
 
 
-@pytest.mark.parametrize("name", named_sweeps())
-def test_smoke_can_be_run(name):
-    sweep = read_sweep(name, "smoke")
-    assert len(plans(sweep, METHODS)) == len(jobs(sweep))
+def test_levels_that_are_chosen_can_be_trained_on():
+    assert len(plans(read_sweep("level_sets", "smoke"), METHODS)) == 3
