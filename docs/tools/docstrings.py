@@ -7,7 +7,9 @@ from typing import Any
 import griffe
 
 _INLINE = re.compile(r":math:`([^`]+)`")
-_DISPLAYED = re.compile(r"^([ ]*)\.\. math::[ ]*\n((?:[ ]*\n|\1[ ]+\S.*(?:\n|\Z))+)", re.MULTILINE)
+_DISPLAYED = re.compile(
+    r"^([ ]*)\.\. math::[ ]*(.*(?:\n|\Z)(?:[ ]*\n|\1[ ]+\S.*(?:\n|\Z))*)", re.MULTILINE
+)
 _NAME = re.compile(r"(?<![`\w])`([A-Za-z_][\w.]*)`(?!`)")
 
 
@@ -34,9 +36,12 @@ def _with_equations(text: str) -> str:
         lines = [line.strip() for line in found.group(2).splitlines() if line.strip()]
         return "\n".join(indent + line if line else "" for line in ("$$", *lines, "$$", "", ""))
 
-    return _INLINE.sub(
+    text = _INLINE.sub(
         lambda found: f"${' '.join(found.group(1).split())}$", _DISPLAYED.sub(displayed, text)
     )
+    if "math:" in text:
+        raise ValueError(f"mathematics that is not understood in a docstring: {text}")
+    return text
 
 
 def _linked(text: str, thing: griffe.Object) -> str:
