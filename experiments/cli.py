@@ -28,6 +28,12 @@ _BRIEF: tuple[list[str], ...] = ([], ["--help"], ["-h"], ["--version"], ["list"]
 # Of commands with options that no parser knows, those that take no value.
 _FLAGS = {"train": ("--help", "--overwrite", "--debug_nans"), "sweep": SWEEP_FLAGS}
 _PARAMETER_PREFIX = "tasks."
+_NUMBERS = {
+    "lifetimes": "agent updates, each tested (default: those in which PPO learns each world)",
+    "seeds": "fresh agents on each level (8)",
+    "levels": "levels drawn of each world that has more than one (16)",
+    "episodes": "evaluation episodes of each agent (64)",
+}
 # Fields that have moved, by the names that scripts still have for them.
 _MOVED = {
     "meta.num_workers": "life.num_workers",
@@ -142,11 +148,10 @@ def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
     _add_running_options(resume)
     resume.set_defaults(run=_resume)
 
-    evaluate = commands.add_parser("evaluate", help="test what a run has learned")
-    evaluate.add_argument("directory", metavar="DIR", type=Path, help="the run's folder")
-    evaluate.add_argument(
-        "--against", metavar="DIR", type=Path, nargs="+", default=[], help="runs to compare with"
+    evaluate = commands.add_parser(
+        "evaluate", help="test what a run has learned, or anything by which agents learn, on worlds"
     )
+    _add_evaluate_options(evaluate)
     evaluate.set_defaults(run=_evaluate)
 
     export = commands.add_parser(
@@ -227,6 +232,44 @@ def _add_train_options(parser: argparse.ArgumentParser) -> None:
         "--overwrite", action="store_true", help="replace the run that the folder holds"
     )
     _add_running_options(parser)
+
+
+def _add_evaluate_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "source",
+        metavar="SOURCE",
+        help="a run's folder; with --worlds also what is shipped, a file that was exported, or a "
+        "method that is a way to learn itself: see 'rlsuite list'",
+    )
+    parser.add_argument(
+        "--against", metavar="SOURCE", nargs="+", default=[], help="what to compare it with"
+    )
+    parser.add_argument(
+        "--worlds",
+        metavar="NAME",
+        nargs="+",
+        help="test it on these worlds rather than by its method's own test; a family's word names "
+        "all of its worlds, and 'all-worlds' names all there are",
+    )
+    for name, meaning in _NUMBERS.items():
+        nargs = "+" if name == "lifetimes" else None
+        parser.add_argument(f"--{name}", metavar="N", nargs=nargs, help=f"with --worlds: {meaning}")
+    parser.add_argument(
+        "--out", metavar="DIR", type=Path, help="with --worlds: the folder (evaluations/SOURCE)"
+    )
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="with --worlds: replace the evaluation that the folder holds",
+    )
+    parser.add_argument(
+        "--import",
+        dest="imports",
+        metavar="MODULE",
+        action="append",
+        default=[],
+        help="a module, or a Python file, that registers worlds with gymnax; may be repeated",
+    )
 
 
 def _add_running_options(parser: argparse.ArgumentParser) -> None:
@@ -387,10 +430,56 @@ def _whole_number(name: str, arguments: argparse.Namespace) -> int | None:
 
 def _evaluate(arguments: argparse.Namespace, rest: list[str]) -> int:
     from rlsuite.experiments.evaluate import evaluate
+    from rlsuite.experiments.registry import import_module
 
-    run, *rivals = _open_trained(arguments, [arguments.directory, *arguments.against])
+    for module in arguments.imports:
+        import_module(module)
+    if arguments.worlds is not None:
+        return _evaluate_on_worlds(arguments)
+    given = [name for name in (*_NUMBERS, "out", "overwrite") if getattr(arguments, name)]
+    if given:
+        raise UserError(f"{given[0]}: a value is not allowed without --worlds")
+    directories = list(map(Path, [arguments.source, *arguments.against]))
+    run, *rivals = _open_trained(arguments, directories)
     _keep_compiled_programs()
     evaluate(run, rivals)
+    return 0
+
+
+def _evaluate_on_worlds(arguments: argparse.Namespace) -> int:
+    from rlsuite.experiments.contenders import find_source
+    from rlsuite.experiments.evaluate_worlds import evaluate_on_worlds
+    from rlsuite.experiments.options import typed
+    from rlsuite.experiments.registry import worlds_called
+    from rlsuite.experiments.world_test import settings_of
+
+    texts = {name: getattr(arguments, name) for name in _NUMBERS}
+    settings = settings_of({name: text for name, text in texts.items() if text is not None})
+    worlds, methods = worlds_called(arguments.worlds), _methods(arguments)
+    source, *others = (
+        find_source(text, methods) for text in [arguments.source, *arguments.against]
+    )
+    _keep_compiled_programs()
+    numbers = [
+        word
+        for name, text in texts.items()
+        if text is not None
+        for word in (f"--{name}", *([text] if isinstance(text, str) else text))
+    ]
+    against = ["--against", *arguments.against] if arguments.against else []
+    imports = [word for module in arguments.imports for word in ("--import", module)]
+    evaluate_on_worlds(
+        source,
+        others,
+        worlds,
+        settings,
+        arguments.out,
+        command=typed(
+            *("evaluate", arguments.source, "--worlds", *arguments.worlds),
+            *(*numbers, *against, *imports),
+        ),
+        overwrite=arguments.overwrite,
+    )
     return 0
 
 
@@ -443,6 +532,7 @@ def _bench(arguments: argparse.Namespace, rest: list[str]) -> int:
 
 
 def _list(arguments: argparse.Namespace, rest: list[str]) -> int:
+    from rlsuite.experiments import pretrained
     from rlsuite.experiments.registry import world_families
     from rlsuite.experiments.sweeping.grid import named_sweeps
 
@@ -450,8 +540,13 @@ def _list(arguments: argparse.Namespace, rest: list[str]) -> int:
     print("methods, and the presets of each")
     for spec in specs:
         print(f"  {spec.name:<10} {spec.summary} ({', '.join(spec.presets)})")
+    shipped = _wrapped(pretrained.names())
+    print(f"\npretrained objectives, for 'rlsuite evaluate' and rlsuite.pretrained.load\n{shipped}")
+    by_hand = [spec.name for spec in specs if spec.by_hand is not None]
+    print(f"\nmethods that 'rlsuite evaluate' takes by their names\n{_wrapped(by_hand)}")
     for family in filter(lambda family: family.is_there(), families):
-        print(f"\n{family.title}\n{_wrapped(family.names())}")
+        word = f" (together: '{family.word}')" if family.word else ""
+        print(f"\n{family.title}{word}\n{_wrapped(family.names())}")
     print(f"\nsweeps\n{_wrapped(named_sweeps())}")
     return 0
 

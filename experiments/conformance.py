@@ -67,6 +67,8 @@ def check_preset(spec: MethodSpec, preset: str) -> None:
     run = default_run(spec, preset)
     check_configuration(spec, preset, run)
     check_experiment(spec, preset, run)
+    if preset == "smoke":
+        check_learned_by(spec, run)
 
 
 def check_configuration(spec: MethodSpec, preset: str, run: Run) -> None:
@@ -125,6 +127,28 @@ def check_experiment(spec: MethodSpec, preset: str, run: Run) -> None:
     missing = [name for name in experiment.headline if name not in metrics]
     _require(not missing, where, f"headline: no metric is called {', '.join(missing)}")
     jax.eval_shape(spec.learned, state)
+
+
+def check_learned_by(spec: MethodSpec, run: Run) -> None:
+    """Where agents learn by what a run has learned, they can be made in its own world.
+
+    What says how is hashable, and the same for the same run, so that it is compiled once.
+
+    Raises:
+      AssertionError: with what doesn't hold.
+    """
+    plan = Plan(spec, spec.name, "smoke", run)
+    if spec.learned_by is None or plan.world is None:
+        return
+    first, second = (spec.learned_by(run, plan.named_world) for _ in range(2))
+    is_same = first == second and hash(first) == hash(second)
+    _require(is_same, spec.name, "learned_by: it is another one for the same run")
+
+    def made(state, key):
+        trainer = first(plan.named_world.world, spec.learned(state))
+        return trainer.life.init(key, trainer.task(plan.named_world.sample_task(key)))
+
+    jax.eval_shape(made, abstract_state(plan.experiment.method), jax.random.key(0))
 
 
 def check_run(method: str, folder: Path) -> None:

@@ -1,7 +1,7 @@
 """Testing what runs have learned: a table for people, `evaluation.json` for everything else."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -51,9 +51,9 @@ def evaluate(
       UserError: if the method isn't tested, one of the rivals has learned something of another
         kind, or the folder can't be written.
     """
-    console = console or _console()
+    console = console or wide_console()
     _check(run, rivals)
-    with _watching(console) as watch:
+    with watching(console) as watch:
         evaluation = replace(_test_of(run)(run, rivals, watch), step=run.state_step)
     # Shown even if it can't be saved, and saved even if it can't be shown.
     try:
@@ -78,10 +78,10 @@ def evaluate_each(runs: Sequence[Finished], *, console: Console | None = None) -
     Raises:
       UserError: as `evaluate`.
     """
-    console = console or _console()
+    console = console or wide_console()
     run, *others = runs
     _check(run, others)
-    with _watching(console) as watch:
+    with watching(console) as watch:
         evaluation = replace(_test_of(run)(run, others, watch), step=run.state_step)
     _show(evaluation, run.run.steps, console)
     names = [evaluation.own, *evaluation.of_role("rival")]
@@ -127,7 +127,12 @@ def _keep_for(rival: Finished, evaluation: Evaluation, console: Console) -> None
 
 def _show(evaluation: Evaluation, last: int, console: Console) -> None:
     console.print(_table(evaluation))
-    for line in (tested_at(evaluation, last), *standings(evaluation), *evaluation.notes):
+    say_lines((tested_at(evaluation, last), *standings(evaluation), *evaluation.notes), console)
+
+
+def say_lines(lines: Iterable[str], console: Console) -> None:
+    """Prints what belongs under a table."""
+    for line in lines:
         console.print(shown(line, console.encoding), markup=False)
 
 
@@ -193,14 +198,14 @@ def _table(evaluation: Evaluation) -> RichTable:
     return shown
 
 
-def _console() -> Console:
+def wide_console() -> Console:
     """The terminal; a log or a pipe gets lines wide enough for the table."""
     console = Console()
     return console if console.is_terminal else Console(width=120)
 
 
 @contextmanager
-def _watching(console: Console) -> Iterator[Watch]:
+def watching(console: Console) -> Iterator[Watch]:
     """A bar on a terminal, a line as each part begins elsewhere; both say how long it will take."""
     if not console.is_terminal:
         parts = _Parts(console)

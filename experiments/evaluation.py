@@ -14,6 +14,9 @@ from rlsuite.experiments.statistics import Estimate, bootstrap
 Role = Literal["own", "rival", "baseline"]
 """The run's own, another run's, or what is the same for all runs that are tested alike."""
 
+SCORE = "score, 0 for a random policy and 1 for the reference"
+"""The unit of results that are measured from a random policy's."""
+
 FORMAT, FORMAT_VERSION = "rlsuite-evaluation", 4
 EVALUATION = "evaluation.json"
 """The file of a run's folder that its evaluation is kept in, sealed by its digest."""
@@ -35,9 +38,12 @@ class Table:
       unit: what a result is, such as `return`.
       results: by contender, `[level, seed]`.
       strata: of each level, the distribution it was drawn from.
-      optimal: the best result there can be on each level; estimates are of fractions of it.
+      optimal: the best result there can be on each level, or another one to measure by;
+        estimates are of fractions of it.
       higher_is_better: whether a higher result is a better one.
       horizon: the lifetime in agent updates, for tables that differ by it alone.
+      random: the result of a random policy on each level, from which fractions are counted; none
+        counts them from zero.
     """
 
     name: str
@@ -47,19 +53,26 @@ class Table:
     optimal: Float[np.ndarray, " level"] | None = None
     higher_is_better: bool = True
     horizon: int | None = None
+    random: Float[np.ndarray, " level"] | None = None
 
     @property
     def shown_unit(self) -> str:
         """What estimates are of."""
-        return self.unit if self.optimal is None else f"fraction of the optimal {self.unit}"
+        if self.optimal is None:
+            return self.unit
+        return f"fraction of the optimal {self.unit}" if self.random is None else SCORE
 
     def normalised(self, contender: str) -> Float[np.ndarray, "level seed"]:
-        """Results as fractions of the optimum; as they are, where that is not known."""
+        """Results as fractions of the way to the optimum; as they are, where that is not known."""
         # In one precision, whether it comes from a test or from a file.
         results = np.asarray(self.results[contender], np.float64)
         if self.optimal is None:
             return results
-        return results / np.asarray(self.optimal, np.float64)[:, None]
+        optimal = np.asarray(self.optimal, np.float64)[:, None]
+        if self.random is None:
+            return results / optimal
+        random = np.asarray(self.random, np.float64)[:, None]
+        return (results - random) / (optimal - random)
 
     @cached_property
     def estimates(self) -> Mapping[str, Estimate]:
@@ -188,6 +201,7 @@ def _table_to_json(table: Table) -> dict[str, Any]:
         "horizon": table.horizon,
         "strata": list(table.strata),
         "optimal": None if table.optimal is None else np.asarray(table.optimal).tolist(),
+        **({} if table.random is None else {"random": np.asarray(table.random).tolist()}),
         "results": {name: np.asarray(found).tolist() for name, found in table.results.items()},
         "estimate_unit": table.shown_unit,
         "estimates": {name: found._asdict() for name, found in table.estimates.items()},
@@ -216,6 +230,7 @@ def from_json(document: Mapping[str, Any]) -> Evaluation:
                 optimal=None if table["optimal"] is None else np.array(table["optimal"]),
                 higher_is_better=table["better"] == "higher",
                 horizon=table["horizon"],
+                random=np.array(table["random"]) if "random" in table else None,
             )
             for table in document["tables"]
         ],

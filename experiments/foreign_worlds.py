@@ -44,4 +44,5 @@ def foreign_family(
         names=lambda: names,
         make=make_spec,
         is_there=lambda: is_installed(package),
+        word=extra,
     )

@@ -111,6 +111,34 @@ def find_world(name: str, parameters: Mapping[str, Any] | None = None) -> WorldS
     raise ConfigError(f"tasks: unknown name '{name}' ({hint})")
 
 
+ALL_WORLDS = "all-worlds"
+
+
+def worlds_called(words: Iterable[str]) -> list[str]:
+    """Names of worlds from names, words for whole families, and `all-worlds`; each once, in order.
+
+    Of all, worlds are left out for which something would have to be installed.
+
+    Raises:
+      ConfigError: if a word is unknown.
+    """
+    families = {family.word: family for family in world_families() if family.word}
+    names: dict[str, None] = {}
+    for word in words:
+        if word in families:
+            names |= dict.fromkeys(families[word].names())
+        elif word == ALL_WORLDS:
+            names |= dict.fromkeys(world_names())
+        elif any(word in family.names() for family in world_families()):
+            names[word] = None
+        else:
+            known = [*families, ALL_WORLDS, *world_names()]
+            suggestion = closest(word, known)
+            hint = f"did you mean '{suggestion}'?" if suggestion else "see 'rlsuite list'"
+            raise ConfigError(f"worlds: unknown name '{word}' ({hint})")
+    return list(names)
+
+
 def world_names() -> list[str]:
     """Of all worlds that are there."""
     return [name for family in world_families() if family.is_there() for name in family.names()]

@@ -82,6 +82,13 @@ BOOKKEEPING = frozenset(
 """Fields of a run by which nothing else is computed, only more or less of it written down."""
 
 
+class Reference(NamedTuple):
+    """A return to measure others by, and what it is of, such as `the most its rules allow`."""
+
+    value: float
+    source: str
+
+
 class WorldSpec(NamedTuple):
     """A world, and a distribution over tasks in it.
 
@@ -95,6 +102,7 @@ class WorldSpec(NamedTuple):
       optimal_return: `level -> return`, where a solver knows it.
       draw: `level -> image`, where levels can be shown.
       key: `() -> images by meaning`, what is found in such images.
+      reference: a return to measure others by, where the optimal one is not known level by level.
     """
 
     name: str
@@ -106,6 +114,7 @@ class WorldSpec(NamedTuple):
     optimal_return: Callable[[Level], Float[Array, ""]] | None = None
     draw: Callable[[Level], UInt8[np.ndarray, "height width 3"]] | None = None
     key: Callable[[], Mapping[str, UInt8[np.ndarray, "height width 3"]]] | None = None
+    reference: Reference | None = None
 
     def living(self, min_lifetime: int | None, max_lifetime: int | None) -> "WorldSpec":
         """The same tasks with lifetimes drawn log-uniformly between two bounds.
@@ -147,12 +156,14 @@ class WorldFamily(NamedTuple):
         asked for, as text or as what JSON has; raises ConfigError for those it doesn't know.
       is_there: whether what they need is installed; where it isn't, `make` says what to install,
         and nothing lists them.
+      word: by which all of them are called at once; none where they aren't.
     """
 
     title: str
     names: Callable[[], Sequence[str]]
     make: Callable[[str, Mapping[str, Any]], WorldSpec]
     is_there: Callable[[], bool] = lambda: True
+    word: str | None = None
 
 
 def required(world: WorldSpec | None) -> WorldSpec:

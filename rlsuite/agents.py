@@ -17,6 +17,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from rlsuite.networks import Network, NetworkConfig, Output, Predictor, make_predictor
 from rlsuite.ranges import Positive
+from rlsuite.rollout import Policy, memoryless
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,7 @@ def make_actor(
       ValueError: if actions are neither discrete nor a box of real numbers, or if the architecture
         can't read the world's observations.
     """
-    space = world.action_space(world.default_params)
+    space = _action_space(world)
     if isinstance(space, spaces.Discrete):
         network = make_predictor(world, space.n, config, output_gain=output_gain)
         return _acting(
@@ -182,12 +183,20 @@ def make_actor(
             lambda parameters: parameters,
             lambda _, x: distrax.Categorical(x),
         )
-    if isinstance(space, spaces.Box) and jnp.issubdtype(space.dtype, jnp.floating):
-        return _normal_actor(world, space, config, output_gain)
-    raise ValueError(
-        f"actions: {space} of {world.name} are not allowed; they must be discrete or a box of "
-        "real numbers"
-    )
+    return _normal_actor(world, space, config, output_gain)
+
+
+def _action_space(world: Environment) -> spaces.Discrete | spaces.Box:
+    # Bounds of some worlds are arrays of JAX's, which must be there even where this is traced.
+    with jax.ensure_compile_time_eval():
+        space = world.action_space(world.default_params)
+    is_box = isinstance(space, spaces.Box) and jnp.issubdtype(space.dtype, jnp.floating)
+    if not is_box and not isinstance(space, spaces.Discrete):
+        raise ValueError(
+            f"actions: {space} of {world.name} are not allowed; they must be discrete or a box of "
+            "real numbers"
+        )
+    return space
 
 
 def _normal_actor(
@@ -242,6 +251,34 @@ def _centre_and_half_width(space: spaces.Box) -> tuple[np.ndarray, np.ndarray]:
     return np.where(bounded, centre, 0).astype(np.float32), np.where(bounded, half_width, 1).astype(
         np.float32
     )
+
+
+def random_policy(world: Environment) -> Policy:
+    """Acts at random, whatever it sees: uniformly over a world's actions.
+
+    In a box without bounds it is uniform between -1 and 1. Observations have one leading axis.
+
+    Args:
+      world: its default parameters give the actions.
+
+    Raises:
+      ValueError: if actions are neither discrete nor a box of real numbers.
+    """
+    space = _action_space(world)
+
+    def act(observation):
+        num_workers = len(jax.tree.leaves(observation)[0])
+        if isinstance(space, spaces.Discrete):
+            return distrax.Categorical(jnp.zeros((num_workers, space.n)))
+        bounds = np.broadcast_to(half_width, (num_workers, *space.shape))
+        return distrax.Independent(
+            distrax.Uniform(centre - bounds, centre + bounds),
+            reinterpreted_batch_ndims=len(space.shape),
+        )
+
+    if isinstance(space, spaces.Box):
+        centre, half_width = _centre_and_half_width(space)
+    return memoryless(act)
 
 
 # Meta-gradients differentiate through an agent's optimiser, where a gradient may be exactly zero (a

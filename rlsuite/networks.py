@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 from gymnax.environments.environment import Environment
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree, Shaped
 
 from rlsuite.envs.flattening import can_flatten, flatten, is_array, part_of, state_numbers
 from rlsuite.initialisers import orthogonal
@@ -114,7 +114,7 @@ class Perceptron(nn.Module):
     use_bias: bool = True
 
     @nn.compact
-    def __call__(self, observation: Float[Array, "*batch_and_shape"]):
+    def __call__(self, observation: Shaped[Array, "*batch_and_shape"]):
         """Outputs for observations with `rank` axes of their own."""
         batch_shape = observation.shape[: observation.ndim - self.rank]
         hidden = observation.reshape(*batch_shape, -1).astype(jnp.float32)
@@ -137,7 +137,7 @@ class Convolution(nn.Module):
     output_gain: float | None = None
 
     @nn.compact
-    def __call__(self, observation: Float[Array, "*batch height width channel"]):
+    def __call__(self, observation: Shaped[Array, "*batch height width channel"]):
         """Outputs for images."""
         hidden = observation.astype(jnp.float32)
         activate = _ACTIVATIONS[self.activation]

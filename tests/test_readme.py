@@ -86,9 +86,12 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "my_worlds.py").write_text(
         "import gymnax\n"
         "from gymnax.environments.classic_control.cartpole import CartPole\n"
-        "gymnax.register('MyWorld-v0', CartPole)\n"
+        "class MyWorld(CartPole):\n"
+        "    name = 'MyWorld-v0'\n"
+        "gymnax.register('MyWorld-v0', MyWorld)\n"
     )
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
     return tmp_path
 
 
@@ -167,7 +170,10 @@ def test_code_of_the_readme_runs(code, folder):
             checkpoints.save(1, initial_state(plan.experiment.method, seed=0))
     names = {}
     exec(code, names)
-    if "parameters" in names:
+    if "agent" in names:
+        # One that has not learned falls after about 20 steps.
+        assert names["agent"].num_updates == 30 and names["mean_return"] > 100
+    elif "parameters" in names:
         learned = open_run(folder / "runs" / "groove").state.parameters
         assert jax.tree.all(jax.tree.map(np.array_equal, names["parameters"], learned))
     else:

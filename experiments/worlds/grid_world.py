@@ -51,4 +51,6 @@ def _make(name: str, parameters: Mapping[str, Any]) -> WorldSpec:
     return grid_world(name)
 
 
-FAMILY = WorldFamily("level distributions of the grid world", lambda: LEVEL_DISTRIBUTIONS, _make)
+FAMILY = WorldFamily(
+    "level distributions of the grid world", lambda: LEVEL_DISTRIBUTIONS, _make, word="grid"
+)

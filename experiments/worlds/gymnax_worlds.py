@@ -13,7 +13,7 @@ from rlsuite.agents import AgentConfig
 from rlsuite.envs import register_worlds
 from rlsuite.envs.control import MountainCarContinuous
 from rlsuite.experiments.ppo_settings import PPOSettings
-from rlsuite.experiments.specs import WorldFamily, WorldSpec
+from rlsuite.experiments.specs import Reference, WorldFamily, WorldSpec
 from rlsuite.experiments.world_parameters import with_parameters
 from rlsuite.lifetime import Task
 from rlsuite.networks import NetworkConfig
@@ -32,6 +32,29 @@ CORRECTED: Mapping[str, Callable[[], Environment]] = {
 
 _PERCEPTRON = AgentConfig("perceptron", (64, 64), (), "adam", 5e-4, 5e-4, 1.0)
 _CONVOLUTION = AgentConfig("convolution", (64,), (32, 32), "adam", 5e-4, 5e-4, 1.0)
+
+_BY_RULES = "the most its rules allow"
+_BY_GYMNAX = "a trained agent's, as the README of gymnax has it"
+_BY_PPO = "PPO's with the suite's settings, as docs/results.md has it"
+REFERENCES = {
+    "CartPole-v1": Reference(500.0, _BY_RULES),
+    "Pendulum-v1": Reference(-147.9, _BY_PPO),
+    "Acrobot-v1": Reference(-80.0, _BY_GYMNAX),
+    "MountainCar-v0": Reference(-118.0, _BY_GYMNAX),
+    "MountainCarContinuous-v0": Reference(92.0, _BY_GYMNAX),
+    "Breakout-MinAtar": Reference(50.7, _BY_PPO),
+    "Catch-bsuite": Reference(1.0, _BY_RULES),
+    "DeepSea-bsuite": Reference(0.99, _BY_RULES),
+    "MemoryChain-bsuite": Reference(1.0, _BY_RULES),
+    "UmbrellaChain-bsuite": Reference(1.0, f"{_BY_RULES}, but for noise of mean zero"),
+    "DiscountingChain-bsuite": Reference(1.1, _BY_RULES),
+    "FourRooms-misc": Reference(1.0, _BY_RULES),
+    "MetaMaze-misc": Reference(32.0, _BY_GYMNAX),
+    "PointRobot-misc": Reference(10.0, _BY_GYMNAX),
+    "BernoulliBandit-misc": Reference(90.0, "what the better arm pays in the mean"),
+    "FrozenLake-misc": Reference(1.0, _BY_RULES),
+}
+"""Returns to measure others by, for worlds with their usual parameters."""
 
 # Lifetimes in agent updates and agents, by the suffix of a name (LPG's appendix).
 _SUFFIXES = {"MinAtar": (100_000, _CONVOLUTION), "bsuite": (100, _PERCEPTRON)}
@@ -116,8 +139,8 @@ def world_spec(
 
 @cache
 def gymnax_world(name: str) -> WorldSpec:
-    """A world of gymnax with its usual parameters."""
-    return world_spec(name, *_world_and_level(name))
+    """A world of gymnax with its usual parameters, to which its reference belongs."""
+    return world_spec(name, *_world_and_level(name))._replace(reference=REFERENCES.get(name))
 
 
 def _world_and_level(name: str) -> tuple[Environment, Level]:
@@ -138,4 +161,4 @@ def _make(name: str, parameters: Mapping[str, Any]) -> WorldSpec:
     return world_spec(name, world, with_parameters(level, parameters))
 
 
-FAMILY = WorldFamily("worlds of gymnax", _names, _make)
+FAMILY = WorldFamily("worlds of gymnax", _names, _make, word="gymnax")

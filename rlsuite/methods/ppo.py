@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from gymnax.environments.environment import Environment
 
 from rlsuite.curricula.curriculum import SampleTask, random_tasks
-from rlsuite.drifts import ppo_clip
+from rlsuite.drifts import Drift, ppo_clip
 from rlsuite.lifetime import Life, LifeConfig
 from rlsuite.living import live
 from rlsuite.method import Method
@@ -15,13 +15,12 @@ from rlsuite.ranges import Count, Positive
 
 
 @dataclass(frozen=True)
-class PPOAgentsConfig:
-    """What PPO's agents are made of.
+class ProximalAgentsConfig:
+    """What agents are made of that learn by PPO, whatever keeps their policies proximal.
 
     Attributes:
       networks: of policy and critic.
       ppo: how they learn.
-      clip_epsilon: how far the ratio of new to old probabilities may go from 1.
       life: how much experience an update takes.
       num_agents: agents that learn side by side, each from a key of its own.
       num_episodes: evaluation episodes behind the return of an agent at the end of its life.
@@ -29,17 +28,29 @@ class PPOAgentsConfig:
 
     networks: NetworkConfig = field(default_factory=NetworkConfig)
     ppo: PPOConfig = field(default_factory=PPOConfig)
-    clip_epsilon: Positive = 0.2
     life: LifeConfig = field(default_factory=LifeConfig)
     num_agents: Count = 8
     num_episodes: Count = 16
 
+    def life_by(self, world: Environment, drift: Drift) -> Life:
+        """How such agents live in a world with a drift."""
+        objective = ppo(world, self.networks, self.ppo, drift, self.life.num_workers)
+        return Life(world, objective, self.life.num_workers, self.life.rollout_length)
+
+
+@dataclass(frozen=True)
+class PPOAgentsConfig(ProximalAgentsConfig):
+    """What PPO's agents are made of.
+
+    Attributes:
+      clip_epsilon: how far the ratio of new to old probabilities may go from 1.
+    """
+
+    clip_epsilon: Positive = 0.2
+
     def life_in(self, world: Environment) -> Life:
         """How such agents live in a world."""
-        num_workers = self.life.num_workers
-        drift = ppo_clip(self.clip_epsilon)
-        objective = ppo(world, self.networks, self.ppo, drift, num_workers)
-        return Life(world, objective, num_workers, self.life.rollout_length)
+        return self.life_by(world, ppo_clip(self.clip_epsilon))
 
 
 def ppo_agents(world: Environment, sample_task: SampleTask, config: PPOAgentsConfig) -> Method:

@@ -17,6 +17,7 @@ from rlsuite.agents import (
     TrainState,
     make_actor,
     make_agent,
+    random_policy,
 )
 from rlsuite.envs import register_worlds
 from rlsuite.envs.gridworld import GridWorld
@@ -321,3 +322,29 @@ def test_orthogonal_layers_of_many_agents_are_decomposed_one_at_a_time():
     calls = [line for line in program.as_text().split("\n") if "lapack" in line or "Qr" in line]
     assert calls
     assert not any("tensor<3x" in line for line in calls)
+
+
+@pytest.mark.parametrize("name", ["CartPole-v1", "Pendulum-v1", "Swimmer-misc"])
+def test_a_random_policy_takes_all_actions_alike(name):
+    world, params = gymnax.make(name)
+    space = world.action_space(params)
+
+    def actions(key):
+        # Traced, as in programs that make it there.
+        distribution, memory = random_policy(world).act((), jnp.zeros((1000, 3)))
+        assert memory == ()
+        return distribution.sample(seed=key), distribution.log_prob(
+            jnp.zeros_like(space.sample(key))
+        )
+
+    drawn, log_probability = jax.jit(actions)(jax.random.key(0))
+    if isinstance(space, spaces.Discrete):
+        np.testing.assert_allclose(np.bincount(drawn) / 1000, 1 / space.n, atol=0.05)
+        np.testing.assert_allclose(log_probability, -np.log(space.n), rtol=1e-5)
+        return
+    low, high = (np.broadcast_to(bound, space.shape) for bound in (space.low, space.high))
+    assert drawn.shape == (1000, *space.shape)
+    assert ((drawn >= low) & (drawn <= high)).all()
+    np.testing.assert_allclose(drawn.mean(0), (low + high) / 2, atol=0.1 * (high - low).max())
+    np.testing.assert_allclose(drawn.std(0), (high - low) / np.sqrt(12), rtol=0.1)
+    np.testing.assert_allclose(log_probability, -np.log(high - low).sum(), rtol=1e-5)

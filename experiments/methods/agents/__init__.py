@@ -1,6 +1,6 @@
-"""Agents that simply learn: PPO and A2C on any world."""
+"""Agents that simply learn: PPO, DPO and A2C on any world."""
 
 from rlsuite.experiments.methods.agents.a2c import A2C
-from rlsuite.experiments.methods.agents.ppo import PPO
+from rlsuite.experiments.methods.agents.ppo import DPO, PPO
 
-SPECS = (PPO, A2C)
+SPECS = (PPO, DPO, A2C)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from rlsuite.agents import AgentConfig, make_agent
 from rlsuite.experiments.errors import ConfigError
@@ -9,7 +10,9 @@ from rlsuite.experiments.methods.agents.common import (
     KIND,
     PANELS,
     AgentEvaluationConfig,
+    by_hand,
     experiment,
+    learned_by,
     learners,
     test,
     whole_lives,
@@ -72,14 +75,18 @@ def _build(run: Run, world: WorldSpec | None) -> Experiment:
     return experiment(a2c_agents(world.world, world.sample_task, config), config)
 
 
+_PRESETS = {size: _preset(size) for size in _SIZES}
+
 A2C = MethodSpec(
     name="a2c",
     kind=KIND,
     summary="agents that learn by advantage actor-critic",
     paper="1602.01783",
-    presets={size: _preset(size) for size in _SIZES},
+    presets=_PRESETS,
     build=_build,
     test=test,
     learned=learners,
+    learned_by=partial(learned_by, _PRESETS),
+    by_hand=partial(by_hand, _PRESETS),
     panels=PANELS,
 )

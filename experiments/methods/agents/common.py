@@ -1,11 +1,12 @@
 """What methods share whose agents simply learn: sizes, what is plotted, and the test."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 import numpy as np
+from gymnax.environments.environment import Environment
 from jaxtyping import Float
 
 from rlsuite.compiling import jit
@@ -13,6 +14,7 @@ from rlsuite.experiments.evaluation import Contender, Evaluation, Table
 from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.level_sets import HELD_OUT_SEED
 from rlsuite.experiments.specs import Experiment, Run, Watch, WorldSpec, required
+from rlsuite.experiments.trainers import Trainer
 from rlsuite.lifetime import Agent
 from rlsuite.living import LivingState
 from rlsuite.method import Method
@@ -53,6 +55,34 @@ def experiment(method: Method, config: Any) -> Experiment:
     steps = config.num_agents * config.life.num_workers * config.life.rollout_length
     headline = ("episode_return", "agent_return", "policy_entropy")
     return Experiment(method, config.num_agents, steps, headline, divisible=config.num_agents)
+
+
+@dataclass(frozen=True)
+class ByHand:
+    """Agents that learn by a method itself.
+
+    Attributes:
+      config: the method's, which says how agents live in a world.
+    """
+
+    config: Any
+
+    def __call__(self, world: Environment, learned: Any) -> Trainer:
+        """Agents in a world; what agents of a run have become doesn't matter to fresh ones."""
+        del learned
+        return Trainer(self.config.life_in(world))
+
+
+def by_hand(presets: Mapping[str, Callable[[WorldSpec | None], Run]], world: WorldSpec) -> ByHand:
+    """Agents in the world's usual way."""
+    return ByHand(presets["laptop"](world).method)
+
+
+def learned_by(
+    presets: Mapping[str, Callable[[WorldSpec | None], Run]], run: Run, world: WorldSpec
+) -> ByHand:
+    """Agents as in a run on its own world, and in the usual way elsewhere."""
+    return ByHand(run.method) if world.name == run.tasks else by_hand(presets, world)
 
 
 def learners(state: LivingState) -> Any:

@@ -1,13 +1,17 @@
-"""PPO as a method of the command, with the settings with which it is good at the world."""
+"""PPO and DPO as methods of the command, with the settings with which it is good at the world."""
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from rlsuite.experiments.methods.agents.common import (
     KIND,
     PANELS,
     AgentEvaluationConfig,
+    by_hand,
     experiment,
+    learned_by,
     learners,
     test,
     whole_lives,
@@ -16,7 +20,9 @@ from rlsuite.experiments.ppo_settings import check_actor, check_mini_batches
 from rlsuite.experiments.registry import find_world
 from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec
 from rlsuite.lifetime import LifeConfig
-from rlsuite.methods.ppo import PPOAgentsConfig, ppo_agents
+from rlsuite.method import Method
+from rlsuite.methods.dpo import DPOAgentsConfig, dpo_agents
+from rlsuite.methods.ppo import PPOAgentsConfig, ProximalAgentsConfig, ppo_agents
 
 _SIZES = {
     "smoke": Run(steps=4, log_every=1, checkpoint_every=2, evaluation=AgentEvaluationConfig(8)),
@@ -26,11 +32,13 @@ _SIZES = {
 _NUM_AGENTS = {"smoke": 2, "laptop": 8, "desk": 32}
 
 
-def _preset(size: str) -> Callable[[WorldSpec | None], Run]:
+def _preset(
+    size: str, config_type: type[ProximalAgentsConfig]
+) -> Callable[[WorldSpec | None], Run]:
     def preset(world):
         world = world or find_world("CartPole-v1")
         settings, run = world.ppo, _SIZES[size]
-        method = PPOAgentsConfig(
+        method = config_type(
             networks=settings.networks,
             ppo=settings.ppo,
             life=LifeConfig(settings.num_workers, settings.rollout_length),
@@ -42,21 +50,41 @@ def _preset(size: str) -> Callable[[WorldSpec | None], Run]:
     return preset
 
 
-def _build(run: Run, world: WorldSpec | None) -> Experiment:
+def _build(make: Callable[..., Method], run: Run, world: WorldSpec | None) -> Experiment:
     config, world = run.method, whole_lives(run, world)
     check_mini_batches("ppo", config.ppo, config.life, config.networks)
     check_actor(world.world, config.networks)
-    return experiment(ppo_agents(world.world, world.sample_task, config), config)
+    return experiment(make(world.world, world.sample_task, config), config)
 
 
-PPO = MethodSpec(
+def _spec(
+    make: Callable[..., Method], config_type: type[ProximalAgentsConfig], **named: Any
+) -> MethodSpec:
+    presets = {size: _preset(size, config_type) for size in _SIZES}
+    return MethodSpec(
+        kind=KIND,
+        presets=presets,
+        build=partial(_build, make),
+        test=test,
+        learned=learners,
+        learned_by=partial(learned_by, presets),
+        by_hand=partial(by_hand, presets),
+        panels=PANELS,
+        **named,
+    )
+
+
+PPO = _spec(
+    ppo_agents,
+    PPOAgentsConfig,
     name="ppo",
-    kind=KIND,
     summary="agents that learn by proximal policy optimisation",
     paper="1707.06347",
-    presets={size: _preset(size) for size in _SIZES},
-    build=_build,
-    test=test,
-    learned=learners,
-    panels=PANELS,
+)
+DPO = _spec(
+    dpo_agents,
+    DPOAgentsConfig,
+    name="dpo",
+    summary="agents that learn by discovered policy optimisation",
+    paper="2210.05639",
 )

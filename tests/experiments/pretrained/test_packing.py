@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from safetensors.numpy import save
@@ -29,6 +29,7 @@ TREE = {"layer": {"kernel": np.arange(6.0, dtype=np.float32).reshape(2, 3)}, "bi
 PACKED = pack(TREE, {"name": "tree"})
 
 
+@settings(deadline=None)
 @given(TREES, st.dictionaries(st.text(max_size=3), st.integers() | st.text(max_size=3)))
 def test_what_is_packed_comes_back(tree, document):
     again, same = unpack(pack(tree, document))
@@ -44,6 +45,7 @@ def test_the_same_bytes_come_of_the_same_tree_wherever_it_lies():
     assert pack(moved, {"name": "tree"}) == PACKED
 
 
+@settings(deadline=None)
 @given(st.integers(0, len(PACKED) - 1), st.integers(1, 255))
 def test_no_byte_can_change_unseen(place, change):
     damaged = bytearray(PACKED)
@@ -53,6 +55,7 @@ def test_no_byte_can_change_unseen(place, change):
     assert "\n" not in str(error.value)
 
 
+@settings(deadline=None)
 @given(st.integers(0, len(PACKED) - 1))
 def test_no_part_of_a_file_is_taken_for_the_whole(length):
     with pytest.raises(PackingError, match=r"^is "):
