@@ -111,7 +111,7 @@ def _told(sweep: Sweep, directory: Path, num_missing: int) -> str:
     name = sweep.name if sweep.size is None else f"{sweep.name} {sweep.size}"
     total = len(sweep.settings) * len(sweep.seeds)
     done = f", {total - num_missing} of them done already" if num_missing < total else ""
-    return f"{name}: {total} jobs{done}; the sweep is in {directory}"
+    return f"{name}: {total} job{'s' * (total != 1)}{done}; the sweep is in {directory}"
 
 
 def _is_done(directory: Path, job: Job, methods: Methods) -> bool:

@@ -70,8 +70,8 @@ class Work:
 class SlurmRunning:
     """A job of SLURM."""
 
-    def __init__(self, job: Any, *, survives: bool):
-        self._job, self._survives = job, survives
+    def __init__(self, job: Any, *, survives: bool, has_all: bool = True):
+        self._job, self._survives, self._has_all = job, survives, has_all
         self._is_left = False
 
     def ending(self) -> Ending | None:
@@ -83,15 +83,18 @@ class SlurmRunning:
         from submitit.core.utils import FailedJobError, UncompletedJobError
 
         try:
-            return Ending(self._job.result())
+            status = self._job.result()
+            if status == 0 and not self._has_all:
+                return Ending(None, "an earlier SLURM job had only some of these seeds")
+            return Ending(status)
+        except FailedJobError as error:  # Which is an UncompletedJobError as well.
+            lines = [line for line in str(error).splitlines() if line.strip()]
+            return Ending(1, lines[-1])
         except UncompletedJobError:
             state = self._job.state
             if state.startswith("CANCELLED"):
                 return Ending(1, "its SLURM job was cancelled")
             return Ending(None, f"its SLURM job has died ({state})")
-        except FailedJobError as error:
-            lines = [line for line in str(error).splitlines() if line.strip()]
-            return Ending(1, lines[-1])
 
     def stop(self) -> None:
         """Leaves it to itself, if it can be found again, or cancels it."""
@@ -134,26 +137,30 @@ class SlurmEngine:
 
     def start(self, program: Program) -> SlurmRunning:
         """Submits a program, or finds the job again that has it."""
-        name = f"{program.jobs[0]}.job"
-        found = self._found(name)
-        if found is None:
-            work = Work(program, handed_on(), str(Path.cwd()))
-            try:
-                found = self._executor.submit(work)
-            except (OSError, RuntimeError, subprocess.SubprocessError) as error:
-                raise UserError(f"slurm: {str(error).splitlines()[0]}") from error
-            write_text(self._folder / name, f"{found.job_id}\n")
-        return SlurmRunning(found, survives=self._survives)
+        for name in program.jobs:
+            job, jobs = self._found(name)
+            if job is not None:
+                has_all = jobs.issuperset(program.jobs)
+                return SlurmRunning(job, survives=True, has_all=has_all)
+        try:
+            job = self._executor.submit(Work(program, handed_on(), str(Path.cwd())))
+        except (OSError, RuntimeError, subprocess.SubprocessError) as error:
+            raise UserError(f"slurm: {str(error).splitlines()[0]}") from error
+        for name in program.jobs:
+            write_text(self._folder / f"{name}.job", " ".join([job.job_id, *program.jobs]) + "\n")
+        return SlurmRunning(job, survives=self._survives)
 
-    def _found(self, name: str) -> Any:
-        """The job that SLURM has of an earlier command, if it is not over."""
-        number = read_bytes(self._folder, name)
-        if number is None or not self._survives:
-            return None
+    def _found(self, name: str) -> tuple[Any, frozenset[str]]:
+        """What SLURM has of an earlier command for a job, and which jobs that does."""
+        content = read_bytes(self._folder, f"{name}.job")
+        if content is None or not self._survives:
+            return None, frozenset()
         from submitit import SlurmJob
 
-        job: Any = SlurmJob(self._folder, number.decode("ascii", "replace").strip())
-        return job if job.get_info("force").get("State", "").startswith(_WAITING) else None
+        number, *jobs = content.decode("utf-8", "replace").split() or [""]
+        job: Any = SlurmJob(self._folder, number)
+        is_there = job.get_info("force").get("State", "").startswith(_WAITING)
+        return (job if is_there else None), frozenset(jobs)
 
     def close(self) -> None:
         """Leaves jobs to themselves."""
