@@ -238,7 +238,7 @@ def _interval_mark() -> Patch:
 def _key(figure: Figure, marks: Sequence[Line2D | Patch]) -> None:
     """A key under a figure, which grows by what it needs."""
     longest = max(len(str(mark.get_label())) for mark in marks)
-    columns = max(1, min(len(marks), int(WIDTH / (0.45 + 0.056 * longest))))
+    columns = max(1, min(len(marks), int(WIDTH / (0.42 + 0.056 * longest))))
     rows = -(-len(marks) // columns)
     figure.set_size_inches(WIDTH, figure.get_figheight() + 0.15 * rows + 0.1)
     figure.legend(
