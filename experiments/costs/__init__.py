@@ -1,0 +1,5 @@
+"""What a run takes before it is begun: operations, bytes, memory, and seconds by device."""
+
+from rlsuite.experiments.costs.prediction import Prediction, predict
+
+__all__ = ["Prediction", "predict"]
