@@ -26,7 +26,7 @@ _FAREWELL = "what is printed can't be seen any more, so nothing more is; the com
 # Commands that are over at once.
 _BRIEF: tuple[list[str], ...] = ([], ["--help"], ["-h"], ["--version"], ["list"])
 # Of commands with options that no parser knows, those that take no value.
-_FLAGS = {"train": ("--help", "--overwrite", "--debug_nans"), "sweep": SWEEP_FLAGS}
+_FLAGS = {"train": ("--help", "--overwrite", "--debug_nans", "--dry_run"), "sweep": SWEEP_FLAGS}
 _PARAMETER_PREFIX = "tasks."
 _NUMBERS = {
     "lifetimes": "agent updates, each tested (default: those in which PPO learns each world)",
@@ -231,6 +231,12 @@ def _add_train_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--overwrite", action="store_true", help="replace the run that the folder holds"
     )
+    parser.add_argument(
+        "--dry-run",
+        "--dry_run",
+        action="store_true",
+        help="say what the run would take, here and on accelerators, and write nothing",
+    )
     _add_running_options(parser)
 
 
@@ -339,13 +345,23 @@ def _train(arguments: argparse.Namespace, rest: list[str]) -> int:
     world = [] if tasks is None else [tasks]
     world += [f"{name}-{value}" for name, value in world_parameters.items()]
     name = "-".join([spec.name, arguments.preset, *world])
+    plans = _by_folder(arguments, plan, name, has_seed="seed" in texts)
+    if arguments.dry_run:
+        return _dry_run(plan, len(plans))
     return training.begin(
-        _by_folder(arguments, plan, name, has_seed="seed" in texts),
+        plans,
         methods,
         overwrite=arguments.overwrite,
         devices=arguments.devices,
         debug_nans=arguments.debug_nans,
     )
+
+
+def _dry_run(plan: Any, num_seeds: int) -> int:
+    from rlsuite.experiments.costs import predict, show
+
+    show(plan, predict(plan, num_seeds), num_seeds)
+    return 0
 
 
 def _by_folder(

@@ -29,7 +29,12 @@ _LOOPS = ("scan", "while", "cond")
 _UPDATING = ("scatter", "dynamic_update_slice")
 
 
-def count(program: ClosedJaxpr, turns: Turns = lambda loop: None) -> Count:
+def unknown_turns(loop: JaxprEqn) -> None:
+    """Where nothing is known of turns."""
+    del loop
+
+
+def count(program: ClosedJaxpr, turns: Turns = unknown_turns) -> Count:
     """What a program does.
 
     Operations are those that XLA counts. Of bytes and started programs, a model: what is computed
@@ -172,8 +177,9 @@ def _add_kernels(work: Work, steps: list[_Step], results: list[_Value]) -> None:
         work.kernels += 1
         for source, num_bytes in read.items():
             work.move(num_bytes, bytes_of(source.var))
-        # What is updated in place is written where it changes.
-        for value in [] if step.kind.startswith(_UPDATING) else step.made:
+        # What exists is updated in place; zeros to be added to have to be written first.
+        in_place = step.kind.startswith(_UPDATING) and step.read[0] not in sources
+        for value in [] if in_place else step.made:
             work.move(bytes_of(value.var), bytes_of(value.var))
 
 

@@ -2,6 +2,7 @@
 
 import os
 import time
+from bisect import bisect_left
 from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
@@ -13,8 +14,8 @@ from rlsuite.experiments.costs.work import Product, Work
 
 _REPEATS = 7
 _SMALL = 2**15
-_CACHE = 2**21
-"""Arrays up to so many bytes are read from a cache."""
+_CACHES = (2**21, 2**25)
+"""Arrays up to so many bytes are read from a core's own cache, or from one that cores share."""
 _HALF_RATE_DEPTH, _HALF_RATE_COLUMNS = 8, 3
 """Where a product of matrices runs at half its rate, on the machines that were looked at."""
 
@@ -31,7 +32,8 @@ class Rates(NamedTuple):
       draw: a call of the random number generator, beside its numbers.
       sorted: a comparison.
       indexed: a number that is read or written where an index says.
-      cached: a byte that is read from or written to a cache.
+      cached: a byte that is read from or written to a core's own cache.
+      shared: a byte of a cache that cores share.
       memory: a byte that is read from or written to memory.
       kernel: a started program, beside what it does.
     """
@@ -45,15 +47,16 @@ class Rates(NamedTuple):
     sorted: float
     indexed: float
     cached: float
+    shared: float
     memory: float
     kernel: float
 
     def seconds(self, work: Work) -> float:
         """What some work takes: the sum of its parts, since a processor does one after another."""
         products = sum(self.product_seconds(each) * n for each, n in work.products.items())
+        places = (self.cached, self.shared, self.memory)
         traffic = sum(
-            number * (self.cached if 2**size <= _CACHE else self.memory)
-            for size, number in work.traffic.items()
+            number * places[bisect_left(_CACHES, 2**size)] for size, number in work.traffic.items()
         )
         parts = (
             *(products, traffic, work.decomposed * self.product * _DECOMPOSING),
@@ -123,7 +126,6 @@ def _rates(name: str, compiled: _Compiled) -> Rates:
     full = 64 / (64 + _HALF_RATE_DEPTH) * 64 / (64 + _HALF_RATE_COLUMNS)
     order = jax.random.permutation(jax.random.key(0), 4096)
     some = numbers[:4096]
-    big = jnp.zeros(2**24)
     return Rates(
         product=product,
         half_rate_rows=max(8 * (full / thin - 1), 0.0),
@@ -134,7 +136,8 @@ def _rates(name: str, compiled: _Compiled) -> Rates:
         sorted=turn.seconds(lambda x: jnp.sort(x[::-1]), some, 20) / (4096 * 12),
         indexed=turn.seconds(lambda x: x.at[order].add(x[order]) * 0.5, some, 100) / (2 * 4096),
         cached=once / (8 * _SMALL),
-        memory=turn.seconds(lambda x: x + 1, big, 3) / (2 * big.nbytes),
+        shared=turn.seconds(lambda x: x + 1, jnp.zeros(2**21), 20) / 2**24,
+        memory=turn.seconds(lambda x: x + 1, jnp.zeros(2**24), 3) / 2**27,
         kernel=_kernel_seconds(turn),
     )
 

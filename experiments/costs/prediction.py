@@ -3,17 +3,14 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import jax
-
-from rlsuite.experiments.costs.counting import count
+from rlsuite.experiments.costs.counting import count, unknown_turns
 from rlsuite.experiments.costs.devices import DEVICES
 from rlsuite.experiments.costs.here import rates
 from rlsuite.experiments.costs.turns import expected, turns_of
-from rlsuite.experiments.costs.work import Count
 from rlsuite.experiments.finished import Plan
 from rlsuite.experiments.fitting import building
 from rlsuite.experiments.memory import bytes_of, least_bytes
-from rlsuite.experiments.runner import abstract_state
+from rlsuite.experiments.programs import abstract_state, trace_chunk
 from rlsuite.experiments.specs import Run
 
 HERE = "here"
@@ -61,39 +58,25 @@ def predict(plan: Plan, num_seeds: int = 1) -> Prediction:
       ConfigError: if the configuration can't be run.
       TooLargeError: if it is too large even to be described.
     """
-    experiment = plan.experiment
-    traced, state_bytes = _traced_step(plan, num_seeds)
-    turns = None if plan.world is None else turns_of(expected(plan.world, experiment))
-    counted = count(traced.jaxpr) if turns is None else count(traced.jaxpr, turns)
-    total = counted.total
-    programs = _programs(plan.run)
+    experiment, run = plan.experiment, plan.run
+    seeds = num_seeds if num_seeds > 1 else None
+    state, length = abstract_state(experiment.method, seeds), min(run.log_every, run.steps)
+    with building(run):
+        chunk = trace_chunk(experiment, state, length, seeds).jaxpr
+    turns = turns_of(expected(plan.world, experiment)) if plan.world else unknown_turns
+    counted = count(chunk, turns)
+    total, programs = counted.total, _programs(run)
+    devices = {device.name: device.seconds(counted.bodies) / length for device in DEVICES}
     return Prediction(
         programs=programs,
-        steps=plan.run.steps,
-        operations=total.operations + total.transcendental,
-        bytes=total.bytes_moved,
-        memory=state_bytes + least_bytes(traced.jaxpr),
-        seconds_per_step=_seconds(plan, counted),
+        steps=run.steps,
+        operations=(total.operations + total.transcendental) / length,
+        bytes=total.bytes_moved / length,
+        memory=bytes_of(state) + least_bytes(chunk),
+        seconds_per_step={HERE: rates(experiment.jit).seconds(total) / length, **devices},
         unknown=counted.unknown,
         compile_seconds=(len(programs) - 1) * counted.equations / _COMPILED_PER_SECOND,
     )
-
-
-def _seconds(plan: Plan, counted: Count) -> dict[str, float]:
-    here = rates(plan.experiment.jit).seconds(counted.total)
-    return {HERE: here} | {device.name: device.seconds(counted.bodies) for device in DEVICES}
-
-
-def _traced_step(plan: Plan, num_seeds: int) -> tuple[jax.stages.Traced, int]:
-    method = plan.experiment.method
-    state, step = abstract_state(method), method.step
-    if num_seeds > 1:
-        state = jax.tree.map(
-            lambda leaf: jax.ShapeDtypeStruct((num_seeds, *leaf.shape), leaf.dtype), state
-        )
-        step = jax.vmap(step)
-    with building(plan.run):
-        return jax.jit(step).trace(state), bytes_of(state)
 
 
 def _programs(run: Run) -> tuple[str, ...]:

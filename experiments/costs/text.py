@@ -12,28 +12,31 @@ from rlsuite.experiments.memory import memory_bytes, readable
 from rlsuite.experiments.streams import shown
 
 
-def show(plan: Plan, prediction: Prediction, console: Console | None = None) -> None:
+def show(
+    plan: Plan, prediction: Prediction, num_seeds: int = 1, console: Console | None = None
+) -> None:
     """Prints what is planned and what it takes.
 
     Args:
       plan: of a run.
-      prediction: of that run.
+      prediction: of that run, or of several side by side.
+      num_seeds: how many.
       console: where to print; the terminal by default.
     """
     console = console or Console()
-    for line in described(plan, prediction):
+    for line in described(plan, prediction, num_seeds):
         console.print(shown(line, console.encoding), markup=False, highlight=False, soft_wrap=True)
     console.print(by_device(prediction))
 
 
-def described(plan: Plan, prediction: Prediction) -> list[str]:
+def described(plan: Plan, prediction: Prediction, num_seeds: int = 1) -> list[str]:
     """A plan and what a step of it takes, in lines."""
     run = plan.run
     tasks = "" if run.tasks is None else f" on {run.tasks}"
+    seeds = f"seed {run.seed}" if num_seeds == 1 else f"{num_seeds} seeds as one program"
     programs = ", ".join(prediction.programs)
     lines = [
-        f"{plan.spec.name} {plan.preset}{tasks}: {run.steps} steps, seed {run.seed}; "
-        "nothing is written",
+        f"{plan.spec.name} {plan.preset}{tasks}: {run.steps} steps, {seeds}; nothing is written",
         f"programs to compile: {programs}; about {duration(prediction.compile_seconds)} here if "
         "none is kept",
         f"a step: {number(prediction.operations)} operations, {number(prediction.bytes)} bytes "

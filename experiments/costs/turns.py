@@ -1,7 +1,7 @@
 """How often loops turn whose turns depend on what is computed, as a run's tasks let one expect."""
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -9,7 +9,7 @@ from jax.extend.core import Jaxpr, JaxprEqn, Literal
 
 from rlsuite.compiling import jit
 from rlsuite.experiments.costs.counting import Turns
-from rlsuite.experiments.costs.operations import shape_of
+from rlsuite.experiments.costs.operations import size_of
 from rlsuite.experiments.specs import Experiment, WorldSpec
 
 _TASKS_DRAWN = 64
@@ -64,24 +64,27 @@ def turns_of(expectation: Expected) -> Turns:
         compared = [operation for operation in condition.eqns if operation.primitive.name == "lt"]
         if len(compared) != 1:
             return None
-        shape = shape_of(compared[0].outvars[0])
-        group = _stride(loop.params["body_jaxpr"].jaxpr, loop.params["body_nconsts"])
-        if shape or group is None:
-            return expectation.longest_life(math.prod(shape))
-        return _groups(expectation.updates / expectation.mean_life(), group)
+        # A number of those to be worked on is given from outside; lifetimes are agents' own.
+        if compared[0].invars[1] not in condition.invars[: loop.params["cond_nconsts"]]:
+            return expectation.longest_life(size_of(compared[0].outvars[0]))
+        stride = _stride(loop.params["body_jaxpr"].jaxpr, loop.params["body_nconsts"])
+        return _groups(expectation.updates / expectation.mean_life(), stride)
 
     return turns
 
 
-def _stride(body: Jaxpr, num_constants: int) -> int | None:
-    """What a loop's first number grows by in each turn, if that is a constant."""
-    counter, grown = body.invars[num_constants], body.outvars[0]
+def _stride(body: Jaxpr, num_constants: int) -> int:
+    """What a loop's first number grows by in each turn; 1 if that can't be read off."""
+    counter, constants = body.invars[num_constants], dict[Any, Any]()
     for operation in body.eqns:
-        if operation.primitive.name != "add" or operation.outvars[0] is not grown:
-            continue
-        added = [var.val for var in operation.invars if isinstance(var, Literal)]
-        return int(added[0]) if added and counter in operation.invars else None
-    return None
+        numbers = [
+            var.val if isinstance(var, Literal) else constants.get(var) for var in operation.invars
+        ]
+        if operation.primitive.name == "broadcast_in_dim":
+            constants[operation.outvars[0]] = numbers[0]
+        if operation.primitive.name == "add" and counter in operation.invars:
+            return next((int(number) for number in numbers if number is not None), 1)
+    return 1
 
 
 def _groups(mean: float, size: int) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 
 from rlsuite.experiments.errors import ConfigError, UserError
 
-FLAGS = ("--help", "--slurm")
+FLAGS = ("--help", "--slurm", "--dry_run")
 """Options that take no value."""
 
 _LARGEST = 10**6
@@ -56,6 +56,12 @@ def add_parser(commands: Any) -> None:
         help="seeds of one setting that are one program (default: as many as memory has room for, "
         "divided among all workers)",
     )
+    parser.add_argument(
+        "--dry-run",
+        "--dry_run",
+        action="store_true",
+        help="say what its programs would take, here and on accelerators, and write nothing",
+    )
     parser.set_defaults(run=run, takes_more=True)
 
 
@@ -73,6 +79,11 @@ def run(arguments: argparse.Namespace, rest: list[str]) -> int:
     together = None if arguments.together == "auto" else _number(arguments, "together")
     parameters = _slurm_parameters(arguments, rest)
     sweep = read_sweep(arguments.sweep, arguments.size)
+    if arguments.dry_run:
+        from rlsuite.experiments.costs.sweeps import predicted, show_sweep
+
+        show_sweep(predicted(sweep, Methods(), together))
+        return 0
     name = sweep.name if sweep.size is None else f"{sweep.name}-{sweep.size}"
     directory = arguments.out or Path(SWEEPS) / name
     engine = _engine(arguments, directory, {**sweep.slurm, **parameters})

@@ -7,6 +7,10 @@ BENCHMARKS = {
         "share of a run's time that checkpoints, checks and metrics take, at their defaults",
         f"{__name__}.overhead:overhead",
     ),
+    "prediction": Benchmark(
+        "what --dry-run predicts for a step here, beside what it takes",
+        f"{__name__}.foreseeing:prediction",
+    ),
     "devices": Benchmark(
         "time per agent and step of LPG on one device and on all, by agents on each",
         f"{__name__}.sharing:devices",
