@@ -65,7 +65,7 @@ def predict(plan: Plan, num_seeds: int = 1) -> Prediction:
         chunk = trace_chunk(experiment, state, length, seeds).jaxpr
     turns = turns_of(expected(plan.world, experiment)) if plan.world else unknown_turns
     counted = count(chunk, turns)
-    total, programs = counted.total, _programs(run)
+    total, programs = counted.total, compiled_programs(run)
     devices = {device.name: device.seconds(counted.bodies) / length for device in DEVICES}
     return Prediction(
         programs=programs,
@@ -79,7 +79,7 @@ def predict(plan: Plan, num_seeds: int = 1) -> Prediction:
     )
 
 
-def _programs(run: Run) -> tuple[str, ...]:
+def compiled_programs(run: Run) -> tuple[str, ...]:
     """What is compiled: the first state, whole chunks of steps and what is left of one."""
     whole, rest = divmod(run.steps, run.log_every)
     chunks = ([run.log_every] if whole else []) + ([rest] if rest else [])

@@ -12,9 +12,11 @@ from rlsuite.experiments.cli import main
 from rlsuite.experiments.costs import predict
 from rlsuite.experiments.costs.devices import DEVICES
 from rlsuite.experiments.costs.here import Rates
+from rlsuite.experiments.costs.prediction import compiled_programs
 from rlsuite.experiments.costs.sweeps import predicted
 from rlsuite.experiments.costs.text import duration, number
 from rlsuite.experiments.finished import Plan, default_run
+from rlsuite.experiments.specs import Run
 from rlsuite.experiments.sweeping.grid import read_sweep
 from tests.experiments.running import METHODS, plan_of
 from tests.experiments.test_bench_programs import undocumented
@@ -45,10 +47,11 @@ def test_more_agents_and_more_seeds_take_more():
     assert seeds.operations == pytest.approx(3 * one.operations, rel=0.1)
 
 
-def test_what_is_compiled_is_said():
-    run = {"steps": 25, "log_every": 10}
-    assert predict(plan_of("a2c", **run)).programs == ("first state", "10 steps", "5 steps")
-    assert predict(plan_of("a2c", steps=3)).programs == ("first state", "3 steps")
+@pytest.mark.parametrize(
+    ("steps", "chunks"), [(25, ("10 steps", "5 steps")), (20, ("10 steps",)), (1, ("1 step",))]
+)
+def test_what_is_compiled_is_said(steps, chunks):
+    assert compiled_programs(Run(steps=steps, log_every=10)) == ("first state", *chunks)
 
 
 def test_a_method_without_a_known_world_is_predicted_too():
