@@ -15,6 +15,11 @@ from typing import Any, NoReturn
 from rlsuite import __version__
 from rlsuite.experiments.bench import BENCHMARKS
 from rlsuite.experiments.errors import BAD_INPUT, UserError, nearest, say
+from rlsuite.experiments.evaluate_options import (
+    add_evaluate_options,
+    evaluate_as_asked,
+    refuse_without_worlds,
+)
 from rlsuite.experiments.files import reason
 from rlsuite.experiments.interruption import INTERRUPTED, interrupting
 from rlsuite.experiments.options import join_options
@@ -28,12 +33,6 @@ _BRIEF: tuple[list[str], ...] = ([], ["--help"], ["-h"], ["--version"], ["list"]
 # Of commands with options that no parser knows, those that take no value.
 _FLAGS = {"train": ("--help", "--overwrite", "--debug_nans", "--dry_run"), "sweep": SWEEP_FLAGS}
 _PARAMETER_PREFIX = "tasks."
-_NUMBERS = {
-    "lifetimes": "agent updates, each tested (default: those in which PPO learns each world)",
-    "seeds": "fresh agents on each level (8)",
-    "levels": "levels drawn of each world that has more than one (16)",
-    "episodes": "evaluation episodes of each agent (64)",
-}
 # Fields that have moved, by the names that scripts still have for them.
 _MOVED = {
     "meta.num_workers": "life.num_workers",
@@ -151,7 +150,7 @@ def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
     evaluate = commands.add_parser(
         "evaluate", help="test what a run has learned, or anything by which agents learn, on worlds"
     )
-    _add_evaluate_options(evaluate)
+    add_evaluate_options(evaluate)
     evaluate.set_defaults(run=_evaluate)
 
     export = commands.add_parser(
@@ -238,44 +237,6 @@ def _add_train_options(parser: argparse.ArgumentParser) -> None:
         help="say what the run would take, here and on accelerators, and write nothing",
     )
     _add_running_options(parser)
-
-
-def _add_evaluate_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "source",
-        metavar="SOURCE",
-        help="a run's folder; with --worlds also what is shipped, a file that was exported, or a "
-        "method that is a way to learn itself: see 'rlsuite list'",
-    )
-    parser.add_argument(
-        "--against", metavar="SOURCE", nargs="+", default=[], help="what to compare it with"
-    )
-    parser.add_argument(
-        "--worlds",
-        metavar="NAME",
-        nargs="+",
-        help="test it on these worlds rather than by its method's own test; a family's word names "
-        "all of its worlds, and 'all-worlds' names all there are",
-    )
-    for name, meaning in _NUMBERS.items():
-        nargs = "+" if name == "lifetimes" else None
-        parser.add_argument(f"--{name}", metavar="N", nargs=nargs, help=f"with --worlds: {meaning}")
-    parser.add_argument(
-        "--out", metavar="DIR", type=Path, help="with --worlds: the folder (evaluations/SOURCE)"
-    )
-    parser.add_argument(
-        "--overwrite",
-        action="store_true",
-        help="with --worlds: replace the evaluation that the folder holds",
-    )
-    parser.add_argument(
-        "--import",
-        dest="imports",
-        metavar="MODULE",
-        action="append",
-        default=[],
-        help="a module, or a Python file, that registers worlds with gymnax; may be repeated",
-    )
 
 
 def _add_running_options(parser: argparse.ArgumentParser) -> None:
@@ -451,51 +412,15 @@ def _evaluate(arguments: argparse.Namespace, rest: list[str]) -> int:
     for module in arguments.imports:
         import_module(module)
     if arguments.worlds is not None:
-        return _evaluate_on_worlds(arguments)
-    given = [name for name in (*_NUMBERS, "out", "overwrite") if getattr(arguments, name)]
-    if given:
-        raise UserError(f"{given[0]}: a value is not allowed without --worlds")
+        methods = _methods(arguments)
+        _keep_compiled_programs()
+        evaluate_as_asked(arguments, methods)
+        return 0
+    refuse_without_worlds(arguments)
     directories = list(map(Path, [arguments.source, *arguments.against]))
     run, *rivals = _open_trained(arguments, directories)
     _keep_compiled_programs()
     evaluate(run, rivals)
-    return 0
-
-
-def _evaluate_on_worlds(arguments: argparse.Namespace) -> int:
-    from rlsuite.experiments.contenders import find_source
-    from rlsuite.experiments.evaluate_worlds import evaluate_on_worlds
-    from rlsuite.experiments.options import typed
-    from rlsuite.experiments.registry import worlds_called
-    from rlsuite.experiments.world_test import settings_of
-
-    texts = {name: getattr(arguments, name) for name in _NUMBERS}
-    settings = settings_of({name: text for name, text in texts.items() if text is not None})
-    worlds, methods = worlds_called(arguments.worlds), _methods(arguments)
-    source, *others = (
-        find_source(text, methods) for text in [arguments.source, *arguments.against]
-    )
-    _keep_compiled_programs()
-    numbers = [
-        word
-        for name, text in texts.items()
-        if text is not None
-        for word in (f"--{name}", *([text] if isinstance(text, str) else text))
-    ]
-    against = ["--against", *arguments.against] if arguments.against else []
-    imports = [word for module in arguments.imports for word in ("--import", module)]
-    evaluate_on_worlds(
-        source,
-        others,
-        worlds,
-        settings,
-        arguments.out,
-        command=typed(
-            *("evaluate", arguments.source, "--worlds", *arguments.worlds),
-            *(*numbers, *against, *imports),
-        ),
-        overwrite=arguments.overwrite,
-    )
     return 0
 
 

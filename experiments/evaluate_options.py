@@ -1,0 +1,109 @@
+"""The options of `rlsuite evaluate`, which imports what is heavy when it is run."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from rlsuite.experiments.errors import UserError
+
+NUMBERS = {
+    "lifetimes": "agent updates, each tested (default: those in which PPO learns each world)",
+    "seeds": "fresh agents on each level (8)",
+    "levels": "levels drawn of each world that has more than one (16)",
+    "episodes": "evaluation episodes of each agent (64)",
+}
+"""Options with numbers, each of which belongs to a test on worlds."""
+
+
+def add_evaluate_options(parser: argparse.ArgumentParser) -> None:
+    """Adds what `rlsuite evaluate` can be asked."""
+    parser.add_argument(
+        "source",
+        metavar="SOURCE",
+        help="a run's folder; with --worlds also what is shipped, a file that was exported, or a "
+        "method that is a way to learn itself: see 'rlsuite list'",
+    )
+    parser.add_argument(
+        "--against", metavar="SOURCE", nargs="+", default=[], help="what to compare it with"
+    )
+    parser.add_argument(
+        "--worlds",
+        metavar="NAME",
+        nargs="+",
+        help="test it on these worlds rather than by its method's own test; a family's word names "
+        "all of its worlds, and 'all-worlds' names all there are",
+    )
+    for name, meaning in NUMBERS.items():
+        nargs = "+" if name == "lifetimes" else None
+        parser.add_argument(f"--{name}", metavar="N", nargs=nargs, help=f"with --worlds: {meaning}")
+    parser.add_argument(
+        "--out", metavar="DIR", type=Path, help="with --worlds: the folder (evaluations/SOURCE)"
+    )
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="with --worlds: replace the evaluation that the folder holds",
+    )
+    parser.add_argument(
+        "--import",
+        dest="imports",
+        metavar="MODULE",
+        action="append",
+        default=[],
+        help="a module, or a Python file, that registers worlds with gymnax; may be repeated",
+    )
+
+
+def refuse_without_worlds(arguments: argparse.Namespace) -> None:
+    """Refuses what a method's own test, which its run's configuration describes, can't be told.
+
+    Raises:
+      UserError: if there is something of that.
+    """
+    given = [name for name in (*NUMBERS, "out", "overwrite") if getattr(arguments, name)]
+    if given:
+        raise UserError(f"{given[0]}: a value is not allowed without --worlds")
+
+
+def evaluate_as_asked(arguments: argparse.Namespace, methods: Any) -> None:
+    """Tests what the command line names on the worlds that it names.
+
+    Args:
+      arguments: of the command line.
+      methods: those that are known (`registry.Methods`).
+
+    Raises:
+      UserError: if it can't be done.
+    """
+    from rlsuite.experiments.contenders import find_source
+    from rlsuite.experiments.evaluate_worlds import evaluate_on_worlds
+    from rlsuite.experiments.options import typed
+    from rlsuite.experiments.registry import worlds_called
+    from rlsuite.experiments.world_test import settings_of
+
+    texts = {name: getattr(arguments, name) for name in NUMBERS}
+    settings = settings_of({name: text for name, text in texts.items() if text is not None})
+    worlds = worlds_called(arguments.worlds)
+    source, *others = (
+        find_source(text, methods) for text in [arguments.source, *arguments.against]
+    )
+    numbers = [
+        word
+        for name, text in texts.items()
+        if text is not None
+        for word in (f"--{name}", *([text] if isinstance(text, str) else text))
+    ]
+    against = ["--against", *arguments.against] if arguments.against else []
+    imports = [word for module in arguments.imports for word in ("--import", module)]
+    evaluate_on_worlds(
+        source,
+        others,
+        worlds,
+        settings,
+        arguments.out,
+        command=typed(
+            *("evaluate", arguments.source, "--worlds", *arguments.worlds),
+            *(*numbers, *against, *imports),
+        ),
+        overwrite=arguments.overwrite,
+    )
