@@ -112,6 +112,10 @@ def test_commands_are_understood(line, folder, monkeypatch, capsys):
         return
     # All but the run itself: found, read, checked, built, and written into a folder of its own.
     monkeypatch.setattr("rlsuite.experiments.runner.run", lambda *_, **__: Outcome(1, False))
+    monkeypatch.setattr(
+        "rlsuite.experiments.runner.run_together",
+        lambda _, configs, **__: [Outcome(1, False) for _ in configs],
+    )
     monkeypatch.setattr("rlsuite.experiments.compiling.enable_compilation_cache", lambda: None)
     # Neither the devices nor the hosts need be there.
     monkeypatch.setattr(jax, "devices", lambda: [jax.local_devices()[0]] * 8)
@@ -123,7 +127,8 @@ def test_commands_are_understood(line, folder, monkeypatch, capsys):
     # Worlds of packages that are not installed are known for what they need.
     if "install the extra" not in capsys.readouterr().err:
         assert status == cli.INTERRUPTED
-        assert len(list((folder / "runs").glob("*/config.json"))) == 1
+        num_runs = int(argv[argv.index("--seeds") + 1]) if "--seeds" in argv else 1
+        assert len(list((folder / "runs").glob("*/config.json"))) == num_runs
 
 
 @pytest.mark.parametrize("line", [line for line in COMMANDS if not is_whole(line)], ids=shown)
