@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from rlsuite.experiments.interruption import INTERRUPTED
 from rlsuite.experiments.sweeping.display import Display
@@ -24,6 +25,13 @@ RETRIES = 3
 
 _SECONDS_BETWEEN_LOOKS = 1.0
 _PAUSE = 0.1
+
+
+class Failure(NamedTuple):
+    """Why a job has failed, and the log that says more."""
+
+    reason: str
+    log: Path
 
 
 @dataclass(eq=False)
@@ -63,7 +71,7 @@ class Leader:
         self._taken: list[_Taken] = []
         self._deaths: dict[Path, int] = {}  # By log, of which a program has one.
         self._has_told = False
-        self.failures: dict[str, str] = {}
+        self.failures: dict[str, Failure] = {}
 
     def lead(self, programs: Sequence[Program]) -> None:
         """Runs programs to their ends; `failures` has what came of jobs that aren't done."""
@@ -123,7 +131,7 @@ class Leader:
         else:
             reason = self._reason(taken, ending)
             for name in missing:
-                self._failed(name, reason)
+                self._failed(name, Failure(reason, taken.program.log))
 
     def _finished(self, name: str) -> None:
         row = self._rows[name]
@@ -132,10 +140,10 @@ class Leader:
         line = f"finished {row.name} ({count} of {len(self._rows)} jobs)"
         self._display.say(line, is_in_table=True)
 
-    def _failed(self, name: str, reason: str) -> None:
-        self.failures[name] = reason
+    def _failed(self, name: str, failure: Failure) -> None:
+        self.failures[name] = failure
         self._rows[name].ended(FAILED)
-        self._display.say(f"failed: {self._rows[name].name}: {reason}")
+        self._display.say(f"failed: {self._rows[name].name}: {failure.reason}")
 
     def _may_try_again(self, program: Program) -> bool:
         return self._deaths.get(program.log, 0) < RETRIES

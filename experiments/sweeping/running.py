@@ -16,7 +16,7 @@ from rlsuite.experiments.sweeping.engines import Engine, Program
 from rlsuite.experiments.sweeping.folder import check_folder, log_file, run_folder, write_sweep
 from rlsuite.experiments.sweeping.grid import Job, Sweep, jobs, plans
 from rlsuite.experiments.sweeping.grouping import divided, fitting_together
-from rlsuite.experiments.sweeping.leading import Leader
+from rlsuite.experiments.sweeping.leading import Failure, Leader
 from rlsuite.experiments.sweeping.reporting import report_sweep
 from rlsuite.experiments.sweeping.rows import DONE, Row
 from rlsuite.experiments.sweeping.stages import Stage, progress
@@ -76,10 +76,8 @@ def run_sweep(
     if done + len(failures) < len(rows):
         print(f"stopped with {done} of {len(rows)} jobs done; {_GO_ON}")
         return INTERRUPTED
-    by_name = {job.folder: job for job in missing}
-    for name, reason in failures.items():
-        log = log_file(directory, by_name[name])
-        say(f"{rows[name].name} has failed: {reason}; its log is {log}")
+    for name, failure in failures.items():
+        say(f"{rows[name].name} has failed: {failure.reason}; its log is {failure.log}")
     return _reported(directory, methods) or (FAILURES if failures else 0)
 
 
@@ -89,7 +87,7 @@ def _lead(
     rows: Mapping[str, Row],
     methods: Methods,
     console: Console,
-) -> Mapping[str, str]:
+) -> Mapping[str, Failure]:
     """Runs programs to their ends, and says why jobs have failed."""
 
     def is_done(name: str) -> bool:

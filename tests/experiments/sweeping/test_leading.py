@@ -55,7 +55,11 @@ def lead(tmp_path):
         display = Display(Console(quiet=True), list(rows.values()))
         leader = Leader(engine, rows, engine.done.__contains__, display, should_stop, pause)
         leader.lead(programs)
-        return leader.failures, {name: row.state for name, row in rows.items()}
+        failures = {name: failure.reason for name, failure in leader.failures.items()}
+        assert all(
+            failure.log == tmp_path / f"{name}.log" for name, failure in leader.failures.items()
+        )
+        return failures, {name: row.state for name, row in rows.items()}
 
     return lead
 
