@@ -138,5 +138,5 @@ def _rows(
 
 
 def _reported(directory: Path, methods: Methods) -> int:
-    print(f"finished; read it: {report_sweep(directory, methods)}")
+    print(f"read it: {report_sweep(directory, methods)}")
     return 0
