@@ -85,7 +85,7 @@ def test_references_are_of_worlds_that_are_there_as_usual():
 
 
 def test_agents_of_every_kind_can_live_on_every_world_of_gymnax():
-    source, *others = (find_source(name, METHODS) for name in ("ta-lpg", "a2c", "ppo"))
+    source, *others = (find_source(name, METHODS) for name in ("ta-lpg", "ppo"))
     worlds = [find_world(name) for name in worlds_called(["gymnax"])]
     check_contenders(contenders_of(source, others), worlds)
 
