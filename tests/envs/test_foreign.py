@@ -114,7 +114,7 @@ def test_time_alone_never_ends_a_world(world):
     assert not terminated and world.is_truncated(state, params)
 
 
-@pytest.mark.parametrize("package", {module.PACKAGE for module, _ in PACKAGES.values()})
+@pytest.mark.parametrize("package", sorted({module.PACKAGE for module, _ in PACKAGES.values()}))
 def test_what_is_named_is_there(package):
     found = pytest.importorskip(package)
     ours, theirs = {
