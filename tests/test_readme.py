@@ -128,7 +128,7 @@ def test_commands_are_understood(line, folder, monkeypatch, capsys):
     if "install the extra" not in capsys.readouterr().err:
         assert status == cli.INTERRUPTED
         num_runs = int(argv[argv.index("--seeds") + 1]) if "--seeds" in argv else 1
-        assert len(list((folder / "runs").glob("*/config.json"))) == num_runs
+        assert len(list((folder / "runs").rglob("config.json"))) == num_runs
 
 
 @pytest.mark.parametrize("line", [line for line in COMMANDS if not is_whole(line)], ids=shown)

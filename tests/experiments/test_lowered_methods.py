@@ -65,7 +65,7 @@ def test_no_method_decomposes_a_batch_of_matrices(name):
     later = algebra(jax.jit(jax.vmap(method.step)).lower(state))
     assert all(len(shape) <= 2 for shapes in first + later for shape in shapes)
     # Learned rules start orthogonal once, PPO's agents whenever one is made; A2C's don't.
-    assert bool(first) == (name in RECURRENT or name == "ppo")
+    assert bool(first) == (name in RECURRENT or name in ("ppo", "dpo"))
     assert bool(later) == (name not in RECURRENT and name != "a2c")
 
 
