@@ -1,6 +1,7 @@
 """Which jobs share a process."""
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise, zip_longest
 
 from rlsuite.experiments.errors import ConfigError
 from rlsuite.experiments.finished import Plan
@@ -27,16 +28,21 @@ def grouped(jobs: Sequence[Job]) -> list[list[Job]]:
 def divided(jobs: Sequence[Job], most: Callable[[Job], int]) -> list[list[Job]]:
     """Groups of jobs that can be one program, those of a setting as equal in size as can be.
 
+    The first of each setting come first, so that a sweep that is stopped has something of all.
+
     Args:
       jobs: those of a sweep that are missing.
       most: how many of a job's setting one program may have.
     """
-    found = []
-    for group in grouped(jobs):
-        count = -(-len(group) // most(group[0]))
-        for index in range(count):
-            found.append(group[index * len(group) // count : (index + 1) * len(group) // count])
-    return found
+    of_settings = [_equal_parts(group, most(group[0])) for group in grouped(jobs)]
+    rounds = zip_longest(*of_settings)
+    return [part for one_of_each in rounds for part in one_of_each if part is not None]
+
+
+def _equal_parts(jobs: Sequence[Job], most: int) -> list[list[Job]]:
+    count = -(-len(jobs) // most)
+    bounds = [index * len(jobs) // count for index in range(count + 1)]
+    return [list(jobs[first:last]) for first, last in pairwise(bounds)]
 
 
 def fitting_together(plan: Plan, num_jobs: int, room: Room) -> int:
