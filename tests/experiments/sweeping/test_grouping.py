@@ -32,7 +32,7 @@ def test_each_job_is_in_one_group_of_its_setting_that_is_not_too_large(jobs, mos
     for name in "abc":
         sizes = [len(group) for group in groups if group[0].setting.name == name]
         assert not sizes or max(sizes) - min(sizes) <= 1
-    first_of_all = {group[0].setting.name for group in groups[: len(set(name for name, _ in jobs))]}
+    first_of_all = {group[0].setting.name for group in groups[: len({name for name, _ in jobs})]}
     assert first_of_all == {name for name, _ in jobs}
 
 
