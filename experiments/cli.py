@@ -411,12 +411,12 @@ def _evaluate(arguments: argparse.Namespace, rest: list[str]) -> int:
 
     for module in arguments.imports:
         import_module(module)
+    methods = _methods(arguments)
     if arguments.worlds is not None:
-        methods = _methods(arguments)
         _keep_compiled_programs()
         evaluate_as_asked(arguments, methods)
         return 0
-    refuse_without_worlds(arguments)
+    refuse_without_worlds(arguments, methods)
     directories = list(map(Path, [arguments.source, *arguments.against]))
     run, *rivals = _open_trained(arguments, directories)
     _keep_compiled_programs()

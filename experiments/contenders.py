@@ -54,12 +54,23 @@ def find_source(text: str, methods: Methods) -> Source:
         assert found.spec.learned_by is not None, "else it could not have been loaded"
         learned_by = partial(found.spec.learned_by, found.run)
         return Source(found.card.name, found.card.name, learned_by, found.parameters)
-    by_hand = {spec.name: spec.by_hand for spec in methods if spec.by_hand is not None}
+    by_hand = _by_hand(methods)
     if text in by_hand:
         return Source(text.upper(), text, by_hand[text], (), is_by_hand=True)
     if Path(text).exists() or "/" in text:
         raise UserError(f"'{text}' holds no run; start one with 'rlsuite train'")
     raise UserError(nearest("run, pretrained objective or method", text, [*names(), *by_hand]))
+
+
+def is_named(text: str, methods: Methods) -> bool:
+    """Whether a word names something other than a run's folder."""
+    if Path(text).is_dir():
+        return False
+    return is_file(text) or text in names() or text in _by_hand(methods)
+
+
+def _by_hand(methods: Methods) -> dict[str, Callable[[WorldSpec], LearnedBy]]:
+    return {spec.name: spec.by_hand for spec in methods if spec.by_hand is not None}
 
 
 def _of_run(run: Finished) -> Source:

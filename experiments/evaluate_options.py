@@ -54,15 +54,26 @@ def add_evaluate_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def refuse_without_worlds(arguments: argparse.Namespace) -> None:
+def refuse_without_worlds(arguments: argparse.Namespace, methods: Any) -> None:
     """Refuses what a method's own test, which its run's configuration describes, can't be told.
+
+    Args:
+      arguments: of the command line.
+      methods: those that are known (`registry.Methods`).
 
     Raises:
       UserError: if there is something of that.
     """
+    from rlsuite.experiments.contenders import is_named
+
     given = [name for name in (*NUMBERS, "out", "overwrite") if getattr(arguments, name)]
     if given:
         raise UserError(f"{given[0]}: a value is not allowed without --worlds")
+    for word in (arguments.source, *arguments.against):
+        if is_named(str(word), methods):
+            raise UserError(
+                f"'{word}' is no run's folder; say on which --worlds it is to be tested"
+            )
 
 
 def evaluate_as_asked(arguments: argparse.Namespace, methods: Any) -> None:

@@ -160,7 +160,9 @@ def test_levels_of_a_world_that_has_many_are_measured_by_the_solver(folder):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("ppo", "'ppo' holds no run"),
+        ("ppo", "'ppo' is no run's folder; say on which --worlds it is to be tested"),
+        ("lpo", "'lpo' is no run's folder"),
+        ("nosuch", "'nosuch' holds no run"),
         ("ppo --seeds 2", "seeds: a value is not allowed without --worlds"),
         ("pqo --worlds small", "did you mean 'ppo'?"),
         ("lpo.safetensors --worlds small", "'lpo.safetensors': there is no such file"),
