@@ -145,7 +145,7 @@ def sentence(verdict: Verdict) -> str:
             f"{claim.than} yet."
         )
     parts = [
-        f"**{claim.text}: {outcome}.**",
+        f"**{claim.text}: {outcome}{', for these runs alone' if verdict.single else ''}.**",
         f"{_tally(verdict)}.",
         f"The probability that {claim.better} improves on {claim.than} is {verdict.probability}"
         f"{_over(verdict)}.",
