@@ -53,8 +53,7 @@ def evaluate(
     """
     console = console or wide_console()
     _check(run, rivals)
-    with watching(console) as watch:
-        evaluation = replace(_test_of(run)(run, rivals, watch), step=run.state_step)
+    evaluation = _tested(run, rivals, console)
     # Shown even if it can't be saved, and saved even if it can't be shown.
     try:
         _show(evaluation, run.run.steps, console)
@@ -81,13 +80,19 @@ def evaluate_each(runs: Sequence[Finished], *, console: Console | None = None) -
     console = console or wide_console()
     run, *others = runs
     _check(run, others)
-    with watching(console) as watch:
-        evaluation = replace(_test_of(run)(run, others, watch), step=run.state_step)
-    _show(evaluation, run.run.steps, console)
+    for one in others:
+        check_writable(one.directory)
+    evaluation = _tested(run, others, console)
     names = [evaluation.own, *evaluation.of_role("rival")]
     for name, one in zip(names, runs, strict=True):
         found = _seen_from(evaluation, name, one, evaluation.own)
         _save(one.directory, replace(found, extras=evaluation.extras) if one is run else found)
+    _show(evaluation, run.run.steps, console)
+
+
+def _tested(run: Finished, rivals: Sequence[Finished], console: Console) -> Evaluation:
+    with watching(console) as watch:
+        return replace(_test_of(run)(run, rivals, watch), step=run.state_step)
 
 
 def _check(run: Finished, rivals: Sequence[Finished]) -> None:

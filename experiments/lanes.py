@@ -1,9 +1,8 @@
 """The runs of one program: each with its folder, its log and its checkpoints."""
 
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from rlsuite.experiments import hosts
@@ -15,7 +14,7 @@ from rlsuite.experiments.trackers import open_trackers
 from rlsuite.method import State
 
 
-class Lane:
+class Lane(AbstractContextManager):
     """A run: how far it is, and what of it is on disk.
 
     Args:
@@ -89,21 +88,12 @@ class Lane:
         return {*(experiment.watched or ()), *numbers}
 
     def save(self, state: State) -> None:
-        """Saves its state, unless it is saved already."""
-        if self.saved != self.step:
-            self._checkpoints.save(self.step, state)
-            self.saved = self.step
+        """Saves its state."""
+        self._checkpoints.save(self.step, state)
+        self.saved = self.step
 
-    def __enter__(self) -> "Lane":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._open.__exit__(kind, error, traceback)
+    def __exit__(self, *error: Any) -> None:
+        self._open.__exit__(*error)
 
 
 def _open_log(config: Run, directory: Path, step: int) -> MetricsLog | UnwrittenLog:

@@ -83,7 +83,7 @@ class Programs:
         return trace_chunk(self._experiment, state, length, self._num_seeds).lower().compile()
 
     def where(self, is_new: Sequence[bool], new: State, old: State) -> State:
-        """Of each run, one of two states; the memory of both is used up."""
+        """Of each run, one of two states; the memory of the first is used up."""
         choose = jit(
             lambda is_new, new, old: jax.tree.map(
                 lambda one, other: jax.vmap(jnp.where)(is_new, one, other), new, old

@@ -158,8 +158,8 @@ def _difference(first: Plan, second: Plan) -> str | None:
     if dict(first.world_parameters) != dict(second.world_parameters):
         return "the world's parameters"
     ours, theirs = leaves(first.run), leaves(second.run)
-    for name in ours.keys() - _OF_ONE_RUN:
-        if ours[name].value != theirs[name].value:
+    for name in ours:
+        if name not in _OF_ONE_RUN and ours[name].value != theirs[name].value:
             return f"{name} {to_text(theirs[name].value)} and {to_text(ours[name].value)}"
     return None
 
