@@ -22,7 +22,7 @@ from rlsuite.experiments.evaluate_options import (
 )
 from rlsuite.experiments.files import reason
 from rlsuite.experiments.interruption import INTERRUPTED, interrupting
-from rlsuite.experiments.options import join_options
+from rlsuite.experiments.options import add_import_option, join_options
 from rlsuite.experiments.streams import outlets
 from rlsuite.experiments.sweeping.command import FLAGS as SWEEP_FLAGS
 from rlsuite.experiments.sweeping.command import add_parser as add_sweep
@@ -213,14 +213,7 @@ def _add_train_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="as --tasks; also by the short names that a method has for its worlds",
     )
-    parser.add_argument(
-        "--import",
-        dest="imports",
-        metavar="MODULE",
-        action="append",
-        default=[],
-        help="a module, or a Python file, that registers worlds with gymnax; may be repeated",
-    )
+    add_import_option(parser)
     parser.add_argument(
         "--seeds",
         metavar="N|LIST",

@@ -11,7 +11,7 @@ from rlsuite.experiments.evaluation import Evaluation, Table, estimate
 from rlsuite.experiments.fields import leaves, to_text
 from rlsuite.experiments.files import reason, write_text
 from rlsuite.experiments.finished import Finished
-from rlsuite.experiments.folder import holds_run
+from rlsuite.experiments.folder import check_named_once, holds_run
 from rlsuite.experiments.options import typed
 from rlsuite.experiments.report import caption, markdown_table, test_drawings, written
 from rlsuite.experiments.specs import BOOKKEEPING, Drawing, Section
@@ -159,11 +159,7 @@ def _evaluation(run: Finished) -> Evaluation:
 def _check_apart(runs: Sequence[Finished], out: Path) -> None:
     if holds_run(out):
         raise UserError(f"--out: '{out}' holds a run; choose another folder")
-    seen: set[Path] = set()
-    for run in runs:
-        if run.directory.resolve() in seen:
-            raise UserError(f"'{run.directory}' is named twice; name it once")
-        seen.add(run.directory.resolve())
+    check_named_once([run.directory for run in runs])
 
 
 def _make_folder(path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from rlsuite.experiments.errors import UserError
+from rlsuite.experiments.options import add_import_option
 
 NUMBERS = {
     "lifetimes": "agent updates, each tested (default: those in which PPO learns each world)",
@@ -44,14 +45,7 @@ def add_evaluate_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="with --worlds: replace the evaluation that the folder holds",
     )
-    parser.add_argument(
-        "--import",
-        dest="imports",
-        metavar="MODULE",
-        action="append",
-        default=[],
-        help="a module, or a Python file, that registers worlds with gymnax; may be repeated",
-    )
+    add_import_option(parser)
 
 
 def refuse_without_worlds(arguments: argparse.Namespace, methods: Any) -> None:

@@ -12,7 +12,7 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from importlib.metadata import version
@@ -38,6 +38,19 @@ def holds_run(directory: Path) -> bool:
         return _document(directory) is not None
     except UserError:
         return False
+
+
+def check_named_once(directories: Iterable[Path]) -> None:
+    """Makes sure that no folder is among others twice, by whatever path.
+
+    Raises:
+      UserError: if one is.
+    """
+    seen: set[Path] = set()
+    for directory in directories:
+        if directory.resolve() in seen:
+            raise UserError(f"'{directory}' is named twice; name it once")
+        seen.add(directory.resolve())
 
 
 _NAMES_OF_A_RUN = (

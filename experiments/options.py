@@ -58,3 +58,15 @@ def join_options(arguments: Sequence[str], flags: Sequence[str]) -> list[str]:
 def typed(*words: Any) -> str:
     """A command as it is typed into a shell, whatever is in its words."""
     return shlex.join(["rlsuite", *map(str, words)])
+
+
+def add_import_option(parser: argparse.ArgumentParser) -> None:
+    """Adds `--import MODULE`, by which modules are named that register worlds."""
+    parser.add_argument(
+        "--import",
+        dest="imports",
+        metavar="MODULE",
+        action="append",
+        default=[],
+        help="a module, or a Python file, that registers worlds with gymnax; may be repeated",
+    )

@@ -17,7 +17,7 @@ from rlsuite.experiments.devices import choose_mesh, described, number_of
 from rlsuite.experiments.errors import ConfigError, UserError
 from rlsuite.experiments.fields import leaves, to_text
 from rlsuite.experiments.finished import Finished, Plan, extended, lengthened, open_run
-from rlsuite.experiments.folder import check_free, create_run, holds_run
+from rlsuite.experiments.folder import check_free, check_named_once, create_run, holds_run
 from rlsuite.experiments.interruption import INTERRUPTED
 from rlsuite.experiments.locking import writer
 from rlsuite.experiments.options import typed
@@ -104,7 +104,7 @@ def go_on(
     Raises:
       UserError: if they can't be resumed, or have diverged.
     """
-    _check_apart(directories)
+    check_named_once(directories)
     runs = {path: open_run(path, methods) for path in directories}
     if steps is None and all(map(_is_done, runs.values())):
         return _say_done(runs)
@@ -124,14 +124,6 @@ def go_on(
         if steps is not None and all(map(_is_done, runs.values())):
             return _say_done(runs)
         return to_the_end(runs, methods, mesh, debug_nans=debug_nans)
-
-
-def _check_apart(directories: Sequence[Path]) -> None:
-    seen: set[Path] = set()
-    for path in directories:
-        if path.resolve() in seen:
-            raise UserError(f"'{path}' is named twice; name it once")
-        seen.add(path.resolve())
 
 
 def _check_together(plans: Mapping[Path, Plan], *, debug_nans: bool) -> None:
