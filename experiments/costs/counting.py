@@ -37,7 +37,8 @@ def unknown_turns(loop: JaxprEqn) -> None:
 def count(program: ClosedJaxpr, turns: Turns = unknown_turns) -> Count:
     """What a program does.
 
-    Operations are those that XLA counts. Of bytes and started programs, a model: what is computed
+    Operations are those that XLA counts, and products with the zeros that pad what is convolved,
+    which it leaves out. Of bytes and started programs, a model: what is computed
     of arrays number by number is computed where it is read, once; reductions, products, draws,
     sorts and what loops are given and return are written.
 
@@ -153,8 +154,8 @@ def _written_out(jaxpr: Jaxpr) -> tuple[list[_Step], list[_Value]]:
 
 
 def _called(operation: JaxprEqn) -> Jaxpr | None:
-    """The body of what is no more than a call."""
-    if operation.primitive.name in _LOOPS:
+    """The body of what is no more than a call; reductions do theirs number by number."""
+    if operation.primitive.name in _LOOPS or operation.primitive.name.startswith("reduce"):
         return None
     bodies = list(jaxprs_in_params(operation.params))
     if len(bodies) == 1 and len(bodies[0].invars) == len(operation.invars):

@@ -39,7 +39,9 @@ NEEDING_ARRAYS = frozenset(
 )
 """Operations of what has been written before."""
 _WRITING = NEEDING_ARRAYS | DRAWING | {"dynamic_update_slice"}
-_REDUCING = ("reduce_", "arg", "cum", "scatter")
+_REDUCING = ("reduce", "arg", "cum", "scatter")
+_DECOMPOSING_PART = {"cholesky": 1 / 6, "lu": 1 / 3}
+"""Of 2 n³ operations, those of decompositions that take fewer (Golub and Van Loan)."""
 
 
 def shape_of(var: Any) -> tuple[int, ...]:
@@ -79,11 +81,15 @@ def add_operation(work: Work, operation: JaxprEqn) -> None:
         work.random += sum(bytes_of(var) for var in operation.outvars) / 4
         work.draws += 1
     elif name in SORTING:
-        size = size_of(operation.invars[0])
-        work.sorted += size * max(math.log2(max(shape_of(operation.invars[0])[-1], 2)), 1)
+        shape = shape_of(operation.invars[0])
+        length = shape[operation.params.get("dimension", -1)]
+        work.sorted += math.prod(shape) * max(math.log2(max(length, 2)), 1)
     elif name in DECOMPOSING:
         *batch, rows, columns = shape_of(operation.invars[0])
-        work.decomposed += 2 * math.prod(batch) * rows * columns * min(rows, columns)
+        part = _DECOMPOSING_PART.get(name, 1)
+        work.decomposed += part * 2 * math.prod(batch) * rows * columns * min(rows, columns)
+    elif name == "triangular_solve":
+        work.decomposed += shape_of(operation.invars[0])[-1] * size
     elif name.startswith("scatter"):
         updates = size_of(operation.invars[2])
         work.indexed += updates
@@ -92,6 +98,11 @@ def add_operation(work: Work, operation: JaxprEqn) -> None:
         work.indexed += size if name == "gather" else 0
     elif name in ("argmax", "argmin"):
         work.elementwise += 8 * (size_of(operation.invars[0]) - size)
+    elif name.startswith("reduce_window"):
+        work.elementwise += size * (math.prod(operation.params["window_dimensions"]) - 1)
+    elif name == "reduce":
+        each = len(operation.params["jaxpr"].eqns)
+        work.elementwise += each * (size_of(operation.invars[0]) - size)
     elif name.startswith("reduce_"):
         work.elementwise += size_of(operation.invars[0]) - size
     elif name == "integer_pow":
@@ -121,11 +132,13 @@ def _convolution(operation: JaxprEqn) -> Product:
 
 
 def _precision(operation: JaxprEqn) -> str:
-    if any(bytes_of(var) == 2 * size_of(var) for var in operation.invars):
+    if any(var.aval.dtype.itemsize == 2 for var in operation.invars):
         return "bf16"
     asked = operation.params.get("precision")
     first = asked[0] if isinstance(asked, tuple) else asked
     if first is None or first is jax.lax.Precision.DEFAULT:
         return "default"
+    if first is jax.lax.Precision.HIGH:
+        return "tf32"
     text = str(first).upper()
     return next((kind for kind in ("bf16", "tf32") if kind.upper() in text), "float32")

@@ -69,6 +69,7 @@ def by_device(prediction: Prediction) -> Table:
 
 def duration(seconds: float) -> str:
     """As people say it: `duration(90)` is "1.5 min"."""
+    seconds = _rounded(seconds)
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1), ("ms", 1e-3)):
         if seconds >= length:
             return f"{seconds / length:.3g} {unit}"
@@ -77,5 +78,11 @@ def duration(seconds: float) -> str:
 
 def number(value: float) -> str:
     """With a thousand's prefix: `number(2.5e9)` is "2.5 G"."""
+    value = _rounded(value)
     power = 0 if value < 1 else min(int(math.log10(value)) // 3, 6)
     return f"{value / 1000**power:.3g} {' kMGTPE'[power]}".strip()
+
+
+def _rounded(value: float) -> float:
+    """To as many digits as are shown, which may be what makes it a whole one of the next unit."""
+    return float(f"{value:.3g}")

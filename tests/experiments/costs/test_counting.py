@@ -86,6 +86,9 @@ def test_a_convolution():
         lambda x: jax.grad(lambda x: jnp.square(jnp.sin(x @ x)).sum())(x),
         lambda x: x.at[jnp.array([1, 2])].add(1.0),
         lambda x: jnp.concatenate([x**3, jnp.floor(x)]),
+        lambda x: jax.lax.reduce_window(x, 0.0, jax.lax.add, (2, 4), (2, 4), "VALID"),
+        lambda x: jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (3, 3), (1, 1), "SAME"),
+        lambda x: jax.lax.reduce(x, 0.0, lambda x, y: x + 2 * y, (0,)),
     ],
 )
 def test_without_loops_it_is_what_xla_counts(function):
@@ -125,5 +128,17 @@ def test_factors_say_how_precisely_they_are_multiplied():
         return product.precision
 
     presets = jax.lax.DotAlgorithmPreset
-    asked = [None, jax.lax.Precision.HIGHEST, presets.TF32_TF32_F32, presets.BF16_BF16_F32]
-    assert list(map(precision, asked)) == ["default", "float32", "tf32", "bf16"]
+    high, highest = jax.lax.Precision.HIGH, jax.lax.Precision.HIGHEST
+    asked = [None, highest, high, presets.TF32_TF32_F32, presets.BF16_BF16_F32]
+    assert list(map(precision, asked)) == ["default", "float32", "tf32", "tf32", "bf16"]
+
+
+def test_sorting_takes_comparisons_of_the_axis_that_is_sorted():
+    assert counted(lambda x: jax.lax.sort(x, dimension=0), (1024, 2)).sorted == 2 * 1024 * 10
+    assert counted(lambda x: jax.lax.sort(x, dimension=1), (1024, 2)).sorted == 2 * 1024
+
+
+def test_systems_of_equations_take_what_textbooks_say():
+    solve = jax.scipy.linalg.solve_triangular
+    assert counted(solve, (32, 32), (32, 4)).decomposed == 32 * 32 * 4
+    assert counted(jax.lax.linalg.cholesky, (30, 30)).decomposed == pytest.approx(30**3 / 3)

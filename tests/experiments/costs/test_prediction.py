@@ -108,6 +108,8 @@ def test_figures_are_written_for_people():
         *("5 µs", "12 ms", "3 s", "1.5 min", "2 h", "2.31 d"),
     ]
     assert [number(value) for value in (0.5, 999, 2.5e9, 4e13)] == ["0.5", "999", "2.5 G", "40 T"]
+    # What is rounded up to a whole one of the next unit is called so.
+    assert [number(999.7), duration(0.9997), duration(59.99)] == ["1 k", "1 s", "1 min"]
 
 
 def test_precision_decides_on_which_cores_a_device_multiplies():
