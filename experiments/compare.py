@@ -11,11 +11,13 @@ from rlsuite.experiments.evaluation import Evaluation, Table, estimate
 from rlsuite.experiments.fields import leaves, to_text
 from rlsuite.experiments.files import reason, write_text
 from rlsuite.experiments.finished import Finished
-from rlsuite.experiments.folder import check_named_once, holds_run
+from rlsuite.experiments.folder import check_named_once
 from rlsuite.experiments.options import typed
 from rlsuite.experiments.report import caption, markdown_table, test_drawings, written
 from rlsuite.experiments.specs import BOOKKEEPING, Drawing, Section
 from rlsuite.experiments.statistics import Estimate
+from rlsuite.experiments.sweeping.folder import check_is_neither
+from rlsuite.experiments.words import counted, table_in_markdown
 
 Groups = Mapping[str, Sequence[int]]
 """Which runs belong together, by a label."""
@@ -104,7 +106,7 @@ def grouped(runs: Sequence[Finished]) -> Groups:
     ]
     labels = [_label(one, distinct) for one in distinct]
     return {
-        f"{label}, {_count(len(indices), 'seed')}": indices
+        f"{label}, {counted(len(indices), 'seed')}": indices
         for label, indices in zip(labels, members, strict=True)
     }
 
@@ -126,10 +128,6 @@ def _label(configuration: Mapping[str, Any], all_of_them: Sequence[Mapping[str, 
     return f"{method} ({', '.join(differing)})" if differing else method
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
 def _settings(runs: Sequence[Finished], groups: Groups) -> str:
     """What the configurations have in common by method, and which folders belong to which."""
     lines = []
@@ -138,12 +136,10 @@ def _settings(runs: Sequence[Finished], groups: Groups) -> str:
             f"`{runs[index].directory}` (seed {runs[index].run.seed})" for index in members
         )
         fields = {name: to_text(leaf.value) for name, leaf in leaves(runs[members[0]].run).items()}
-        rows = "\n".join(
-            f"| {name} | {value} |" for name, value in fields.items() if name != "seed"
-        )
+        rows = [row for row in fields.items() if row[0] != "seed"]
         lines.append(
             f"**{label}**: {folders}\n\n<details><summary>Configuration</summary>\n\n"
-            f"| field | value |\n|---|---|\n{rows}\n\n</details>"
+            f"{table_in_markdown(['field', 'value'], rows)}\n\n</details>"
         )
     return "\n\n".join(lines)
 
@@ -157,8 +153,7 @@ def _evaluation(run: Finished) -> Evaluation:
 
 
 def _check_apart(runs: Sequence[Finished], out: Path) -> None:
-    if holds_run(out):
-        raise UserError(f"--out: '{out}' holds a run; choose another folder")
+    check_is_neither(out)
     check_named_once([run.directory for run in runs])
 
 

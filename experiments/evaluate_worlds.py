@@ -25,6 +25,8 @@ from rlsuite.experiments.plots_worlds import scores
 from rlsuite.experiments.registry import find_world
 from rlsuite.experiments.report import written
 from rlsuite.experiments.specs import Drawing, Section, WorldSpec
+from rlsuite.experiments.sweeping.folder import check_is_neither
+from rlsuite.experiments.words import counted, table_in_markdown
 from rlsuite.experiments.world_test import WorldTestConfig, check_contenders, world_test
 
 _EXPLAINED = (
@@ -65,6 +67,7 @@ def evaluate_on_worlds(
     """
     console = console or wide_console()
     out = out or Path("evaluations") / source.word
+    check_is_neither(out)
     if (out / EVALUATION).exists() and not overwrite:
         raise UserError(
             f"'{out}' holds an evaluation; replace it with '--overwrite', or choose another '--out'"
@@ -115,14 +118,13 @@ def _kind(table: Table) -> str:
 def _report(evaluation: Evaluation, out: Path, command: str) -> Path:
     names = [name for name, _ in evaluation.contenders]
     rows = [
-        f"| {table.name} | {_kind(table)} | "
-        f"{' | '.join(str(table.estimates[name]) for name in names)} |"
+        [table.name, _kind(table), *(str(table.estimates[name]) for name in names)]
         for table in evaluation.tables
     ]
-    table = "\n".join([f"| | | {' | '.join(names)} |", "|---" * (len(names) + 2) + "|", *rows])
+    table = table_in_markdown(["", "", *names], rows)
     lines = [f"- {line}" for line in (*standings(evaluation), *evaluation.notes)]
     parts = [
-        f"# {evaluation.own} on {_number_of_worlds(evaluation)}",
+        f"# {evaluation.own} on {counted(len(evaluation.notes), 'world')}",
         f"```\n{command}\n```",
         written(Section("Scores", _drawings(evaluation), table), out),
         _EXPLAINED,
@@ -130,11 +132,6 @@ def _report(evaluation: Evaluation, out: Path, command: str) -> Path:
     ]
     write_text(out / "report.md", "\n\n".join(parts) + "\n")
     return out / "report.md"
-
-
-def _number_of_worlds(evaluation: Evaluation) -> str:
-    number = len(evaluation.notes)
-    return f"{number} world{'s' * (number > 1)}"
 
 
 def _drawings(evaluation: Evaluation) -> list[Drawing]:

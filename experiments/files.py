@@ -176,6 +176,19 @@ def read_bytes(directory: Path, name: str) -> bytes | None:
         raise UserError(f"cannot read '{path}': {reason(error)}") from error
 
 
+def read_file(path: Path) -> bytes | None:
+    """What a file that somebody has named holds, wherever a link leads; None if there is none.
+
+    Raises:
+      UserError: if it is no plain file, or can't be read.
+    """
+    try:
+        real = path.resolve()
+    except (OSError, RuntimeError) as error:
+        raise UserError(f"'{path}' can't be followed: {error}") from error
+    return read_bytes(real.parent, real.name)
+
+
 def parse_json(content: bytes) -> Any:
     """What UTF-8 text in JSON says.
 

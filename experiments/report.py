@@ -16,6 +16,7 @@ from rlsuite.experiments.metrics import missing_steps
 from rlsuite.experiments.options import typed
 from rlsuite.experiments.specs import Drawing, Section
 from rlsuite.experiments.statistics import Estimate
+from rlsuite.experiments.words import counted, table_in_markdown
 
 
 def report(run: Finished) -> Path:
@@ -55,7 +56,7 @@ def _lost(run: Finished) -> list[str]:
         return []
     first = ", ".join(map(str, lost[:10])) + (", …" if len(lost) > 10 else "")
     return [
-        f"There are no lines of {len(lost)} step{'s' * (len(lost) > 1)} in the metrics, though "
+        f"There are no lines of {counted(len(lost), 'step')} in the metrics, though "
         f"log_every is {every}: {first}. They were damaged and left out, or log_every was another."
     ]
 
@@ -79,8 +80,8 @@ def _heading(run: Finished) -> str:
     device = {"count": "?", "kind": "device", **document["device"]}
     command = in_one_line(" ".join(map(str, document["command"]))).replace("`", "'")
     settings = {name: to_text(leaf.value) for name, leaf in leaves(run.run).items()}
-    settings |= {f"tasks.{name}": value for name, value in run.world_parameters.items()}
-    rows = "\n".join(f"| {name} | {value} |" for name, value in settings.items())
+    settings |= {f"tasks.{name}": to_text(value) for name, value in run.world_parameters.items()}
+    fields = table_in_markdown(["field", "value"], settings.items())
     seconds = last.get("seconds") or 0.0
     summary = f"Step {last['step']} of {run.run.steps} after {seconds:.0f} s of training"
     if speed:
@@ -88,7 +89,7 @@ def _heading(run: Finished) -> str:
     return (
         f"# {run.title}, preset {run.preset}, seed {run.run.seed}\n\n"
         f"{summary}.\n\n<details><summary>Configuration</summary>\n\n"
-        f"| field | value |\n|---|---|\n{rows}\n\n"
+        f"{fields}\n\n"
         f"Begun {document['created']} on {device['count']} × {device['kind']} by "
         f"`{command}`, commit {document.get('commit') or 'not known'}; "
         f"{versions}\n\n</details>"
@@ -215,9 +216,8 @@ def _lifetimes(run: Finished) -> tuple[int, int] | None:
 def markdown_table(tables: Sequence[Table], estimates: Mapping[str, Mapping[str, Estimate]]) -> str:
     """Contenders in rows, tables in columns."""
     contenders = dict.fromkeys(name for table in tables for name in estimates[table.name])
-    rows = []
-    for name in contenders:
-        cells = [str(estimates[table.name].get(name, "")) for table in tables]
-        rows.append(f"| {name} | {' | '.join(cells)} |")
-    header = f"| | {' | '.join(table.name for table in tables)} |"
-    return "\n".join([header, "|---" * (len(tables) + 1) + "|", *rows])
+    rows = [
+        [name, *(str(estimates[table.name].get(name, "")) for table in tables)]
+        for name in contenders
+    ]
+    return table_in_markdown(["", *(table.name for table in tables)], rows)

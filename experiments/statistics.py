@@ -172,6 +172,24 @@ def can_tell(first_shape: tuple[int, int, int], second_shape: tuple[int, int, in
     return num_levels * log(comb(num + other, num)) >= log(2 / 0.05)
 
 
+def can_tell_of_other_runs(num_runs: int, other_runs: int) -> bool:
+    r"""Whether there are runs enough to speak of runs that were not made.
+
+    Runs differ as wholes, on however many levels each is tested. If all runs of the one are better
+    than all of the other, the exact test of ranks has the two-sided p-value
+    :math:`2 / \binom{n + m}{n}` or, beside something that no run has made, :math:`2^{1 - n}`, that
+    of signs. If even that is above 0.05, intervals from resampling are of these runs.
+
+    Args:
+      num_runs: of the one; none if no run has made it.
+      other_runs: of the other.
+    """
+    arrangements = comb(num_runs + other_runs, num_runs)
+    if 0 in (num_runs, other_runs):
+        arrangements = 2 ** (num_runs + other_runs)
+    return 2 / arrangements <= 0.05
+
+
 def probability_of_improvement(
     tables: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]],
 ) -> Estimate:

@@ -56,7 +56,11 @@ def size_of(var: Any) -> int:
 
 def bytes_of(var: Any) -> int:
     """How many bytes an array takes; a literal takes none."""
-    return 0 if isinstance(var, Literal) else size_of(var) * var.aval.dtype.itemsize
+    return 0 if isinstance(var, Literal) else size_of(var) * _itemsize(var)
+
+
+def _itemsize(var: Any) -> int:
+    return var.aval.dtype.itemsize
 
 
 def is_fused(name: str) -> bool:
@@ -132,7 +136,7 @@ def _convolution(operation: JaxprEqn) -> Product:
 
 
 def _precision(operation: JaxprEqn) -> str:
-    if any(var.aval.dtype.itemsize == 2 for var in operation.invars):
+    if any(_itemsize(var) == 2 for var in operation.invars):
         return "bf16"
     asked = operation.params.get("precision")
     first = asked[0] if isinstance(asked, tuple) else asked

@@ -12,6 +12,7 @@ from rlsuite.experiments.fitting import building
 from rlsuite.experiments.memory import bytes_of, least_bytes
 from rlsuite.experiments.programs import abstract_state, trace_chunk
 from rlsuite.experiments.specs import Run
+from rlsuite.experiments.words import counted
 
 HERE = "here"
 _COMPILED_PER_SECOND = 250
@@ -83,4 +84,4 @@ def compiled_programs(run: Run) -> tuple[str, ...]:
     """What is compiled: the first state, whole chunks of steps and what is left of one."""
     whole, rest = divmod(run.steps, run.log_every)
     chunks = ([run.log_every] if whole else []) + ([rest] if rest else [])
-    return ("first state", *(f"{chunk} step{'s' * (chunk > 1)}" for chunk in chunks))
+    return ("first state", *(counted(chunk, "step") for chunk in chunks))

@@ -8,6 +8,7 @@ from rlsuite.experiments.evaluation import Evaluation, Table
 from rlsuite.experiments.fields import leaves, to_json, to_text
 from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.options import typed
+from rlsuite.experiments.words import table_in_markdown
 
 
 class Score(NamedTuple):
@@ -179,16 +180,9 @@ def _tested(card: Card) -> list[str]:
     if card.tested_by is None:
         return ["It was not tested."]
     contenders = dict.fromkeys(score.contender for table in card.held_out for score in table.scores)
-    rows = [
-        f"| {table.name} | {table.unit} | {' | '.join(_cells(table, contenders))} |"
-        for table in card.held_out
-    ]
-    header = [
-        f"| tested on | unit | {' | '.join(contenders)} |",
-        "|---" * (len(contenders) + 2) + "|",
-    ]
+    rows = [[table.name, table.unit, *_cells(table, contenders)] for table in card.held_out]
     return [
-        "\n".join([*header, *rows]),
+        table_in_markdown(["tested on", "unit", *contenders], rows),
         " ".join(
             [
                 f"By `{card.tested_by}`: interquartile mean and 95 % stratified bootstrap interval "

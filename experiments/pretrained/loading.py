@@ -10,7 +10,7 @@ from jaxtyping import PyTree
 
 from rlsuite.experiments.errors import UserError, nearest
 from rlsuite.experiments.fields import from_json
-from rlsuite.experiments.files import read_bytes
+from rlsuite.experiments.files import read_file
 from rlsuite.experiments.finished import default_run
 from rlsuite.experiments.pretrained.cards import Card, card_from_json
 from rlsuite.experiments.pretrained.packing import PackingError, unpack
@@ -125,7 +125,7 @@ def _content(name: str | Path) -> bytes:
         return (_SHIPPED / f"{name}{SUFFIX}").read_bytes()
     path = Path(name)
     try:
-        content = read_bytes(path.parent, path.name)
+        content = read_file(path)
     except UserError as error:
         raise PretrainedError(str(error)) from error
     if content is None:

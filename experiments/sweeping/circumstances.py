@@ -7,6 +7,7 @@ from rlsuite.experiments.options import typed
 from rlsuite.experiments.sweeping.folder import run_folder
 from rlsuite.experiments.sweeping.grid import SWEEPS, Job, Setting, Sweep, named_sweeps
 from rlsuite.experiments.sweeping.results import Found
+from rlsuite.experiments.words import table_in_markdown
 
 
 def circumstances(directory: Path, sweep: Sweep, found: Found) -> str:
@@ -48,15 +49,16 @@ def _single(sweep: Sweep, setting: Setting) -> Iterator[str]:
 
 
 def _runs(found: Found) -> str:
-    lines = ["| setting | seed | steps | training | begun |", "|---|---|---|---|---|"]
+    rows = []
     for job, run in found.runs:
         last = run.metrics[-1] if run.metrics else {}
         seconds = last.get("seconds") or 0.0
-        lines.append(
-            f"| {job.setting.name} | {job.seed} | {last.get('step', 0)} of {run.run.steps} | "
-            f"{seconds:.0f} s | {run.document['created']} |"
+        steps = f"{last.get('step', 0)} of {run.run.steps}"
+        training = f"{seconds:.0f} s"
+        rows.append(
+            [job.setting.name, str(job.seed), steps, training, str(run.document["created"])]
         )
-    return "\n".join(lines)
+    return table_in_markdown(["setting", "seed", "steps", "training", "begun"], rows)
 
 
 def _places(found: Found) -> Iterator[str]:

@@ -80,8 +80,7 @@ def check_folder(
     Raises:
       UserError: if not, with what differs in one line.
     """
-    if holds_run(directory):
-        raise UserError(f"'{directory}' holds a run; choose another folder with '--out'")
+    _check_holds_no_run(directory)
     if directory.exists() and not directory.is_dir():
         raise UserError(f"'{directory}' is a file; choose another folder with '--out'")
     is_new = _document(directory) is None
@@ -102,6 +101,22 @@ def check_folder(
                 f"'{run.directory}' is another run: {differs}; undo that, move the run away, or "
                 "choose another folder with '--out'"
             )
+
+
+def check_is_neither(directory: Path) -> None:
+    """Makes sure that a folder for results is no run's and no sweep's, whose files they'd replace.
+
+    Raises:
+      UserError: if it is.
+    """
+    _check_holds_no_run(directory)
+    if holds_sweep(directory):
+        raise UserError(f"'{directory}' holds a sweep; choose another folder with '--out'")
+
+
+def _check_holds_no_run(directory: Path) -> None:
+    if holds_run(directory):
+        raise UserError(f"'{directory}' holds a run; choose another folder with '--out'")
 
 
 def write_sweep(directory: Path, sweep: Sweep) -> None:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from rlsuite.experiments.errors import ConfigError, UserError, nearest
 from rlsuite.experiments.fields import full_name, leaves
-from rlsuite.experiments.files import read_bytes
+from rlsuite.experiments.files import read_file
 from rlsuite.experiments.finished import Plan, default_run, plan
 from rlsuite.experiments.registry import Methods, import_module
 from rlsuite.experiments.sweeping import tables
@@ -220,7 +220,7 @@ def _path(name: str) -> Path:
 
 
 def _document(path: Path) -> dict[str, Any]:
-    content = read_bytes(path.parent, path.name)
+    content = read_file(path)
     if content is None:
         raise UserError(f"'{path}': there is no such file")
     try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from rlsuite.experiments.errors import BAD_INPUT
 from rlsuite.experiments.interruption import INTERRUPTED
 from rlsuite.experiments.sweeping.display import Display
 from rlsuite.experiments.sweeping.engines import Ending, Engine, Program, Running
@@ -162,7 +163,10 @@ class Leader:
     def _reason(self, taken: _Taken, ending: Ending) -> str:
         if ending.was_killed or ending.reason:
             return _told(ending)
-        return last_words(taken.program.log, taken.log_before) or _told(ending)
+        # One that was not meant to fail leaves its error behind whatever it has said before.
+        is_said = ending.status == BAD_INPUT
+        log, before = taken.program.log, taken.log_before
+        return last_words(log, before, is_said=is_said) or _told(ending)
 
 
 def _told(ending: Ending) -> str:

@@ -16,6 +16,7 @@ from rlsuite.experiments.sweeping.engines import (
     launch,
     on_this_machine,
 )
+from rlsuite.experiments.words import counted
 
 CORES_OF_A_JOB = 2
 """Where nothing is asked for: small programs gain little from more."""
@@ -68,8 +69,8 @@ class LocalEngine:
         self.slots = len(shares)
         self.room = Room(self.slots, memory)
         cores = shares[0].cores
-        told = f"{self.slots} process{'es' * (self.slots > 1)}"
-        self.described = told if cores is None else f"{told} of {_count(cores, 'core')}"
+        told = counted(self.slots, "process", "processes")
+        self.described = told if cores is None else f"{told} of {counted(cores, 'core')}"
 
     def start(self, program: Program) -> LocalRunning:
         """Starts the process of a program on a share that is free."""
@@ -183,7 +184,3 @@ def _devices() -> tuple[str, int, float]:
         raise UserError(f"no devices are found: {(done.stderr.strip().splitlines() or ['?'])[-1]}")
     kind, number, memory = done.stdout.split()[-3:]
     return kind, int(number), float(memory)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"

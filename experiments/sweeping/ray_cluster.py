@@ -28,6 +28,7 @@ from rlsuite.experiments.sweeping.engines import (
     wait_for,
 )
 from rlsuite.experiments.sweeping.local import CORES_OF_A_JOB, core_numbers
+from rlsuite.experiments.words import counted
 
 SECONDS_TO_ANSWER = 30
 """That a cluster has to answer in."""
@@ -183,8 +184,8 @@ def ray_engine(
         ray.shutdown()
         raise
     described = (
-        f"a Ray cluster of {len(nodes)} machine{'s' * (len(nodes) != 1)}, with {needs.cores} "
-        f"core{'s' * (needs.cores != 1)} for each job"
+        f"a Ray cluster of {counted(len(nodes), 'machine')}, with {counted(needs.cores, 'core')} "
+        "for each job"
     )
     described += f" and a {needs.device}" if needs.device else ""
     return RayEngine(needs, described, workers or _MANY, room_on(nodes, needs, workers))

@@ -21,6 +21,7 @@ from rlsuite.experiments.sweeping.results import (
     find_results,
     numbered,
 )
+from rlsuite.experiments.words import counted
 
 DOTS_PER_INCH = 300
 
@@ -120,13 +121,9 @@ def _result(test: CommonTest) -> Iterator[str]:
 def _counted(test: CommonTest, estimates: Mapping) -> dict:
     """Settings with how many runs they have, and baselines."""
     return {
-        f"{name}, {_count(len(test.of(name)), 'seed')}" if name in test.settings else name: value
+        f"{name}, {counted(len(test.of(name)), 'seed')}" if name in test.settings else name: value
         for name, value in estimates.items()
     }
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _remarks(test: CommonTest) -> Iterator[str]:

@@ -16,13 +16,13 @@ from jaxtyping import Float, Int
 from rlsuite.experiments.errors import UserError
 from rlsuite.experiments.evaluate import tested_alike
 from rlsuite.experiments.evaluation import Curve, Curves, Evaluation, Table, estimate
-from rlsuite.experiments.files import read_bytes
 from rlsuite.experiments.finished import Finished, open_run
 from rlsuite.experiments.folder import holds_run
 from rlsuite.experiments.registry import Methods
 from rlsuite.experiments.statistics import Estimate
 from rlsuite.experiments.sweeping.folder import log_file, run_folder
 from rlsuite.experiments.sweeping.grid import Job, Sweep, jobs
+from rlsuite.experiments.sweeping.rows import last_words
 
 
 class Result(NamedTuple):
@@ -111,10 +111,8 @@ def _evaluation(run: Finished) -> Evaluation | None:
 
 def _last_words(directory: Path, job: Job) -> str:
     """The last line of a job's log, where it has one."""
-    path = log_file(directory, job)
-    content = read_bytes(path.parent, path.name) or b""
-    lines = content.decode(errors="replace").strip().splitlines()
-    return f"; its log ends with: {lines[-1].strip()}" if lines else ""
+    words = last_words(log_file(directory, job))
+    return f"; its log ends with: {words}" if words else ""
 
 
 @dataclass(frozen=True)

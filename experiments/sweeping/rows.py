@@ -100,12 +100,13 @@ def size(log: Path) -> int:
         return 0
 
 
-def last_words(log: Path, since: int) -> str:
-    """The last line of a log in which a command says what went wrong; any line if there is none.
+def last_words(log: Path, since: int = 0, *, is_said: bool = False) -> str:
+    """The last line of a log; empty if there is none.
 
     Args:
       log: the file.
       since: bytes that were there before.
+      is_said: whether the command has said what went wrong, so that its last such line is meant.
     """
     try:
         with log.open("rb") as file:
@@ -113,6 +114,6 @@ def last_words(log: Path, since: int) -> str:
             lines = file.read().decode("utf-8", "replace").splitlines()
     except OSError:
         return ""
-    said = [line for line in lines if line.startswith(_PREFIX)]
+    said = [line for line in lines if line.startswith(_PREFIX)] if is_said else []
     others = [line.strip() for line in lines if line.strip()]
-    return said[-1].removeprefix(_PREFIX) if said else others[-1] if others else ""
+    return (said or others or [""])[-1].removeprefix(_PREFIX)

@@ -20,6 +20,7 @@ from rlsuite.experiments.sweeping.leading import Failure, Leader
 from rlsuite.experiments.sweeping.reporting import report_sweep
 from rlsuite.experiments.sweeping.rows import DONE, Row
 from rlsuite.experiments.sweeping.stages import Stage, progress
+from rlsuite.experiments.words import counted
 
 FAILURES = 1
 """The exit status of a sweep of which jobs have failed."""
@@ -109,7 +110,7 @@ def _told(sweep: Sweep, directory: Path, num_missing: int) -> str:
     name = sweep.name if sweep.size is None else f"{sweep.name} {sweep.size}"
     total = len(sweep.settings) * len(sweep.seeds)
     done = f", {total - num_missing} of them done already" if num_missing < total else ""
-    return f"{name}: {total} job{'s' * (total != 1)}{done}; the sweep is in {directory}"
+    return f"{name}: {counted(total, 'job')}{done}; the sweep is in {directory}"
 
 
 def _is_done(directory: Path, job: Job, methods: Methods) -> bool:

@@ -32,7 +32,11 @@ class Setting(NamedTuple):
 
 
 def slug(name: str) -> str:
-    """A name as a folder's: in lower case, with "-" for whatever is no letter or digit of ASCII."""
+    """A name as a folder's: in lower case, with "-" for whatever is no letter or digit of ASCII.
+
+    A sign before a number is said, so that opposite numbers of a grid have folders of their own.
+    """
+    name = re.sub(r"(?<![\w.)])-(?=\.?\d)", "minus ", name)
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 

@@ -61,9 +61,10 @@ class Work:
         """Called by submitit before the job is preempted: what is to be run in its place."""
         from submitit.core.utils import DelayedSubmission
 
-        process = _RUNNING[self._program]
-        ask_to_stop(process)
-        process.wait()
+        process = _RUNNING.get(self._program)
+        if process is not None:  # None if it was preempted before it had started any.
+            ask_to_stop(process)
+            process.wait()
         return DelayedSubmission(self)
 
 

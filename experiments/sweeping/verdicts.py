@@ -1,15 +1,21 @@
 """What the measured numbers say of a claim: supported, contradicted, or neither."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Int
 
 from rlsuite.experiments.evaluation import Table
-from rlsuite.experiments.statistics import Estimate, can_tell, probability_of_improvement
+from rlsuite.experiments.statistics import (
+    Estimate,
+    can_tell,
+    can_tell_of_other_runs,
+    probability_of_improvement,
+)
 from rlsuite.experiments.sweeping.grid import Claim
 from rlsuite.experiments.sweeping.results import CommonTest, numbered
+from rlsuite.experiments.words import table_in_markdown
 
 Outcome = Literal["supported", "contradicted", "undecided"]
 
@@ -21,6 +27,8 @@ mean over them. On a table a claim is *supported* if that interval lies wholly a
 *contradicted* if it lies wholly below, and *undecided* if one half is in it, or if results are so
 few that an exact test of ranks could not tell the two apart whatever they were. As a whole it is so
 by the probability over all its tables, unless one of them says the contrary: then it is undecided.
+It is so *for these runs alone* if they are so few that an exact test of ranks over runs could not
+tell the two apart: four of each can be told apart, and six from a baseline, which has none.
 The intervals of the interquartile means overlap more easily, as most of their width is between
 levels, which are the same for both."""
 
@@ -53,14 +61,14 @@ class Verdict(NamedTuple):
       tables: table by table.
       probability: of improvement over all of them; none without a table.
       untested: tables that the claim names and no test has of both.
-      single: settings of which there is one run.
+      few: runs by setting, if they are too few to speak of other runs.
     """
 
     claim: Claim
     tables: Sequence[OnTable]
     probability: Estimate | None
     untested: Sequence[str]
-    single: Sequence[str]
+    few: Mapping[str, int]
 
     @property
     def outcome(self) -> Outcome | None:
@@ -96,12 +104,19 @@ def judge(claim: Claim, tests: Sequence[CommonTest]) -> Verdict:
         [_on_table(claim, pair) for pair in pairs],
         probability_of_improvement([pair.results for pair in pairs]) if pairs else None,
         [name for name in claim.tables if name not in known],
-        [name for name in (claim.better, claim.than) if _is_single(name, pairs)],
+        _few_runs(claim, pairs),
     )
 
 
-def _is_single(name: str, pairs: Sequence[_Pair]) -> bool:
-    return any(len(pair.test.of(name)) == 1 for pair in pairs)
+def _few_runs(claim: Claim, pairs: Sequence[_Pair]) -> dict[str, int]:
+    """Runs by setting, as many as there are on every table, if those are too few for others."""
+    runs = {
+        name: min((len(pair.test.of(name)) for pair in pairs), default=0)
+        for name in (claim.better, claim.than)
+    }
+    if can_tell_of_other_runs(*runs.values()):
+        return {}
+    return {name: number for name, number in runs.items() if number}
 
 
 def _pairs(claim: Claim, tests: Sequence[CommonTest]) -> Iterator[_Pair]:
@@ -145,7 +160,7 @@ def sentence(verdict: Verdict) -> str:
             f"{claim.than} yet."
         )
     parts = [
-        f"**{claim.text}: {outcome}{', for these runs alone' if verdict.single else ''}.**",
+        f"**{claim.text}: {outcome}{', for these runs alone' if verdict.few else ''}.**",
         f"{_tally(verdict)}.",
         f"The probability that {claim.better} improves on {claim.than} is {verdict.probability}"
         f"{_over(verdict)}.",
@@ -155,9 +170,9 @@ def sentence(verdict: Verdict) -> str:
     few = [one.table for one in verdict.tables if not one.is_enough]
     if few:
         parts.append(f"Too few results to tell: {', '.join(few)}.")
-    if verdict.single:
-        names = " and of ".join(verdict.single)
-        parts.append(f"There is one run of {names} alone: nothing is said of other training seeds.")
+    if verdict.few:
+        runs = " and ".join(f"{number} of {name}" for name, number in verdict.few.items())
+        parts.append(f"Runs are too few to say anything of other training seeds: {runs}.")
     if verdict.untested:
         parts.append(f"Not tested: {', '.join(verdict.untested)}.")
     return " ".join(parts)
@@ -188,12 +203,14 @@ def _tally(verdict: Verdict) -> str:
 def rows(verdict: Verdict) -> str:
     """The numbers behind a verdict as a table in Markdown."""
     claim = verdict.claim
-    header = f"| | {claim.better} | {claim.than} | intervals | probability of improvement | |"
+    header = ["", claim.better, claim.than, "intervals", "probability of improvement", ""]
     lines = [
-        f"| {one.table} | {one.better} | {one.than} | {'overlap' if one.overlap else 'apart'} | "
-        f"{one.probability} | {one.outcome} |"
+        [
+            *(one.table, str(one.better), str(one.than), "overlap" if one.overlap else "apart"),
+            *(str(one.probability), one.outcome),
+        ]
         for one in verdict.tables
     ]
     if len(verdict.tables) > 1:
-        lines.append(f"| all together | | | | {verdict.probability} | {verdict.outcome} |")
-    return "\n".join([header, "|---" * 6 + "|", *lines])
+        lines.append(["all together", "", "", "", str(verdict.probability), str(verdict.outcome)])
+    return table_in_markdown(header, lines)

@@ -1,15 +1,18 @@
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from scipy.stats import mannwhitneyu
+from scipy.stats import mannwhitneyu, wilcoxon
 
 from rlsuite.experiments import statistics
 from rlsuite.experiments.statistics import (
     Estimate,
     bootstrap,
     can_tell,
+    can_tell_of_other_runs,
     improvement,
     interquartile_mean,
     optimality_gap,
@@ -160,6 +163,17 @@ def test_few_results_tell_nothing(first, second, expected):
         low, high = np.zeros(second[0] * second[2]), np.ones(first[0] * first[2])
         p = mannwhitneyu(high + np.arange(high.size), low - np.arange(low.size)).pvalue
         assert bool(p <= 0.05) is expected
+
+
+@pytest.mark.parametrize(("num", "other"), list(product(range(1, 8), range(8))))
+def test_runs_tell_of_others_if_an_exact_test_could(num, other):
+    ours, theirs = np.arange(1.0, num + 1), -np.arange(1.0, other + 1)
+    if other:
+        p = mannwhitneyu(ours, theirs, method="exact").pvalue
+    else:
+        p = wilcoxon(ours, method="exact").pvalue
+    assert can_tell_of_other_runs(num, other) is can_tell_of_other_runs(other, num)
+    assert can_tell_of_other_runs(num, other) is bool(p <= 0.05)
 
 
 def test_tables_are_resampled_together():

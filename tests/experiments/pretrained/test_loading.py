@@ -86,6 +86,11 @@ def test_a_world_of_ones_own_needs_no_name(file):
     assert agent.num_updates.shape == ()
 
 
+def test_a_link_to_a_file_is_followed_as_caches_have_them(file, tmp_path):
+    (tmp_path / "linked.safetensors").symlink_to(file)
+    assert load(tmp_path / "linked.safetensors").card.name == "mine"
+
+
 def test_unknown_names_and_damaged_files_are_one_line(file, tmp_path, capsys):
     with pytest.raises(ValueError, match="unknown pretrained objective 'mien'"):
         load("mien")

@@ -76,12 +76,13 @@ def test_elsewhere_there_is_a_line_for_each_event_and_no_table(tmp_path):
 
 def test_last_words_are_those_of_the_command_since_it_was_started(tmp_path):
     path = tmp_path / "job.log"
-    assert last_words(path, 0) == ""
+    assert last_words(path) == ""
     path.write_text("rlsuite: before\n")
     before = path.stat().st_size
     with path.open("a") as file:
         file.write("step 3\n\nKilled\n")
-    assert last_words(path, before) == "Killed"
+    assert last_words(path, before, is_said=True) == "Killed"
     with path.open("a") as file:
         file.write("rlsuite: it has diverged\nbye\n")
-    assert last_words(path, before) == "it has diverged"
+    assert last_words(path, before, is_said=True) == "it has diverged"
+    assert last_words(path, before) == "bye"

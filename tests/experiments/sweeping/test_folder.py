@@ -4,18 +4,22 @@ import json
 
 import pytest
 
+from rlsuite.experiments.contenders import Source
 from rlsuite.experiments.errors import UserError
+from rlsuite.experiments.evaluate_worlds import evaluate_on_worlds
 from rlsuite.experiments.folder import create_run
 from rlsuite.experiments.registry import Methods
 from rlsuite.experiments.sweeping.folder import (
     SWEEP,
     check_folder,
+    check_is_neither,
     holds_sweep,
     open_sweep,
     run_folder,
     write_sweep,
 )
 from rlsuite.experiments.sweeping.grid import jobs, plans, read_sweep
+from rlsuite.experiments.world_test import WorldTestConfig
 
 METHODS = Methods()
 TEXT = """
@@ -113,3 +117,19 @@ def test_a_folder_of_something_else_is_refused(read, tmp_path):
         check_folder(tmp_path / "run", sweep, planned, METHODS)
     with pytest.raises(UserError, match="holds no sweep"):
         open_sweep(tmp_path)
+
+
+def test_results_of_something_else_replace_no_file_of_a_run_or_a_sweep(read, tmp_path):
+    """An evaluation on worlds, or a comparison, has files of the names that runs' have."""
+    sweep, planned = read()
+    create_run(tmp_path / "run", planned["a2c-seed0"].describe())
+    write_sweep(tmp_path / "sweep", sweep)
+    for kind in ("run", "sweep"):
+        with pytest.raises(UserError, match=f"holds a {kind}; choose another folder"):
+            check_is_neither(tmp_path / kind)
+        source, settings = Source("Source", "source", lambda world: None, ()), WorldTestConfig()
+        with pytest.raises(UserError, match=f"holds a {kind}"):
+            evaluate_on_worlds(
+                source, [], [], settings, tmp_path / kind, command="", overwrite=True
+            )
+    check_is_neither(tmp_path / "new")

@@ -209,6 +209,25 @@ def test_a_grid_is_the_product_of_its_lists(tmp_path_factory, grid, seeds):
         assert list(dict.fromkeys(used)) == [str(value) for value in values]
 
 
+def test_numbers_and_their_opposites_have_folders_of_their_own(written):
+    sweep = written(f"{SMALL}grid.entropy_weight = [-0.5, 0.5, -.5e-3]\n".replace("-.5", "-0.5"))
+    assert [job.folder for job in jobs(sweep)] == [
+        f"a2c-entropy-weight-{value}-seed0" for value in ("minus-0-5", "0-5", "minus-0-0005")
+    ]
+    assert [slug(name) for name in ("gpt-4", "A2C -1", "1e-3", "a (-.5)")] == [
+        *("gpt-4", "a2c-minus-1", "1e-3", "a-minus-5"),
+    ]
+
+
+def test_a_link_to_a_file_is_as_good_as_the_file(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "kept.toml").write_text(SMALL)
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "mine.toml").symlink_to("../elsewhere/kept.toml")
+    sweep = read_sweep(tmp_path / "here" / "mine.toml")
+    assert sweep.name == "mine" and len(sweep.settings) == 1
+
+
 @given(st.text())
 def test_a_slug_is_a_plain_name(name):
     assert slug(slug(name)) == slug(name)

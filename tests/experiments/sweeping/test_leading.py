@@ -88,6 +88,19 @@ def test_one_that_fails_stops_no_other_and_its_last_words_are_the_reason(lead, t
     assert [states[name] for name in "abcd"] == [DONE, FAILED, FAILED, DONE]
 
 
+def test_the_reason_of_what_was_not_meant_to_fail_is_its_error(lead, tmp_path):
+    class Raising(FakeEngine):
+        def start(self, program):
+            program.log.write_text(
+                "rlsuite: 'a' can't be locked\nTraceback (most recent call last):\n"
+                "MemoryError: there is none\n"
+            )
+            return super().start(program)
+
+    failures, _ = lead(Raising(a=[Ending(1)]), "a")
+    assert failures == {"a": "MemoryError: there is none"}
+
+
 def test_one_that_was_killed_goes_on_but_not_for_ever(lead):
     engine = FakeEngine(a=[Ending(-9), Ending(None)], b=[Ending(-9)] * 9)
     failures, states = lead(engine, "ab")

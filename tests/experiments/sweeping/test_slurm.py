@@ -5,7 +5,7 @@ from importlib.util import find_spec
 import pytest
 
 from rlsuite.experiments.sweeping.engines import Ending, Program
-from rlsuite.experiments.sweeping.slurm import FOLDER, SlurmRunning, slurm_engine
+from rlsuite.experiments.sweeping.slurm import FOLDER, SlurmRunning, Work, slurm_engine
 
 pytestmark = pytest.mark.skipif(find_spec("submitit") is None, reason="submitit is not installed")
 
@@ -39,6 +39,11 @@ def errors():
     from submitit.core import utils
 
     return utils
+
+
+def test_one_that_is_preempted_before_it_has_begun_is_put_back(tmp_path):
+    work = Work(Program(tmp_path, ("a",), tmp_path / "a.log"), {}, str(tmp_path))
+    assert work.checkpoint().function is work
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ def result(setting, seed, *tables, baselines=()):
     return Result(job, run, evaluation(tables, baselines))
 
 
-def one_test(up, down, names=("levels",), seeds=3, **how):
+def one_test(up, down, names=("levels",), seeds=4, **how):
     """Settings up and down with these means on each of the tables."""
     runs = [
         result(
@@ -87,7 +87,17 @@ def test_levels_that_differ_more_than_the_two_do_hide_nothing():
     worse = result("down", 0, table({"own": levels}))
     verdict = judge(CLAIM, [CommonTest([better, worse])])
     assert verdict.tables[0].overlap and verdict.outcome == "supported"
-    assert "one run of up and of down alone" in sentence(verdict)
+    assert "supported, for these runs alone" in sentence(verdict)
+
+
+@pytest.mark.parametrize(("seeds", "speaks"), [(1, False), (3, False), (4, True)])
+def test_few_runs_say_nothing_of_others_on_however_many_levels(seeds, speaks):
+    """Three of three are all better in one of ten orders: too often to be told from chance."""
+    verdict = judge(CLAIM, [one_test([2.0], [1.0], seeds=seeds)])
+    assert verdict.outcome == "supported" and bool(verdict.few) is not speaks
+    few = f"too few to say anything of other training seeds: {seeds} of up and {seeds} of down."
+    assert (few in sentence(verdict)) is not speaks
+    assert ("for these runs alone" in sentence(verdict)) is not speaks
 
 
 def test_two_results_each_decide_nothing_however_far_apart():
