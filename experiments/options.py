@@ -1,11 +1,30 @@
-"""Fields of a configuration as options of the command line."""
+"""Options of the command line, fields of a configuration among them."""
 
 import argparse
 import shlex
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
+from rlsuite.experiments.errors import UserError
 from rlsuite.experiments.fields import describe, leaves, to_text
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that reports bad input as every other part of the suite does."""
+
+    def __init__(self, **options: Any):
+        super().__init__(allow_abbrev=False, **options)
+
+    def error(self, message: str) -> NoReturn:
+        """Raises a UserError."""
+        raise UserError(message)
+
+
+def methods_of(arguments: argparse.Namespace) -> Any:
+    """The methods that a command knows (`registry.Methods`), those of its caller among them."""
+    from rlsuite.experiments.registry import Methods
+
+    return Methods(arguments.specs)
 
 
 def add_options(parser: argparse.ArgumentParser, config: Any) -> None:

@@ -102,10 +102,13 @@ def performance_profile(
     r"""Run-score distribution: the share of results above each threshold, with pointwise intervals.
 
     .. math:: F(\tau) = \frac{1}{N} \sum_i [x_i > \tau]
+
+    What is no number is above none of them.
     """
 
     def above(ordered):
-        return 1.0 - np.searchsorted(ordered, thresholds, side="right") / ordered.size
+        known = ordered.size - np.isnan(ordered).sum()
+        return (known - np.searchsorted(ordered[:known], thresholds, side="right")) / ordered.size
 
     resampled = np.sort(_resampled(values, strata, num_resamples, seed), axis=1)
     low, high = np.quantile(np.stack(list(map(above, resampled))), [0.025, 0.975], axis=0)

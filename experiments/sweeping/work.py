@@ -43,9 +43,7 @@ def _end_with_parent() -> None:
 
     def wait() -> None:
         with contextlib.suppress(OSError):
-            while os.read(
-                _STDIN, 1
-            ):  # Not `sys.stdin`, whose lock the interpreter's end would want.
+            while os.read(_STDIN, 1):
                 pass
         os.kill(os.getpid(), signal.SIGTERM)
 

@@ -198,6 +198,13 @@ def test_a_profile_is_the_share_above_each_threshold():
     )
 
 
+def test_what_is_no_number_is_above_no_threshold():
+    values = np.array([[[1.0, np.nan], [np.nan, 3.0]]])
+    profile = performance_profile(values, np.zeros(2, int), np.array([0.0, 2.0, 9.0]))
+    np.testing.assert_array_equal(profile.value, [0.5, 0.25, 0.0])
+    assert profile.high[2] == 0.0
+
+
 def test_a_threshold_that_is_met_is_not_passed():
     profile = performance_profile(np.full((1, 2, 2), 0.5), np.zeros(2, int), np.array([0.5]))
     assert profile == (0.0, 0.0, 0.0)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rlsuite.experiments.errors import UserError
 from rlsuite.experiments.registry import Methods
-from rlsuite.experiments.sweeping.grid import jobs, named_sweeps, plan_of, plans, read_sweep, slug
+from rlsuite.experiments.sweeping.grid import jobs, plan_of, plans, read_sweep, slug
 from rlsuite.experiments.sweeping.tables import MOST_JOBS
 
 METHODS = Methods()
@@ -176,12 +176,6 @@ def test_an_unknown_sweep_or_size(written):
         read_sweep("curricula", "smok")
     with pytest.raises(UserError, match="it has no sizes"):
         written(SMALL, "smoke")
-
-
-@pytest.mark.parametrize("name", named_sweeps())
-def test_named_sweeps_can_be_planned(name):
-    sweep = read_sweep(name, "smoke")
-    assert list(plans(sweep, METHODS)) == [job.folder for job in jobs(sweep)]
 
 
 _WORDS = st.text(string.ascii_lowercase, min_size=1, max_size=6)

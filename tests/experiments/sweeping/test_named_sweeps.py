@@ -36,5 +36,7 @@ def test_every_size_states_what_it_tests_and_has_jobs(name, size, unbuilt):
         assert all(plan.run.steps <= 20 for plan in planned.values())
 
 
-def test_levels_that_are_chosen_can_be_trained_on():
-    assert len(plans(read_sweep("level_sets", "smoke"), METHODS)) == 3
+@pytest.mark.parametrize("name", named_sweeps())
+def test_they_can_be_planned(name):
+    sweep = read_sweep(name, "smoke")
+    assert list(plans(sweep, METHODS)) == [job.folder for job in jobs(sweep)]

@@ -11,7 +11,7 @@ from rlsuite.experiments.cli import main
 from rlsuite.experiments.errors import UserError
 from rlsuite.experiments.evaluation import EVALUATION, Curve, Curves, to_json
 from rlsuite.experiments.files import sealed, write_text
-from rlsuite.experiments.sweeping import scores
+from rlsuite.experiments.sweeping import reporting, scores
 from rlsuite.experiments.sweeping.figures import over_lives
 from rlsuite.experiments.sweeping.folder import log_file, run_folder
 from rlsuite.experiments.sweeping.grid import jobs
@@ -198,7 +198,17 @@ def test_runs_that_stopped_or_were_tested_too_early_are_lacking(tmp_path):
         assert expected in reason
 
 
-def test_only_what_was_tested_alike_stands_side_by_side(tmp_path):
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Reports without their figures, which take longer than all else."""
+
+    def named(picture, directory, ending=""):
+        return f"({picture.name}{ending}.png)"
+
+    monkeypatch.setattr(reporting, "written", named)
+
+
+def test_only_what_was_tested_alike_stands_side_by_side(tmp_path, undrawn):
     """Tables of one name on other levels, or by other evaluations, are other tests."""
     fields = {"other test": {"evaluation.num_seeds": "5"}}
     names = ["one", "as one", "other levels", "other test"]
@@ -220,7 +230,7 @@ def test_only_what_was_tested_alike_stands_side_by_side(tmp_path):
     assert "## Results of one, as one" in text and "(results-3.png)" in text
 
 
-def test_baselines_that_differ_between_runs_are_named(tmp_path):
+def test_baselines_that_differ_between_runs_are_named(tmp_path, undrawn):
     sweep = sweep_of(["up"], seeds=[0, 1])
 
     def found(setting, seed):
