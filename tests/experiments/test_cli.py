@@ -261,11 +261,11 @@ def test_the_default_folder_names_the_world_where_it_was_chosen(folder, monkeypa
     monkeypatch.setattr("rlsuite.experiments.runner.run", lambda *_, **__: Outcome(1, False))
     monkeypatch.setattr("rlsuite.experiments.compiling.enable_compilation_cache", lambda: None)
     for options in ([], ["--tasks", "small"], ["--tasks", "CartPole-v1", "--tasks.force_mag=20"]):
-        assert main(["train", "lpg", "smoke", *options]) == 130
+        assert main(["train", "a2c", "smoke", *options]) == 130
     assert sorted(path.name for path in (folder / "runs").iterdir()) == [
-        "lpg-smoke-CartPole-v1-force_mag-20-seed0",
-        "lpg-smoke-seed0",
-        "lpg-smoke-small-seed0",
+        "a2c-smoke-CartPole-v1-force_mag-20-seed0",
+        "a2c-smoke-seed0",
+        "a2c-smoke-small-seed0",
     ]
 
 
