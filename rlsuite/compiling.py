@@ -24,6 +24,8 @@ def jit(
       small products alone are twice as fast with them (measured in docs/performance.md).
     - `once`: what runs once, such as a first state: compiled several times faster, to slower code.
 
+    Where JAX is told to compile quickly (`jax_disable_most_optimizations`), so is all of it.
+
     Args:
       function: what to compile, for example `train(method, num_steps)`.
       program: what kind of program it is.
@@ -36,7 +38,9 @@ def jit(
         raise ValueError(
             f"program: {program!r} is not allowed; it must be one of {', '.join(_CPU_OPTIONS)}"
         )
-    compiler_options = _CPU_OPTIONS[program] if jax.default_backend() == "cpu" else None
+    compiles_well = not jax.config.read("jax_disable_most_optimizations")
+    on_cpu = jax.default_backend() == "cpu"
+    compiler_options = _CPU_OPTIONS[program] if on_cpu and compiles_well else None
     return jax.jit(function, compiler_options=compiler_options, **options)
 
 

@@ -1,13 +1,21 @@
 """What all tests share."""
 
 import os
+import shutil
+import tempfile
 
-# Set before JAX is first imported: tests neither read nor fill the user's compilation cache.
-os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
+# Set before JAX is first imported: all processes of a test run, those that tests start included,
+# share one compilation cache of their own, and neither read nor fill the user's.
+_IS_OURS = "RLSUITE_TESTS_CACHE" not in os.environ
+if _IS_OURS:
+    os.environ["RLSUITE_TESTS_CACHE"] = tempfile.mkdtemp(prefix="rlsuite-tests-")
+os.environ["JAX_COMPILATION_CACHE_DIR"] = os.environ["RLSUITE_TESTS_CACHE"]
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.3"
+# Nearly all tests compile much and compute little, so that compiling well doesn't pay.
+os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "true"
 # As `rlsuite.jit` compiles large programs, for tests that call JAX themselves.
 os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_cpu_use_fusion_emitters=false"
 
-import jax
 import pytest
 from jaxtyping import install_import_hook
 
@@ -31,10 +39,16 @@ CHECKED = [
 install_import_hook(CHECKED, "annotations.checked")
 
 
-@pytest.fixture(scope="module")
-def quick_compilation():
-    """For tests that compile much and compute little, so that compiling well doesn't pay."""
-    before = jax.config.values["jax_disable_most_optimizations"]
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", before)
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """With `--dist loadgroup` one process runs all tests that share a fixture of their module."""
+    for item in items:
+        used = item._fixtureinfo.name2fixturedefs.values()
+        if any(fixture[-1].scope == "module" for fixture in used):
+            item.add_marker(pytest.mark.xdist_group(item.module.__name__))
+
+
+def pytest_unconfigure():
+    """Removes what was compiled for this run, in the process that made room for it."""
+    if _IS_OURS:
+        shutil.rmtree(os.environ["RLSUITE_TESTS_CACHE"], ignore_errors=True)

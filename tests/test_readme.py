@@ -118,7 +118,6 @@ def test_commands_are_understood(line, folder, monkeypatch, capsys):
         "rlsuite.experiments.runner.run_together",
         lambda _, configs, **__: [Outcome(1, False) for _ in configs],
     )
-    monkeypatch.setattr("rlsuite.experiments.compiling.enable_compilation_cache", lambda: None)
     # Neither the devices nor the hosts need be there.
     monkeypatch.setattr(jax, "devices", lambda: [jax.local_devices()[0]] * 8)
     monkeypatch.setattr("rlsuite.experiments.hosts.join", lambda hosts: None)
@@ -167,7 +166,6 @@ def test_what_pages_link_to_is_there(page):
     assert all((ROOT / file).exists() for file in files)
 
 
-@pytest.mark.usefixtures("quick_compilation")
 @pytest.mark.parametrize("code", python_in(PAGES[0]), ids=lambda code: code.splitlines()[-1])
 def test_code_of_the_readme_runs(code, folder):
     if "runs/groove" in code:
@@ -217,7 +215,6 @@ def test_the_training_run_learns_cart_pole():
     assert np.nanmean(metrics["return"][:, -10:], axis=1).min() > 400
 
 
-@pytest.mark.usefixtures("quick_compilation")
 @pytest.mark.parametrize(
     "page",
     [page for page in GUIDES if page.stem != "one_training_run" and python_in(page)],

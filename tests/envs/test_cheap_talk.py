@@ -16,11 +16,6 @@ from rlsuite.envs.gridworld import GridWorld
 STEPS, SCALE, MESSAGE_SIZE = 40, 2.5, 3
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _compile_quickly(quick_compilation):
-    """For all tests here."""
-
-
 def speak(weights, observation):
     return jnp.tanh(observation.reshape(-1) @ weights["hidden"]) @ weights["out"]
 

@@ -12,11 +12,6 @@ from rlsuite.envs.goals import GOAL_FORMS, GoalWorld, goal_form
 register_worlds()
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _compile_quickly(quick_compilation):
-    """For all tests here."""
-
-
 def goal_world(name):
     world, params = gymnax.make(name)
     return GoalWorld(world, goal_form(world)), params

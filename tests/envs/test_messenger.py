@@ -14,11 +14,6 @@ GOALS = GoalWorld(WITHIN, goal_form(WITHIN))
 SCALE = 3.0
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _compile_quickly(quick_compilation):
-    """For all tests here."""
-
-
 def obey(agent, observed):
     """Right where the last number of the message exceeds what the agent takes for granted."""
     return (observed[-1] > agent).astype(jnp.int32)

@@ -8,17 +8,11 @@ import gymnax
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
 from rlsuite.envs.control import MountainCarContinuous
 from rlsuite.experiments.worlds.gymnax_worlds import gymnax_world
 
 NUM = 400
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _compile_quickly(quick_compilation):
-    """For all tests here."""
 
 
 def stepped(world, actions, **fields):

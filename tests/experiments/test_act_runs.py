@@ -11,8 +11,6 @@ from rlsuite.experiments.report import report
 from rlsuite.lifetime import LifeConfig
 from tests.experiments.running import plan_of, train
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 
 def finished_run(folder, method, console):
     plan = plan_of(

@@ -11,8 +11,6 @@ from rlsuite.experiments.report import report
 from rlsuite.lifetime import LifeConfig
 from tests.experiments.running import METHODS, plan_of, train
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):

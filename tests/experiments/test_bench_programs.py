@@ -33,8 +33,6 @@ from rlsuite.networks import NetworkConfig
 from rlsuite.objectives.proximal_policy_optimisation import PPOConfig
 from tests.experiments.running import plan_of
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 DOCS = Path(__file__).parents[2] / "docs" / "performance.md"
 
 
@@ -116,7 +114,6 @@ def test_scaling(built):
 
 
 def test_the_wait_before_the_first_step(built, monkeypatch):
-    monkeypatch.setattr(programs, "enable_compilation_cache", lambda: None)
     seconds = meta_step.compile_seconds("groove", num_agents=2, size="smoke")
     phases = [seconds[phase] for phase in ("initial_state", "tracing", "compiling")]
     assert min(phases) > 0 and seconds["all_three"] == pytest.approx(sum(phases))

@@ -161,7 +161,6 @@ def test_an_occupied_folder_is_left_alone(folder, capsys):
 @pytest.fixture
 def quick(monkeypatch):
     """A method that compiles in no time, as somebody's own spec."""
-    monkeypatch.setattr("rlsuite.experiments.compiling.enable_compilation_cache", lambda: None)
 
     def step(state):
         return state + 1, {"meta_loss": 1.0 / state}
@@ -259,7 +258,6 @@ def test_a_method_that_is_not_tested_says_so(folder, capsys, quick):
 
 def test_the_default_folder_names_the_world_where_it_was_chosen(folder, monkeypatch):
     monkeypatch.setattr("rlsuite.experiments.runner.run", lambda *_, **__: Outcome(1, False))
-    monkeypatch.setattr("rlsuite.experiments.compiling.enable_compilation_cache", lambda: None)
     for options in ([], ["--tasks", "small"], ["--tasks", "CartPole-v1", "--tasks.force_mag=20"]):
         assert main(["train", "a2c", "smoke", *options]) == 130
     assert sorted(path.name for path in (folder / "runs").iterdir()) == [

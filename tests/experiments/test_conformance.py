@@ -39,7 +39,6 @@ def test_presets_of_methods_conform(name, preset):
 
 
 def test_a_method_of_another_package_conforms(tmp_path, monkeypatch):
-    monkeypatch.setattr("rlsuite.experiments.compiling.enable_compilation_cache", lambda: None)
     check_method(SPEC)
     check_run("newcomer.cross_entropy:SPEC", tmp_path / "run")
     check_test(tmp_path / "run")

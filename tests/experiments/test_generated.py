@@ -77,7 +77,6 @@ def here(folder, monkeypatch) -> Iterator[Path]:
     ):
         monkeypatch.setattr(f"rlsuite.experiments.{name}", lambda *_, **__: 0)
     monkeypatch.setattr("jax.distributed.initialize", alone)
-    monkeypatch.setattr("rlsuite.experiments.compiling.enable_compilation_cache", lambda: None)
     yield folder
 
 

@@ -33,7 +33,6 @@ def start(folder, *arguments):
             env={
                 **os.environ,
                 "XLA_FLAGS": "",
-                "JAX_DISABLE_MOST_OPTIMIZATIONS": "true",
                 "JAX_ENABLE_COMPILATION_CACHE": "true",
                 "JAX_COMPILATION_CACHE_DIR": str(folder / f"cache{index}"),
             },

@@ -33,7 +33,6 @@ MODULE = "newcomer.cross_entropy:SPEC"
 def folder(tmp_path, monkeypatch):
     """An empty folder that is also the current one."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("rlsuite.experiments.compiling.enable_compilation_cache", lambda: None)
     return tmp_path
 
 

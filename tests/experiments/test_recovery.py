@@ -71,7 +71,6 @@ def rlsuite(line):
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """The current folder, with a tested run in it."""
-    monkeypatch.setattr("rlsuite.experiments.compiling.enable_compilation_cache", lambda: None)
     monkeypatch.setattr(checkpoints_module, "_said", set())
     monkeypatch.chdir(tmp_path)
     assert main(["train", "walk", "smoke", *STEPS, "--out", "run"], specs=[SPEC]) == 0

@@ -30,8 +30,6 @@ from rlsuite.experiments.runner import run
 from rlsuite.lifetime import LifeConfig
 from tests.experiments.running import plan_of, train
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 TINY = LevelEvaluationConfig(
     num_levels=3,
     num_draws=1,

@@ -166,8 +166,12 @@ def test_one_diverges_and_the_others_go_on(undisturbed, tmp_path, capsys):
         assert checkpoints.latest_step() == 6
     assert [line["step"] for line in read_metrics(tmp_path / f"seed{POISONED}")] == [3, 6, 9]
     for seed in (3, 8):
-        ours, theirs = (read_metrics(where / f"seed{seed}") for where in (tmp_path, undisturbed))
-        assert [line["meta_loss"] for line in ours] == [line["meta_loss"] for line in theirs]
+        ours, theirs = (
+            [line["meta_loss"] for line in read_metrics(where / f"seed{seed}")]
+            for where in (tmp_path, undisturbed)
+        )
+        # Of another program, which rounds in its own way.
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5)
 
 
 def test_finished_ones_stay_as_they_are(undisturbed):
@@ -231,7 +235,6 @@ def trained(tmp_path_factory):
     return folder
 
 
-@pytest.mark.usefixtures("quick_compilation")
 class TestCommand:
     def test_each_seed_has_an_ordinary_folder(self, trained):
         assert sorted(path.name for path in trained.iterdir()) == ["seed0", "seed1"]

@@ -21,7 +21,6 @@ from rlsuite.experiments.worlds.gymnax_worlds import REFERENCES, WORLDS_THAT_DOW
 from tests.experiments.pretrained.test_loading import begun
 from tests.experiments.running import METHODS
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
 NUMBERS = st.floats(-100, 100, width=32)
 
 
@@ -29,7 +28,6 @@ NUMBERS = st.floats(-100, 100, width=32)
 def folder(tmp_path, monkeypatch):
     """An empty folder that is also the current one."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("rlsuite.experiments.compiling.enable_compilation_cache", lambda: None)
     return tmp_path
 
 

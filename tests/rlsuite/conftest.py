@@ -11,11 +11,6 @@ from rlsuite.envs.gridworld import GridWorld, TabularObservation
 from rlsuite.rollout import Transition
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _compile_quickly(quick_compilation):
-    """For all tests of the learning core."""
-
-
 @struct.dataclass
 class CountingParams(environment.EnvParams):
     max_steps_in_episode: int = 100

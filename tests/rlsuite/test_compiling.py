@@ -25,7 +25,15 @@ def test_any_kind_of_program_computes_what_the_function_does(program):
         np.testing.assert_allclose(result, expected, rtol=1e-6)
 
 
-def test_cpus_are_told_of_the_kind_and_other_devices_are_not(monkeypatch):
+@pytest.fixture
+def well_compiled():
+    """As for users: tests tell JAX to compile quickly."""
+    jax.config.update("jax_disable_most_optimizations", False)
+    yield
+    jax.config.update("jax_disable_most_optimizations", True)
+
+
+def test_cpus_that_are_to_compile_well_are_told_of_the_kind(monkeypatch, well_compiled):
     told, unwatched = [], jax.jit
 
     def watched(function, *, compiler_options):
@@ -40,7 +48,12 @@ def test_cpus_are_told_of_the_kind_and_other_devices_are_not(monkeypatch):
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     for program in get_args(Program):
         jit(len, program=program)
-    assert told[3:] == [None] * 3
+    monkeypatch.undo()
+    jax.config.update("jax_disable_most_optimizations", True)
+    monkeypatch.setattr(jax, "jit", watched)
+    for program in get_args(Program):
+        jit(len, program=program)
+    assert told[3:] == [None] * 6
 
 
 def test_options_of_jax_are_handed_on():

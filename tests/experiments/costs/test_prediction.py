@@ -1,6 +1,7 @@
 """Predictions of whole runs, and the command that shows them."""
 
 import re
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -21,7 +22,6 @@ from rlsuite.experiments.sweeping.grid import read_sweep
 from tests.experiments.running import METHODS, plan_of
 from tests.experiments.test_bench_programs import undocumented
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
 NAMES = {device.name for device in DEVICES}
 
 
@@ -71,12 +71,13 @@ def test_the_command_says_what_a_run_takes_and_writes_nothing(capsys, tmp_path, 
 
 def test_a_sweep_is_predicted_program_by_program(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    text = 'preset = "smoke"\nseeds = 3\n[fields]\nsteps = 2\n[[settings]]\nmethod = "a2c"\n'
-    (tmp_path / "small.toml").write_text(text)
+    common = 'preset = "smoke"\nseeds = 3\nfields.steps = 2\n'
+    setting = '[[settings]]\nname = "few"\nmethod = "newcomer.cross_entropy:SPEC"\n'
+    (tmp_path / "small.toml").write_text(common + setting)
     rows = predicted(read_sweep("small.toml"), METHODS, together=2)
     assert sorted((row.num_seeds, row.num_programs) for row in rows) == [(1, 1), (2, 1)]
     assert main(["sweep", "small.toml", "--dry-run"]) == 0
-    assert "a2c" in capsys.readouterr().out
+    assert "few" in capsys.readouterr().out
     assert [path.name for path in tmp_path.iterdir()] == ["small.toml"]
 
 
@@ -96,7 +97,8 @@ def test_bad_input_is_refused_as_by_a_run(capsys, option, message):
 
 
 def test_the_benchmark_sets_predictions_beside_what_was_measured():
-    figures = prediction({"a2c": lambda: plan_of("a2c", steps=2, log_every=1)}, repeats=1)
+    run = replace(default_run(SPEC, "smoke"), steps=2, log_every=1)
+    figures = prediction({"a2c": lambda: Plan(SPEC, SPEC.name, "smoke", run)}, repeats=1)
     assert figures["a2c_predicted_over_measured"] == pytest.approx(
         figures["a2c_predicted_milliseconds"] / figures["a2c_measured_milliseconds"]
     )

@@ -374,7 +374,6 @@ def test_two_devices_share_the_lives_and_come_to_the_same():
         [sys.executable, "-c", textwrap.dedent(SHARDED)],
         env={
             **os.environ,
-            "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
             "JAX_PLATFORMS": "cpu",
             "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
         },
