@@ -1,3 +1,4 @@
+from . import bandits as bandits
 from . import brax as brax
 from . import cheap_talk as cheap_talk
 from . import control as control

@@ -1,3 +1,4 @@
+from . import bandits as bandits
 from . import curricula as curricula
 from . import debugging as debugging
 from . import drifts as drifts

@@ -22,7 +22,8 @@ from jaxtyping import install_import_hook
 # Not yet: meta and methods.
 CHECKED = [
     *("rlsuite.envs", "rlsuite.experiments"),
-    *("rlsuite.advantages", "rlsuite.analysis", "rlsuite.curricula", "rlsuite.drifts"),
+    *("rlsuite.advantages", "rlsuite.analysis", "rlsuite.bandits"),
+    *("rlsuite.curricula", "rlsuite.drifts"),
     *(
         "rlsuite.clocks",
         "rlsuite.compiling",

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from rlsuite.experiments.bench import processes, programs
+from rlsuite.experiments.bench.families.bandits.playing import bandits, compiled, in_numpy
 from rlsuite.experiments.bench.families.cheap_talk import victims
 from rlsuite.experiments.bench.families.grid_world.stepping import grid_world
 from rlsuite.experiments.bench.families.learned_policy_gradient import (
@@ -71,6 +72,18 @@ def test_grid_world():
     figures = grid_world(num_worlds=4, num_steps=20, repeats=1)
     assert len(figures) == 5 and all(value > 0 for value in figures.values())
     assert undocumented("gridworld", figures) == set()
+
+
+def test_bandits():
+    figures = bandits(num_games=8, num_rounds=20, repeats=1)
+    assert len(figures) == 5 and all(value > 0 for value in figures.values())
+    assert undocumented("bandits", figures) == set()
+
+
+def test_the_loop_of_numpy_plays_the_same_game():
+    """Where payoffs are certain, nothing is left to chance."""
+    payoffs = np.tile(np.array([[0, 0, 0, 1, 1, 1, 1], [0] * 7, [1] * 7], np.float32), (2, 1, 1))
+    np.testing.assert_allclose(compiled(jnp.asarray(payoffs), 60)(), in_numpy(payoffs, 60), 1e-6)
 
 
 @pytest.mark.parametrize(("num_agents", "mini_batches"), [(3, 1), (4, 1), (16, 4), (18, 1)])

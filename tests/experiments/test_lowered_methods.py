@@ -17,8 +17,10 @@ from rlsuite.experiments.programs import abstract_state, trace_chunk
 from rlsuite.experiments.specs import Watch
 from tests.experiments.running import METHODS
 
-RECURRENT = {"lpg", "groove", "lpg-es", "ta-lpg"}
-"""Their learned rule has recurrent kernels, which start orthogonal."""
+FIRST = {"lpg", "groove", "lpg-es", "ta-lpg", "ppo", "dpo"}
+"""They start orthogonal: the recurrent kernels of learned rules, and PPO's agents at the outset."""
+LATER = {"lpo", "ta-lpo", "act-train", "act-test", "ppo", "dpo"}
+"""They make PPO's agents, which start orthogonal, later on."""
 ACCELERATORS = ("cuda", "tpu")
 SIZES = [
     (spec.name, preset)
@@ -64,9 +66,7 @@ def test_no_method_decomposes_a_batch_of_matrices(name):
     first = algebra(jax.jit(jax.vmap(method.init)).lower(keys))
     later = algebra(jax.jit(jax.vmap(method.step)).lower(state))
     assert all(len(shape) <= 2 for shapes in first + later for shape in shapes)
-    # Learned rules start orthogonal once, PPO's agents whenever one is made; A2C's don't.
-    assert bool(first) == (name in RECURRENT or name in ("ppo", "dpo"))
-    assert bool(later) == (name not in RECURRENT and name != "a2c")
+    assert (bool(first), bool(later)) == (name in FIRST, name in LATER)
 
 
 @pytest.mark.parametrize(("name", "preset"), SIZES)

@@ -1,0 +1,5 @@
+"""Bandits whose payoffs remember what was played: pure worlds without observations."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,237 @@
+"""What is claimed of the planner and of learners by it, measured."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from rlsuite.bandits.dynamic_programming import best_sequence
+from rlsuite.bandits.interleaving import (
+    choose,
+    cycles,
+    interleaved,
+    plan,
+    relaxation,
+    virtual_round,
+)
+from rlsuite.bandits.players import oracle_greedy, sequence
+from rlsuite.compiling import jit
+from rlsuite.envs.bandits.bandit import noiseless
+from rlsuite.envs.bandits.last_switch import (
+    LastSwitchInstance,
+    Payoffs,
+    SwitchStates,
+    greedy_trap,
+    last_switch_bandit,
+    last_switch_graph,
+    random_monotone,
+    satiating_trio,
+)
+from rlsuite.experiments.evaluation import Curves
+from rlsuite.experiments.level_sets import HELD_OUT_SEED
+from rlsuite.experiments.methods.bandits.common import (
+    Course,
+    Games,
+    curve_of,
+    in_parts,
+    kind_of_program,
+    payoffs_of,
+    rounds_of,
+    slope,
+    whole_course,
+)
+from rlsuite.experiments.methods.bandits.last_switch_players import (
+    GREEDY,
+    OPTIMUM,
+    PLANNER,
+    LSDEvaluationConfig,
+    learner,
+)
+from rlsuite.experiments.specs import Watch
+from rlsuite.methods.lsd_bandits import LSDBanditsConfig
+
+FLOOR = 1 - 1 / np.e
+"""The share of the relaxation that the rounding is proved to come to, in expectation."""
+
+_TRAPS = (0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
+_PART = 500
+_STRIP = 36
+
+
+class Outcome(NamedTuple):
+    """Of the planner at one bandit.
+
+    Attributes:
+      share: of the relaxation, that it gets in the mean over draws.
+      shortfall: the share of rounds in which a play pays less than its virtual payoff.
+    """
+
+    share: Float[Array, "*instance"]
+    shortfall: Float[Array, "*instance"]
+
+
+def outcome(
+    states: SwitchStates, key: PRNGKeyArray, payoffs: Payoffs, num_draws: int, num_rounds: int
+) -> Outcome:
+    """What the planner comes to at a bandit that pays what it does without noise."""
+    bandit = last_switch_bandit(payoffs.shape[0], states, noiseless)
+    # By then every arm has been through its cycle.
+    first = states.num_rests + 2 * states.num_plays + 2
+
+    def game(key):
+        schedule = plan(states, key, payoffs)
+
+        def one(carry, now):
+            state, total, short = carry
+            virtual = jnp.maximum(virtual_round(states, schedule, now).max(), 0)
+            action = choose(states, schedule, now)
+            state, payoff = bandit.pull(key, payoffs, state, action)
+            is_short = (payoff.mean < virtual - 1e-6) & (now >= first)
+            return (state, total + payoff.mean, short + is_short), None
+
+        start = (bandit.init(payoffs), jnp.zeros(()), jnp.int32(0))
+        (_, total, short), _ = jax.lax.scan(one, start, jnp.arange(num_rounds))
+        return total / num_rounds, short / (num_rounds - first)
+
+    paid, short = jax.vmap(game)(jax.random.split(key, num_draws))
+    return Outcome(paid.mean() / relaxation(cycles(states, payoffs)).value, short.mean())
+
+
+class Floor(NamedTuple):
+    """How the planner's share of the relaxation is distributed over bandits."""
+
+    histogram: dict[str, Any]
+    notes: list[str]
+
+
+def floor(config: LSDBanditsConfig, settings: LSDEvaluationConfig, watch: Watch) -> Floor:
+    """The planner at random bandits, and at the same with the payoffs of each arm shuffled."""
+    states = SwitchStates(config.num_plays, config.num_rests)
+    keys = jax.random.split(jax.random.key(HELD_OUT_SEED), settings.num_instances)
+
+    def one(key, is_shuffled):
+        payoff_key, order_key, draw_key = jax.random.split(key, 3)
+        payoffs = random_monotone(payoff_key, config.num_arms, states)
+        shuffled = jax.random.permutation(order_key, payoffs, axis=1, independent=True)
+        payoffs = jnp.where(is_shuffled, shuffled, payoffs)
+        return outcome(states, draw_key, payoffs, settings.num_draws, settings.num_rounds)
+
+    num_plays = settings.num_instances * settings.num_draws * settings.num_rounds
+    program = jit(jax.vmap(one, in_axes=(0, None)), program=kind_of_program(num_plays))
+
+    def outcomes(is_shuffled, keys):
+        return np.stack(program(keys, is_shuffled), axis=1)
+
+    edges = np.linspace(0, 1.25, 51)
+    histogram: dict[str, Any] = {"edges": edges.tolist(), "floor": FLOOR}
+    notes = []
+    for name, is_shuffled in (("monotone", False), ("shuffled", True)):
+        done = watch.begin(f"planner at {settings.num_instances} {name} bandits")
+        found = in_parts(partial(outcomes, is_shuffled), keys, _PART)
+        shares, shortfalls = found.T.astype(np.float64)
+        done()
+        histogram[name] = np.histogram(np.minimum(shares, edges[-1]), edges)[0].tolist()
+        notes.append(
+            f"Planner at {len(shares)} {name} bandits, {settings.num_draws} draws of "
+            f"{settings.num_rounds} rounds each: between {shares.min():.3f} and "
+            f"{shares.max():.3f} of the relaxation, {shares.mean():.3f} on average, below "
+            f"1 − 1/e at {(shares < FLOOR).sum()}; plays pay less than their virtual payoff at "
+            f"{(shortfalls > 0).sum()} of them, in {shortfalls.mean():.2%} of rounds."
+        )
+    return Floor(histogram, notes)
+
+
+def traps() -> list[LastSwitchInstance]:
+    """Two arms, of which one pays ε and the other 1.2 ε, or 0.95 if it is rested; ε ever less."""
+    return [greedy_trap(low, 1.2 * low) for low in _TRAPS]
+
+
+def trap(found: Mapping[str, Course], optima: Float[np.ndarray, " instance"], first: int) -> Curves:
+    """Shares of the optimum in the traps.
+
+    Args:
+      found: what players came to.
+      optima: of all instances.
+      first: the place of the first trap among the instances.
+    """
+    lines = {
+        name: curve_of(_TRAPS, (found[name].mean(axis=0) / optima[:, None])[first:])
+        for name in (GREEDY, PLANNER)
+        if name in found
+    }
+    return Curves("Share of the optimum in the trap", "ε", "share of the optimum", lines)
+
+
+class Learning(NamedTuple):
+    """How the loss falls with the horizon."""
+
+    curves: Curves
+    notes: list[str]
+
+
+def learning(
+    own: str, config: LSDBanditsConfig, settings: LSDEvaluationConfig, watch: Watch
+) -> Learning:
+    """Losses per round of fresh learners against the planner who knows, over horizons.
+
+    A learner and its planner draw their schedules with the same key.
+    """
+    keys = jax.random.split(jax.random.key(HELD_OUT_SEED + 2), settings.num_learners)
+    payoffs = jit(jax.vmap(config.sample), program="once")(keys)
+    states, key = config.states, jax.random.key(HELD_OUT_SEED + 3)
+    bandit = last_switch_bandit(payoffs.shape[1], states, noiseless)
+    games = Games(key, 1, 2, settings.num_rounds)
+    known = payoffs_of(bandit, interleaved(states), payoffs, games)[1, :, 0]
+    losses = []
+    for horizon in settings.horizons:
+        done = watch.begin(f"{settings.num_learners} learners for {horizon} rounds")
+        games, course = whole_course(key, 1, horizon), learner(payoffs.shape[1], states, horizon)
+        paid = payoffs_of(*course, payoffs, games)
+        losses.append(known - paid.mean(axis=(0, 2)))
+        done()
+    found = np.stack(losses)
+    means = ", ".join(
+        f"{loss.mean():.4f} ± {1.96 * loss.std() / np.sqrt(loss.size):.4f} (T = {horizon})"
+        for horizon, loss in zip(settings.horizons, found, strict=True)
+    )
+    return Learning(
+        Curves(
+            "Loss per round against the planner who knows",
+            "horizon T",
+            "loss per round",
+            {own: curve_of(settings.horizons, found)},
+        ),
+        [
+            f"Loss per round of {found.shape[1]} learners against the planner who knows, mean and "
+            f"95 % interval: {means}{_slope(settings.horizons, found)}."
+        ],
+    )
+
+
+def _slope(horizons: Sequence[int], losses: Float[np.ndarray, "horizon learner"]) -> str:
+    if len(horizons) < 2:
+        return ""
+    value, low, high = slope(np.array(horizons, float), losses)
+    return f"; slope of the means on logarithmic axes {value:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def strips(watch: Watch) -> dict[str, Any]:
+    """Rounds of the best plays, of greedy and of one draw of the planner, at the trio."""
+    states, table = satiating_trio()
+    payoffs = jnp.asarray(table)
+    bandit = last_switch_bandit(3, states, noiseless)
+    graph = last_switch_graph(states, payoffs)
+    plays = best_sequence(graph, jnp.int32(states.size**3 - 1), _STRIP)
+    done = watch.begin("plays for a picture")
+    players = {
+        OPTIMUM: sequence(lambda payoffs: plays),
+        GREEDY: oracle_greedy(bandit),
+        PLANNER: interleaved(states),
+    }
+    found = {name: rounds_of(bandit, one, payoffs, _STRIP) for name, one in players.items()}
+    done()
+    return found

@@ -1,0 +1,167 @@
+"""Who plays last-switch-dependent bandits in tests, and what bounds all of them."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, NamedTuple, get_args
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from rlsuite.bandits.dynamic_programming import best_average
+from rlsuite.bandits.interleaving import cycles, interleaved, plan, relaxation
+from rlsuite.bandits.players import (
+    always,
+    epsilon_greedy,
+    oracle_greedy,
+    sequence,
+    successive_elimination,
+    ucb1,
+    uniformly_random,
+)
+from rlsuite.bandits.playing import Bandit, Player
+from rlsuite.compiling import jit
+from rlsuite.envs.bandits.bandit import noiseless
+from rlsuite.envs.bandits.last_switch import (
+    Payoffs,
+    SwitchStates,
+    last_switch_bandit,
+    last_switch_graph,
+)
+from rlsuite.experiments.methods.bandits.common import Seats
+from rlsuite.methods.lsd_bandits import exploration, explore_then_commit
+from rlsuite.ranges import Count, Counts
+
+PLANNER, BLIND = "planner who knows", "planner blind to plays in a row"
+GREEDY, OPTIMUM = "oracle greedy", "optimum"
+BaselineName = Literal[
+    "planner blind to plays in a row",
+    "oracle greedy",
+    "best single arm",
+    "round robin",
+    "random arms",
+    "UCB1",
+    "successive elimination",
+    "ε-greedy",
+]
+BASELINES: tuple[BaselineName, ...] = get_args(BaselineName)
+"""Who may play beside the planner who knows."""
+
+_MOST_STATES = 5000
+"""Joint states of which the optimum is still worked out."""
+
+
+@dataclass(frozen=True)
+class LSDEvaluationConfig:
+    """How learners and the planner are tested.
+
+    Attributes:
+      num_instances: bandits with random monotone payoffs that the planner's floor is measured on,
+        and as many whose payoffs are shuffled.
+      num_draws: schedules drawn at each bandit.
+      num_rounds: that each schedule is played for.
+      num_shown: of the run's bandits, how many all players are compared at.
+      baselines: who plays there and at bandits with names, beside the planner who knows.
+      horizons: rounds for which fresh learners learn, each horizon by itself.
+      num_learners: fresh learners for each horizon.
+    """
+
+    num_instances: Count = 2000
+    num_draws: Count = 100
+    num_rounds: Count = 420
+    num_shown: Count = 512
+    baselines: tuple[BaselineName, ...] = BASELINES
+    horizons: Counts = (1000, 10_000, 100_000)
+    num_learners: Count = 512
+
+
+class Believed(NamedTuple):
+    """A bandit's payoffs, and what a player takes them for."""
+
+    payoffs: Payoffs
+    believed: Payoffs
+
+
+class Limits(NamedTuple):
+    """What bounds all players: relaxations, and the best long-run averages where they are known."""
+
+    bounds: Float[np.ndarray, " instance"]
+    optima: Float[np.ndarray, " instance"] | None
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Bandits of one size.
+
+    Attributes:
+      name: what they are called.
+      states: of each arm.
+      payoffs: of each bandit.
+    """
+
+    name: str
+    states: SwitchStates
+    payoffs: Float[Array, "instance arm state"]
+
+    @property
+    def num_arms(self) -> int:
+        """Of each bandit."""
+        return self.payoffs.shape[1]
+
+    @cached_property
+    def limits(self) -> Limits:
+        """Of each bandit; there are no optima where there are too many joint states."""
+        is_small = self.states.size**self.num_arms <= _MOST_STATES
+
+        def one(payoffs):
+            bound = relaxation(cycles(self.states, payoffs)).value
+            if not is_small:
+                return bound, bound
+            return bound, best_average(last_switch_graph(self.states, payoffs)).low
+
+        bounds, optima = jit(lambda payoffs: jax.lax.map(one, payoffs))(self.payoffs)
+        found = np.asarray(optima, np.float64) if is_small else None
+        return Limits(np.asarray(bounds, np.float64), found)
+
+
+def by_belief(num_arms: int, states: SwitchStates) -> tuple[Bandit, Player]:
+    """Who plans on what it believes, at bandits whose instances are `Believed`."""
+    bandit = last_switch_bandit(num_arms, states, noiseless)
+    _, act, learn, _ = interleaved(states)
+    believing = Bandit(
+        bandit.num_actions,
+        lambda one: bandit.init(one.payoffs),
+        lambda key, one, state, action: bandit.pull(key, one.payoffs, state, action),
+    )
+    return believing, Player(lambda key, one: plan(states, key, one.believed), act, learn)
+
+
+def unplanned(num_arms: int, states: SwitchStates) -> Seats:
+    """Players who don't plan: greedy, and those who never change."""
+    bandit = last_switch_bandit(num_arms, states, noiseless)
+    players = {
+        GREEDY: oracle_greedy(bandit),
+        "best single arm": always(lambda payoffs: payoffs[:, 0].argmax()),
+        "round robin": sequence(lambda payoffs: jnp.arange(num_arms)),
+        "random arms": uniformly_random(num_arms),
+    }
+    return {name: (bandit, player) for name, player in players.items()}
+
+
+def learner(num_arms: int, states: SwitchStates, horizon: int) -> tuple[Bandit, Player]:
+    """The method itself, from its first round on."""
+    explored = exploration(num_arms, states, horizon)
+    bandit = last_switch_bandit(num_arms, states)
+    return bandit, explore_then_commit(num_arms, states, explored)
+
+
+def learners(num_arms: int, states: SwitchStates, horizon: int) -> Seats:
+    """The field's usual learners, who take arms for what they pay on average."""
+    bandit = last_switch_bandit(num_arms, states)
+    players = {
+        "UCB1": ucb1(num_arms),
+        "successive elimination": successive_elimination(num_arms, horizon),
+        "ε-greedy": epsilon_greedy(num_arms),
+    }
+    return {name: (bandit, player) for name, player in players.items()}

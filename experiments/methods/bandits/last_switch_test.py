@@ -1,0 +1,182 @@
+"""The test of learners at last-switch-dependent bandits, and of the planner they imitate."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from rlsuite.envs.bandits.last_switch import NAMED, SwitchStates, recharging
+from rlsuite.experiments.errors import UserError
+from rlsuite.experiments.evaluation import Contender, Curves, Evaluation, Table
+from rlsuite.experiments.finished import Finished
+from rlsuite.experiments.level_sets import HELD_OUT_SEED
+from rlsuite.experiments.methods.bandits import last_switch_claims as claims
+from rlsuite.experiments.methods.bandits.common import (
+    Course,
+    Games,
+    Seats,
+    each_instance,
+    later_half,
+    payoffs_of,
+    play_all,
+    regret_curve,
+    whole_course,
+)
+from rlsuite.experiments.methods.bandits.last_switch_players import (
+    BLIND,
+    OPTIMUM,
+    PLANNER,
+    Believed,
+    LSDEvaluationConfig,
+    Setting,
+    by_belief,
+    learner,
+    learners,
+    unplanned,
+)
+from rlsuite.experiments.specs import Watch
+from rlsuite.methods.lsd_bandits import monotone
+
+_LEAST_HORIZON = 1000
+Results = dict[str, Float[np.ndarray, "instance 1"]]
+
+
+def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evaluation:
+    """Players at the run's bandits and at those with names, and the claims about the planner."""
+    config, settings = finished.run.method, finished.run.evaluation
+    learned = {Contender(finished.title, "own"): finished}
+    learned |= {Contender(f"{one.title} ({one.directory})", "rival"): one for one in rivals}
+    own, *_ = learned
+    at_run, regrets = _at_run(learned, watch)
+    # Those with names tell more states apart, which take as long to be seen.
+    horizon = max(config.horizon, _LEAST_HORIZON)
+    at_named, trap = _at_named(own.name, horizon, settings, watch)
+    floor = claims.floor(config, settings, watch)
+    learning = claims.learning(own.name, config, settings, watch)
+    theirs = {who.name for who in learned}
+    others = [name for name in {**at_run.results, **at_named.results} if name not in theirs]
+    return Evaluation(
+        contenders=[*learned, *(Contender(name, "baseline") for name in others)],
+        tables=[at_run, at_named],
+        curves=[regrets, trap, learning.curves],
+        notes=[
+            "Planners are averaged over their draws, learners over the second half of "
+            f"{config.horizon} rounds; at bandits with names {own.name} learns anew for {horizon}.",
+            *floor.notes,
+            *learning.notes,
+        ],
+        extras={"floor": floor.histogram, "strips": claims.strips(watch)},
+    )
+
+
+def _at_run(learned: Mapping[Contender, Finished], watch: Watch) -> tuple[Table, Curves]:
+    """All players at the bandits that a run has learned, and regrets of those who learn."""
+    (own, finished), *_ = learned.items()
+    config, settings = finished.run.method, finished.run.evaluation
+    payoffs = finished.state.games.instance[: settings.num_shown]
+    setting = Setting(config.instances, config.states, payoffs)
+    beliefs = {}
+    for who, run in learned.items():
+        theirs = jax.tree.map(lambda leaf: leaf[: settings.num_shown], run.state.games)
+        if theirs.instance.shape != payoffs.shape or (theirs.instance != payoffs).any():
+            raise UserError(f"'{run.directory}' has learned other bandits; give it the same seed")
+        beliefs[who.name] = jax.vmap(monotone)(theirs.player.visits)
+    known = _known(setting, beliefs, settings, watch)
+    fresh = {own.name: learner(setting.num_arms, setting.states, config.horizon)}
+    courses = _courses(setting, fresh, config.horizon, 1, settings, watch)
+    results = {name: each_instance(found) for name, found in known.items()}
+    results |= {name: later_half(found) for name, found in courses.items() if name != own.name}
+    regrets = Curves(
+        name="Regret against the relaxation",
+        x_label="rounds",
+        y_label="regret",
+        lines={
+            name: regret_curve(found, setting.limits.bounds, config.horizon // len(found))
+            for name, found in courses.items()
+        },
+    )
+    strata = [setting.name] * len(payoffs)
+    return _table(setting, strata, results), regrets
+
+
+def _at_named(
+    own: str, horizon: int, settings: LSDEvaluationConfig, watch: Watch
+) -> tuple[Table, Curves]:
+    """All players at the bandits with names, all of them made as large as the largest.
+
+    Planners also play traps that are ever deeper.
+    """
+    states = SwitchStates(3, 11)
+    made = [*(make() for make in NAMED.values()), *claims.traps()]
+    payoffs = jnp.stack([one.widened(3, states).payoffs for one in made])
+    both = Setting("bandits with names", states, payoffs)
+    known = _known(both, {}, settings, watch)
+    optima = both.limits.optima
+    assert optima is not None, "three arms have few joint states"
+    trap = claims.trap(known, optima, len(NAMED))
+    named = Setting(both.name, states, payoffs[: len(NAMED)])
+    fresh = {own: learner(named.num_arms, states, horizon)}
+    courses = _courses(named, fresh, horizon, settings.num_draws, settings, watch)
+    results = {name: later_half(found) for name, found in courses.items()}
+    results |= {name: each_instance(found)[: len(NAMED)] for name, found in known.items()}
+    return _table(both, list(NAMED), results), trap
+
+
+def _known(
+    setting: Setting, beliefs: Mapping[str, Array], settings: LSDEvaluationConfig, watch: Watch
+) -> dict[str, Course]:
+    """What planners come to, by what they believe or know, and players who learn nothing."""
+    where, games = setting.name, _planning(settings)
+    held = {**beliefs, PLANNER: setting.payoffs}
+    if BLIND in settings.baselines:
+        held[BLIND] = jax.vmap(partial(recharging, setting.states))(setting.payoffs)
+    # Together, since they are one program.
+    together = Believed(
+        jnp.tile(setting.payoffs, (len(held), 1, 1)), jnp.concatenate(list(held.values()))
+    )
+    done = watch.begin(f"planners at {where}")
+    paid = payoffs_of(*by_belief(setting.num_arms, setting.states), together, games)
+    done()
+    found = dict(zip(held, np.split(paid, len(held), axis=1), strict=True))
+    seats = _chosen(unplanned(setting.num_arms, setting.states), settings)
+    return {**found, **play_all(seats, setting.payoffs, games, watch, where)}
+
+
+def _courses(
+    setting: Setting,
+    fresh: Seats,
+    horizon: int,
+    num_draws: int,
+    settings: LSDEvaluationConfig,
+    watch: Watch,
+) -> dict[str, Course]:
+    """How learners fare from their first round on."""
+    others = learners(setting.num_arms, setting.states, horizon)
+    seats = {**fresh, **_chosen(others, settings)}
+    games = whole_course(jax.random.key(HELD_OUT_SEED + 1), num_draws, horizon)
+    return play_all(seats, setting.payoffs, games, watch, setting.name)
+
+
+def _chosen(seats: Seats, settings: LSDEvaluationConfig) -> Seats:
+    return {name: seat for name, seat in seats.items() if name in settings.baselines}
+
+
+def _planning(settings: LSDEvaluationConfig) -> Games:
+    return Games(jax.random.key(HELD_OUT_SEED), settings.num_draws, 1, settings.num_rounds)
+
+
+def _table(setting: Setting, strata: list[str], results: Results) -> Table:
+    """Payoffs per round at the first of a setting's bandits, and what is best where it is known."""
+    number, (bounds, optima) = len(strata), setting.limits
+    if optima is not None:
+        results = results | {OPTIMUM: optima[:number, None]}
+    return Table(
+        name=setting.name,
+        unit="payoff per round",
+        results=results,
+        strata=strata,
+        optimal=bounds[:number],
+    )

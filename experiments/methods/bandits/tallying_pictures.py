@@ -1,0 +1,81 @@
+"""Reports of weighted tallying bandits: losses, plays, and regret by rounds and by burn-in."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from rlsuite.experiments.evaluation import Curves, Evaluation
+from rlsuite.experiments.finished import Finished
+from rlsuite.experiments.methods.bandits.plots import draw_line, on_both_axes, payoff_key, strip
+from rlsuite.experiments.plot_style import COLOURS, INK, contender_colours, save, style
+from rlsuite.experiments.specs import Drawing, Section
+
+
+def pictures(finished: Finished, evaluation: Evaluation | None) -> Sequence[Section]:
+    """The bandit and elimination at it; and regrets."""
+    if evaluation is None:
+        return []
+    colours = contender_colours(evaluation.of_role("own", "rival"), evaluation.of_role("baseline"))
+    regrets, burn_ins, memories, horizons = evaluation.curves
+    bandit = Drawing(
+        "elimination.png",
+        "Losses over the tally, plays of elimination, and regret over burn-in, memory and horizon",
+        lambda path: elimination(path, evaluation.extras, [burn_ins, memories, horizons]),
+    )
+    regret = Drawing(
+        "regret.png",
+        "Regret over rounds on linear and logarithmic axes",
+        lambda path: on_both_axes(path, regrets, colours=colours),
+    )
+    text = (
+        "Above: what each action costs by its tally, and what elimination plays in its first "
+        "rounds at the decoy's bandit, coloured by what it pays; runs begin with burn-in. Below: "
+        "its regret over burn-in, memory and horizon."
+    )
+    return [
+        Section("Elimination with burn-in", [bandit], text),
+        Section("Regret", [regret], "Against the best action repeated from the start."),
+    ]
+
+
+def elimination(path: Path, extras: Mapping[str, Any], shown: Sequence[Curves]) -> None:
+    """Losses and plays above three curves."""
+    figure = Figure(figsize=(9.6, 5.8), layout="constrained")
+    above, below = figure.subfigures(2, 1, squeeze=False)[:, 0]
+    left, right = above.subplots(1, 2, width_ratios=(1, 1.7))
+    _losses(left, extras["losses"])
+    plays = extras["strip"]
+    image = strip(right, plays["actions"], plays["payoffs"], len(extras["losses"]))
+    right.set_ylabel("action", color=INK, fontsize=9)
+    right.set_xlabel("round", color=INK, fontsize=9)
+    right.set_title(
+        f"plays of elimination, burn-in {plays['burn_in']}", color=INK, fontsize=10, loc="left"
+    )
+    payoff_key(above, image, [right])
+    for axis, curves in zip(below.subplots(1, 3), shown, strict=True):
+        for place, name in enumerate(curves.lines):
+            draw_line(axis, curves, name, COLOURS[place])
+            line = curves.lines[name]
+            axis.plot(line.x, line.value, "o", color=COLOURS[place], markersize=3)
+        axis.set_xlabel(curves.x_label, color=INK, fontsize=9)
+        if curves.x_label == "horizon T":
+            axis.set_xscale("log")
+            axis.set_yscale("log", nonpositive="mask")
+            axis.tick_params(which="minor", colors=INK, labelsize=8)
+        else:
+            axis.set_ylim(bottom=0)
+        style(axis, f"regret over {curves.x_label}")
+    save(figure, path)
+
+
+def _losses(axis: Axes, losses: Sequence[Sequence[float]]) -> None:
+    for action, row in enumerate(losses):
+        share = np.arange(1, len(row) + 1) / len(row)
+        axis.plot(share, row, color=COLOURS[action % len(COLOURS)], label=str(action + 1))
+    axis.set_xlabel("share of the full tally", color=INK, fontsize=9)
+    axis.legend(frameon=False, fontsize=8, labelcolor=INK, title="action", title_fontsize=8)
+    style(axis, "mean loss h")
