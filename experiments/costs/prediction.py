@@ -65,9 +65,9 @@ def predict(plan: Plan, num_seeds: int = 1) -> Prediction:
     with building(run):
         chunk = trace_chunk(experiment, state, length, seeds).jaxpr
     turns = turns_of(expected(plan.world, experiment)) if plan.world else unknown_turns
-    counted = count(chunk, turns)
-    total, programs = counted.total, compiled_programs(run)
-    devices = {device.name: device.seconds(counted.bodies) / length for device in DEVICES}
+    work = count(chunk, turns)
+    total, programs = work.total, compiled_programs(run)
+    devices = {device.name: device.seconds(work.bodies) / length for device in DEVICES}
     return Prediction(
         programs=programs,
         steps=run.steps,
@@ -75,8 +75,8 @@ def predict(plan: Plan, num_seeds: int = 1) -> Prediction:
         bytes=total.bytes_moved / length,
         memory=bytes_of(state) + least_bytes(chunk),
         seconds_per_step={HERE: rates(experiment.jit).seconds(total) / length, **devices},
-        unknown=counted.unknown,
-        compile_seconds=(len(programs) - 1) * counted.equations / _COMPILED_PER_SECOND,
+        unknown=work.unknown,
+        compile_seconds=(len(programs) - 1) * work.equations / _COMPILED_PER_SECOND,
     )
 
 
