@@ -67,7 +67,7 @@ def elimination(path: Path, extras: Mapping[str, Any], shown: Sequence[Curves]) 
             axis.set_yscale("log", nonpositive="mask")
             axis.tick_params(which="minor", colors=INK, labelsize=8)
         else:
-            axis.set_ylim(bottom=0)
+            axis.set_ylim(0, 1.08 * max(line.high))
         style(axis, f"regret over {curves.x_label}")
     save(figure, path)
 
@@ -76,6 +76,7 @@ def _losses(axis: Axes, losses: Sequence[Sequence[float]]) -> None:
     for action, row in enumerate(losses):
         share = np.arange(1, len(row) + 1) / len(row)
         axis.plot(share, row, color=COLOURS[action % len(COLOURS)], label=str(action + 1))
-    axis.set_xlabel("share of the full tally", color=INK, fontsize=9)
-    axis.legend(frameon=False, fontsize=8, labelcolor=INK, title="action", title_fontsize=8)
+    axis.set_xlabel("share of the full tally; by action:", color=INK, fontsize=9)
+    key = {"frameon": False, "fontsize": 8, "labelcolor": INK, "handlelength": 1.2}
+    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=len(losses), **key)
     style(axis, "mean loss h")
