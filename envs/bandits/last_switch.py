@@ -76,19 +76,13 @@ def last_switch_bandit(num_arms: int, states: SwitchStates, noise: Noise = berno
         return jnp.full(num_arms, states.size - 1, jnp.int32)
 
     def pull(key, payoffs, places, action):
-        is_played = jnp.arange(num_arms) == action
-        mean = jnp.sum(jnp.where(is_played, at(payoffs, places), 0.0))
-        paid = jnp.where(action < num_arms, noise(key, mean), 0.0)
-        return states.after(places, is_played), Payoff(paid, mean)
+        is_arm = action < num_arms
+        arm = jnp.minimum(action, num_arms - 1)
+        mean = jnp.where(is_arm, payoffs[arm, places[arm]], 0.0)
+        paid = jnp.where(is_arm, noise(key, mean), 0.0)
+        return states.after(places, jnp.arange(num_arms) == action), Payoff(paid, mean)
 
     return Bandit(num_arms + 1, init, pull)
-
-
-def at(payoffs: Payoffs, places: Int[Array, " arm"]) -> Float[Array, " arm"]:
-    """What each arm pays in its place."""
-    # A sum over few states beats a gather where thousands of instances lie side by side.
-    chosen = jnp.arange(payoffs.shape[1]) == places[:, None]
-    return jnp.sum(jnp.where(chosen, payoffs, 0.0), axis=1)
 
 
 def last_switch_graph(states: SwitchStates, payoffs: Payoffs) -> Graph:

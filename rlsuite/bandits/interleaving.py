@@ -157,8 +157,7 @@ def virtual_round(
     rested = jnp.where(schedule.num_idle > 0, states.place(schedule.num_idle), 0)
     place = jnp.where(streak == 0, rested, states.place(-jnp.maximum(streak, 1)))
     is_candidate = (schedule.length > 0) & (streak >= 0)
-    chosen = jnp.arange(states.size) == place[:, None]
-    payoffs = jnp.sum(jnp.where(chosen, schedule.virtual_payoffs, 0.0), axis=1)
+    payoffs = schedule.virtual_payoffs[jnp.arange(place.size), place]
     return jnp.where(is_candidate, payoffs, -1.0)
 
 

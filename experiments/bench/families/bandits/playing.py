@@ -62,7 +62,7 @@ def compiled(
 
     def play(keys):
         games = jax.vmap(lambda key, one: begin(bandit, player, key, one))(keys, payoffs)
-        return mean_payoffs(bandit, player, games, num_rounds, 1)[1].mean(axis=0)
+        return mean_payoffs(bandit, player, games, 1, num_rounds)[1][0]
 
     program, keys = jit(play), jax.random.split(jax.random.key(1), len(payoffs))
     return lambda: program(keys)
