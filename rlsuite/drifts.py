@@ -11,7 +11,7 @@ action and :math:`A` its advantage, for any drift :math:`f` with
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -96,12 +96,15 @@ class LearnedDriftConfig:
       margin: what the network must exceed to have an effect.
       clip_epsilon: adds PPO's drift with this range, which is then what learning starts from; none
         leaves it out.
+      clip: where it is added: `inside` the ReLU, so that what is learned can also take from PPO's
+        drift, or `outside`, so that it can only hold the policy back further.
       time: what it is told of an agent's clock; with anything, LPO becomes TA-LPO.
     """
 
     hidden_width: Count = 128
     margin: Positive = 1e-4
     clip_epsilon: Positive | None = None
+    clip: Literal["inside", "outside"] = "inside"
     time: KnowledgeOfTime = "none"
 
 
@@ -117,13 +120,27 @@ def learned(config: LearnedDriftConfig) -> Drift:
     (arXiv 2402.05828) also reads :math:`x \, n / N` and perhaps :math:`x \log N`. As time only
     multiplies what vanishes at :math:`r = 1`, the conditions of a drift hold at all times.
 
-    The last layer starts at zero, so before any learning the drift is none at all, or PPO's.
+    With a `clip_epsilon` PPO's drift :math:`f_\text{PPO}` (`ppo_clip`) is added, in one of two ways:
+
+    .. math::
+        f_\text{inside} = \mathrm{ReLU}(g_\eta(x) + f_\text{PPO} - \text{margin}), \qquad
+        f_\text{outside} = \mathrm{ReLU}(g_\eta(x) - \text{margin}) + f_\text{PPO}
+
+    Both are drifts, as :math:`f_\text{PPO}` is zero around :math:`r = 1`. Inside, where the corrected
+    public code has it, a negative :math:`g_\eta` lets the policy go further than PPO does. Outside it
+    never goes further. The last layer starts at zero, so before any learning the drift is none at
+    all or, outside, exactly PPO's; inside it is :math:`\mathrm{ReLU}(f_\text{PPO} - \text{margin})`,
+    which is PPO's but for the margin, and has its slope wherever it is above zero.
 
     Raises:
-      ValueError: if a width, margin or epsilon is not above 0.
+      ValueError: if a width, margin or epsilon is not above 0, or the way of adding is unknown.
     """
     _require_positive("hidden_width", config.hidden_width)
     _require_positive("margin", config.margin)
+    if config.clip not in ("inside", "outside"):
+        raise ValueError(
+            f"drift.clip: {config.clip!r} is not allowed; it must be 'inside' or 'outside'"
+        )
     base = None if config.clip_epsilon is None else ppo_clip(config.clip_epsilon)
     network = _DriftNetwork(config.hidden_width)
 
@@ -131,13 +148,14 @@ def learned(config: LearnedDriftConfig) -> Drift:
         clock = Clock(jnp.zeros(()), jnp.ones(()))
         return network.init(key, _features(jnp.zeros(()), jnp.zeros(()), clock, config.time))
 
-    def potential(parameters, features):
-        return network.apply(parameters, features)
-
     def apply(parameters, log_ratio, advantage, clock):
         features = _features(log_ratio, advantage, clock, config.time)
-        drift = nn.relu(potential(parameters, features) - config.margin)
-        return drift if base is None else drift + base.apply((), log_ratio, advantage, clock)
+        excess = network.apply(parameters, features) - config.margin
+        if base is None:
+            return nn.relu(excess)
+        clipped = base.apply((), log_ratio, advantage, clock)
+        inside = config.clip == "inside"
+        return nn.relu(excess + clipped) if inside else nn.relu(excess) + clipped
 
     return Drift(init_parameters, apply)
 

@@ -18,6 +18,9 @@ DRIFTS = {
     "dpo, narrow": discovered(0.3, 0.1),
     "lpo": learned(LearnedDriftConfig()),
     "lpo from ppo": learned(LearnedDriftConfig(hidden_width=8, clip_epsilon=0.1)),
+    "lpo beside ppo": learned(
+        LearnedDriftConfig(hidden_width=8, clip_epsilon=0.1, clip="outside")
+    ),
     "ta-lpo": learned(LearnedDriftConfig(time="progress")),
     "ta-lpo, horizon": learned(LearnedDriftConfig(time="progress_and_lifetime", clip_epsilon=0.3)),
 }
@@ -126,10 +129,12 @@ def test_dpo_equals_its_closed_form(alpha, beta):
     np.testing.assert_allclose(drift, expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("epsilon", [None, 0.2])
+@pytest.mark.parametrize(
+    ("epsilon", "clip"), [(None, "inside"), (0.2, "inside"), (0.2, "outside")]
+)
 @pytest.mark.parametrize("time", ["none", "progress", "progress_and_lifetime"])
-def test_learned_drifts_equal_their_closed_form(time, epsilon):
-    config = LearnedDriftConfig(hidden_width=16, margin=0.01, clip_epsilon=epsilon, time=time)
+def test_learned_drifts_equal_their_closed_form(time, epsilon, clip):
+    config = LearnedDriftConfig(16, margin=0.01, clip_epsilon=epsilon, clip=clip, time=time)
     drift = learned(config)
     parameters = random_parameters(drift, jax.random.key(0), 0.3)
     ratio, advantage = grid()
@@ -142,11 +147,12 @@ def test_learned_drifts_equal_their_closed_form(time, epsilon):
         np.asarray(leaf)
         for _, leaf in sorted((leaf.shape[1] == 1, leaf) for leaf in jax.tree.leaves(parameters))
     )
-    expected = np.maximum(np.tanh(features @ hidden) @ output[:, 0] - 0.01, 0)
+    excess, ppo = np.tanh(features @ hidden) @ output[:, 0] - 0.01, np.zeros_like(ratio)
     if epsilon is not None:
-        clipped = np.clip(ratio, 1 - epsilon, 1 + epsilon)
-        expected += np.maximum((ratio - clipped) * advantage, 0)
-    assert (expected > 0).any()
+        ppo = np.maximum((ratio - np.clip(ratio, 1 - epsilon, 1 + epsilon)) * advantage, 0)
+    inside, outside = np.maximum(excess + ppo, 0), np.maximum(excess, 0) + ppo
+    expected = {"inside": inside, "outside": outside}[clip]
+    assert (expected > 0).any() and (epsilon is None or (inside < ppo).any())
     values = drift.apply(parameters, jnp.log(ratio), advantage, CLOCK)
     np.testing.assert_allclose(values, expected, rtol=1e-4, atol=1e-4)
 
@@ -154,19 +160,41 @@ def test_learned_drifts_equal_their_closed_form(time, epsilon):
 @pytest.mark.parametrize("time", ["none", "progress_and_lifetime"])
 def test_learning_starts_from_the_added_drift(time):
     ratio, advantage = grid()
-    for epsilon, expected in (
-        (0.2, ppo_clip(0.2).apply((), jnp.log(ratio), advantage, CLOCK)),
-        (None, jnp.zeros_like(ratio)),
+    ppo, margin = ppo_clip(0.2).apply((), jnp.log(ratio), advantage, CLOCK), 1e-4
+    for options, expected in (
+        ({"clip_epsilon": 0.2, "clip": "outside"}, ppo),
+        ({"clip_epsilon": 0.2, "clip": "inside"}, np.maximum(ppo - np.float32(margin), 0)),
+        ({"clip_epsilon": None}, jnp.zeros_like(ratio)),
     ):
-        drift = learned(LearnedDriftConfig(clip_epsilon=epsilon, time=time))
+        drift = learned(LearnedDriftConfig(margin=margin, time=time, **options))
         parameters = drift.init_parameters(jax.random.key(0))
         values = drift.apply(parameters, jnp.log(ratio), advantage, CLOCK)
-        np.testing.assert_array_equal(values, expected)
+        np.testing.assert_allclose(values, expected, rtol=1e-5, atol=1e-7)
+
+
+def test_an_unlearned_drift_has_the_slope_of_the_added_one_on_either_side_of_the_relu():
+    advantage, ratios = 1.5, jnp.array([0.5, 0.9, 1.0, 1.1, 1.19, 1.21, 1.5, 3.0])
+
+    def slope(drift):
+        parameters = drift.init_parameters(jax.random.key(0))
+        return jax.vmap(
+            jax.grad(lambda r: drift.apply(parameters, jnp.log(r), jnp.float32(advantage), CLOCK))
+        )(ratios)
+
+    expected = np.where(np.asarray(ratios) > 1.2, advantage, 0.0)
+    for clip in ("inside", "outside"):
+        config = LearnedDriftConfig(clip_epsilon=0.2, clip=clip)
+        np.testing.assert_allclose(slope(learned(config)), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_drifts_written_by_hand_have_nothing_to_learn():
     assert ppo_clip().init_parameters(jax.random.key(0)) == ()
     assert discovered().init_parameters(jax.random.key(0)) == ()
+
+
+def test_an_unknown_place_for_the_added_drift_is_refused():
+    with pytest.raises(ValueError, match="drift.clip: 'beside' is not allowed"):
+        learned(LearnedDriftConfig(clip_epsilon=0.2, clip="beside"))
 
 
 @pytest.mark.parametrize(
