@@ -106,7 +106,8 @@ def check_experiment(spec: MethodSpec, preset: str, run: Run) -> None:
     """An experiment whose steps can be counted, repeated, put away and shown.
 
     A step leaves the state's structure, shapes and types as they were; metrics are single real
-    numbers, with the headline's among them; and what is learned can be read from the state.
+    numbers, with those of the headline and of symptoms among them; and what is learned can be read
+    from the state.
 
     Raises:
       AssertionError: with what doesn't hold.
@@ -126,6 +127,8 @@ def check_experiment(spec: MethodSpec, preset: str, run: Run) -> None:
         _require(is_real, where, f"metric {name}: {_type(metric)} is not a single real number")
     missing = [name for name in experiment.headline if name not in metrics]
     _require(not missing, where, f"headline: no metric is called {', '.join(missing)}")
+    unknown = [one.metric for one in experiment.symptoms if one.metric not in metrics]
+    _require(not unknown, where, f"symptoms: no metric is called {', '.join(unknown)}")
     jax.eval_shape(spec.learned, state)
 
 

@@ -3,16 +3,23 @@
 import math
 
 from rlsuite.experiments.specs import Experiment, WorldSpec
+from rlsuite.experiments.symptoms import Symptom
 from rlsuite.lifetime import LifeConfig
 from rlsuite.meta.configs import EvolutionConfig
 from rlsuite.method import Method
+
+AS_IN_PUBLIC_CODE = EvolutionConfig(first_moment_decay=0.99, first_mean="zero")
+"""As the public code of arXiv 2402.05828 evolves; what its text doesn't say is taken from there."""
 
 PANELS = {
     "fitness": "mean fitness of candidates",
     "fitness_deviation": "deviation of fitness in a generation",
     "update_norm": "norm of the update of the mean",
     "tied_pairs": "share of pairs without a winner",
+    "saturated_fitness": "share of candidates as good as the best",
 }
+
+SYMPTOMS = (Symptom("tied_pairs", lambda share: share >= 1, 10, "no pair has a winner"),)
 
 
 def evolution_experiment(

@@ -85,7 +85,9 @@ class Plan:
         # Traced once, for all who ask what a step takes and for the program that makes it.
         step = jax.jit(experiment.method.step, inline=True)
         method = experiment.method._replace(step=step)
-        return experiment._replace(method=method, learned=self.spec.learned)
+        return experiment._replace(
+            method=method, learned=self.spec.learned, symptoms=self.spec.symptoms
+        )
 
     def with_seed(self, seed: int) -> "Plan":
         """The same with another seed."""

@@ -15,23 +15,24 @@ COURSES = {
     "policy_entropy": "policy entropy (nats)",
     "policy_change": "policy change, KL (nats)",
     "prediction_change": "prediction change, L2",
+    "policy_target_size": "size of policy targets, RMS",
 }
 
 
 def life_sections(evaluation: Evaluation | None) -> list[Section]:
-    """Entropy, policy change and prediction change over lives, where a test watched some."""
+    """Entropy, changes and targets over lives, where a test watched some."""
     if evaluation is None or not evaluation.extras.get("courses"):
         return []
     courses = evaluation.extras["courses"]
     drawing = Drawing(
         "life_courses.png",
-        "Entropy, policy change and prediction change over a life",
+        "Entropy, changes and targets over a life",
         lambda path: life_courses(path, courses),
     )
     text = (
         "Means over fresh agents that learn by what was learned, for several horizons: the "
-        "policy's entropy, the divergence of the policy from the one before each update, and how "
-        "far the agent's predictions moved."
+        "policy's entropy, the divergence of the policy from the one before each update, how far "
+        "the agent's predictions moved and, for rules that have targets, how hard they push."
     )
     return [Section("How lives go", [drawing], text)]
 

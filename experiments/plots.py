@@ -42,7 +42,7 @@ __all__ = [
 ]
 
 NOT_METRICS = ("step", "seconds", "agent_updates_per_second", "world_steps_per_second")
-LOGARITHMIC = ("gradient_norm",)
+LOGARITHMIC = ("gradient_norm", "gradient_noise_scale")
 
 Image = UInt8[np.ndarray, "height width 3"]
 Runs = Sequence[Sequence[Mapping[str, Any]]]

@@ -16,6 +16,7 @@ from rlsuite.experiments.metrics import missing_steps
 from rlsuite.experiments.options import typed
 from rlsuite.experiments.specs import Drawing, Section
 from rlsuite.experiments.statistics import Estimate
+from rlsuite.experiments.symptoms import examined
 from rlsuite.experiments.words import counted, table_in_markdown
 
 
@@ -31,7 +32,12 @@ def report(run: Finished) -> Path:
         *run.spec.pictures(run, evaluation),
         *([] if damage else _test(run, evaluation)),
     ]
-    parts = [_heading(run), *_lost(run), *(written(section, run.directory) for section in sections)]
+    parts = [
+        _heading(run),
+        *_lost(run),
+        *_symptoms(run),
+        *(written(section, run.directory) for section in sections),
+    ]
     if damage:
         parts.append(f"## Test\n\n{damage}")
     path = run.directory / "report.md"
@@ -59,6 +65,12 @@ def _lost(run: Finished) -> list[str]:
         f"There are no lines of {counted(len(lost), 'step')} in the metrics, though "
         f"log_every is {every}: {first}. They were damaged and left out, or log_every was another."
     ]
+
+
+def _symptoms(run: Finished) -> list[str]:
+    """A sentence about each sign that nothing could be learned."""
+    noticed = map(str, examined(run.spec.symptoms, run.metrics))
+    return [f"{text[0].upper()}{text[1:]}." for text in noticed]
 
 
 def written(section: Section, directory: Path) -> str:

@@ -34,6 +34,7 @@ from rlsuite.experiments.progress import Bar, Lines, display, figures
 from rlsuite.experiments.retention import Schedule
 from rlsuite.experiments.specs import Experiment, Run
 from rlsuite.experiments.streams import shown
+from rlsuite.experiments.symptoms import Examination
 from rlsuite.method import State
 from rlsuite.sharding import make_mesh
 
@@ -155,6 +156,7 @@ class _Loop:
         self._progress, self._stop = progress, stop
         self._programs = Programs(experiment, [lane.config.seed for lane in lanes])
         self._config = lanes[0].config
+        self._examinations = [Examination(experiment.symptoms) for _ in lanes]
         self._compiled: dict[int, jax.stages.Compiled] = {}
 
     def to_the_end(self) -> None:
@@ -194,6 +196,7 @@ class _Loop:
         for index, lane in enumerate(self._lanes):
             if active[index]:
                 self._record(lane, self._programs.one_of(found, index), length, seconds, kept)
+                self._examine(index, length)
         seconds_left = (last - step - length) * seconds / length
         self._show(step + length, active, seconds_left)
         return state if all(active) else self._programs.where(active, state, kept), length
@@ -218,6 +221,12 @@ class _Loop:
             lane.divergence = stopped(diverged, lane.saved, *more)
             if len(self._lanes) > 1:
                 say(f"'{lane.directory}': {lane.divergence}")
+
+    def _examine(self, index: int, length: int) -> None:
+        lane = self._lanes[index]
+        for noticed in self._examinations[index].look(lane.step, length, lane.last):
+            if hosts.is_first():
+                say(f"'{lane.directory}' {noticed}")
 
     def _speed(self, num_steps: int, seconds: float) -> dict[str, float]:
         experiment, num_steps = self._experiment, num_steps * len(self._lanes)

@@ -18,6 +18,7 @@ from rlsuite.experiments.errors import ConfigError
 from rlsuite.experiments.evaluation import Evaluation
 from rlsuite.experiments.fields import INLINED
 from rlsuite.experiments.ppo_settings import PPOSettings
+from rlsuite.experiments.symptoms import Symptom
 from rlsuite.experiments.trainers import LearnedBy
 from rlsuite.lifetime import Task
 from rlsuite.method import Method, State
@@ -192,6 +193,7 @@ class Experiment(NamedTuple):
       learned: the part of a state that has to stay finite. The shell puts the spec's in its place.
       divisible: the number of agents, or of groups of them, that devices share if they can do so
         equally (`rlsuite.sharding`); 1 for a method that one device runs.
+      symptoms: by which a run shows that it can't learn. The shell puts the spec's in their place.
     """
 
     method: Method
@@ -202,6 +204,7 @@ class Experiment(NamedTuple):
     watched: tuple[str, ...] | None = None
     learned: Callable[[State], Any] = lambda state: state
     divisible: int = 1
+    symptoms: Sequence[Symptom] = ()
 
     def watched_among(self, metrics: Iterable[str]) -> list[str]:
         """Those of some metrics that are watched."""
@@ -283,6 +286,8 @@ class MethodSpec(NamedTuple):
       by_hand: `world -> LearnedBy`, the same for a method that is a way to learn itself, and is
         called by its name.
       panels: metrics worth a panel in the learning curves, with their titles.
+      symptoms: by which a run shows that it can't learn as it is; the first time that one has shown
+        for long enough, it is said in a line, and the report says so too.
       short_names: of worlds, for `--world`.
     """
 
@@ -298,4 +303,5 @@ class MethodSpec(NamedTuple):
     learned_by: Callable[[Run, WorldSpec], LearnedBy] | None = None
     by_hand: Callable[[WorldSpec], LearnedBy] | None = None
     panels: Mapping[str, str] = {}
+    symptoms: Sequence[Symptom] = ()
     short_names: Mapping[str, str] = {}

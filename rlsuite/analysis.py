@@ -28,15 +28,17 @@ def life_course(
     Returns:
       Metrics with an axis `update`, each a mean over the states of the update's own rollout:
       `policy_entropy`, in nats, after it; `policy_change`,
-      :math:`\mathrm{KL}(\pi_\text{old} \| \pi_\text{new})`; and, for agents that predict,
-      `prediction_change`, :math:`\| y_\text{new} - y_\text{old} \|_2`.
+      :math:`\mathrm{KL}(\pi_\text{old} \| \pi_\text{new})`; for agents that predict,
+      `prediction_change`, :math:`\| y_\text{new} - y_\text{old} \|_2`; and, where a rule reports
+      them (LPG), `policy_target_size`, the root mean square of its targets :math:`\hat\pi`, which
+      is how hard it pushes.
     """
     objective = life.objective
     task = task._replace(lifetime=jnp.asarray(num_updates))
 
     def update(agent, _):
         before = agent.learner
-        agent, (experience, _) = life.update(parameters, agent)
+        agent, (experience, reported) = life.update(parameters, agent)
         observation = experience.transitions.observation
         learners = before, agent.learner
         remembered = [memories(objective.behaviour(learner), experience) for learner in learners]
@@ -54,6 +56,8 @@ def life_course(
                 for state in zip(learners, remembered, strict=True)
             )
             metrics["prediction_change"] = jnp.linalg.norm(new - old, axis=-1).mean()
+        if "policy_target_norm" in reported:
+            metrics["policy_target_size"] = jnp.sqrt(reported["policy_target_norm"])
         return agent, metrics
 
     return jax.lax.scan(update, life.init(key, task), length=num_updates)[1]

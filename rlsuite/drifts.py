@@ -17,7 +17,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from rlsuite.objectives.objective import Clock, KnowledgeOfTime, Parameters, known_time
+from rlsuite.objectives.objective import Clock, Parameters, TimeConfig, known_time
 from rlsuite.ranges import Count, Positive
 
 
@@ -88,8 +88,8 @@ def discovered(alpha: float = 2.0, beta: float = 0.6) -> Drift:
 
 
 @dataclass(frozen=True)
-class LearnedDriftConfig:
-    """The shape of a learned drift.
+class LearnedDriftConfig(TimeConfig):
+    """The shape of a learned drift, and what it is told of time; with anything LPO is TA-LPO.
 
     Attributes:
       hidden_width: units of its hidden layer.
@@ -98,14 +98,12 @@ class LearnedDriftConfig:
         leaves it out.
       clip: where it is added: `inside` the ReLU, so that what is learned can also take from PPO's
         drift, or `outside`, so that it can only hold the policy back further.
-      time: what it is told of an agent's clock; with anything, LPO becomes TA-LPO.
     """
 
     hidden_width: Count = 128
     margin: Positive = 1e-4
     clip_epsilon: Positive | None = None
     clip: Literal["inside", "outside"] = "inside"
-    time: KnowledgeOfTime = "none"
 
 
 def learned(config: LearnedDriftConfig) -> Drift:
@@ -117,20 +115,23 @@ def learned(config: LearnedDriftConfig) -> Drift:
 
     where the network :math:`g_\eta` has one hidden layer, tanh and no biases: at :math:`r = 1` it
     is zero, and the margin makes the drift and its slope zero around that. A drift that knows time
-    (arXiv 2402.05828) also reads :math:`x \, n / N` and perhaps :math:`x \log N`. As time only
-    multiplies what vanishes at :math:`r = 1`, the conditions of a drift hold at all times.
+    (arXiv 2402.05828) also reads :math:`x \, n / N` and perhaps :math:`x \log N`, or x times what
+    else `known_time` makes of them. As time only multiplies what vanishes at :math:`r = 1`, the
+    conditions of a drift hold at all times.
 
-    With a `clip_epsilon` PPO's drift :math:`f_\text{PPO}` (`ppo_clip`) is added, in one of two ways:
+    With a `clip_epsilon` PPO's drift :math:`f_\text{PPO}` (`ppo_clip`) is added, in one of two
+    ways:
 
     .. math::
         f_\text{inside} = \mathrm{ReLU}(g_\eta(x) + f_\text{PPO} - \text{margin}), \qquad
         f_\text{outside} = \mathrm{ReLU}(g_\eta(x) - \text{margin}) + f_\text{PPO}
 
-    Both are drifts, as :math:`f_\text{PPO}` is zero around :math:`r = 1`. Inside, where the corrected
-    public code has it, a negative :math:`g_\eta` lets the policy go further than PPO does. Outside it
-    never goes further. The last layer starts at zero, so before any learning the drift is none at
-    all or, outside, exactly PPO's; inside it is :math:`\mathrm{ReLU}(f_\text{PPO} - \text{margin})`,
-    which is PPO's but for the margin, and has its slope wherever it is above zero.
+    Both are drifts, as :math:`f_\text{PPO}` is zero around :math:`r = 1`. Inside, where the
+    corrected public code has it, a negative :math:`g_\eta` lets the policy go further than PPO
+    does. Outside it never goes further. The last layer starts at zero, so before any learning the
+    drift is none at all or, outside, exactly PPO's. Inside it is then
+    :math:`\mathrm{ReLU}(f_\text{PPO} - \text{margin})`: PPO's but for the margin, with the same
+    slope wherever it is above zero.
 
     Raises:
       ValueError: if a width, margin or epsilon is not above 0, or the way of adding is unknown.
@@ -146,11 +147,14 @@ def learned(config: LearnedDriftConfig) -> Drift:
 
     def init_parameters(key):
         clock = Clock(jnp.zeros(()), jnp.ones(()))
-        return network.init(key, _features(jnp.zeros(()), jnp.zeros(()), clock, config.time))
+        return network.init(key, _features(jnp.zeros(()), jnp.zeros(()), clock, config))
+
+    def potential(parameters, features):
+        return network.apply(parameters, features)
 
     def apply(parameters, log_ratio, advantage, clock):
-        features = _features(log_ratio, advantage, clock, config.time)
-        excess = network.apply(parameters, features) - config.margin
+        features = _features(log_ratio, advantage, clock, config)
+        excess = potential(parameters, features) - config.margin
         if base is None:
             return nn.relu(excess)
         clipped = base.apply((), log_ratio, advantage, clock)
@@ -173,7 +177,7 @@ def _features(
     log_ratio: Float[Array, "*batch"],
     advantage: Float[Array, "*batch"],
     clock: Clock,
-    time: KnowledgeOfTime,
+    config: TimeConfig,
 ) -> Float[Array, "*batch feature"]:
     log_ratio, advantage = jnp.broadcast_arrays(log_ratio, advantage)
     difference = -jnp.expm1(log_ratio)
@@ -181,7 +185,7 @@ def _features(
         [log_ratio, jnp.square(log_ratio), difference, jnp.square(difference)], axis=-1
     )
     features = jnp.concatenate([powers, advantage[..., None] * powers], axis=-1)
-    multiples = [features, *(known * features for known in known_time(clock, time))]
+    multiples = [features, *(known * features for known in known_time(clock, config))]
     return jnp.concatenate(multiples, axis=-1)
 
 

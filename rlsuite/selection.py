@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, PyTree
+from jaxtyping import Array, Bool, Int, PyTree
 
 
 def map_selected(
@@ -52,3 +52,29 @@ def map_selected(
         return start + group_size, results
 
     return jax.lax.while_loop(unfinished, work, (0, otherwise))[1]
+
+
+def every(
+    period: int, count: Int[Array, ""], function: Callable[[], PyTree], otherwise: PyTree
+) -> PyTree:
+    """`function()` where the count is a multiple of a period, elsewhere `otherwise`.
+
+    Its cost is paid where it is due, also under `vmap`, where a `cond` would run it every time; it
+    is run for all if it is due for one.
+
+    Args:
+      period: at least 1.
+      count: what is counted, such as steps.
+      function: of nothing; it may well use whatever is traced.
+      otherwise: of the same structure, shapes and types as its result.
+    """
+    if period == 1:
+        return function()
+
+    def is_due(carry):
+        return jax.lax.rem(carry[0], carry[0].dtype.type(period)) == 0
+
+    def work(carry):
+        return carry[0] + 1, function()
+
+    return jax.lax.while_loop(is_due, work, (count, otherwise))[1]

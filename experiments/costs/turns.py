@@ -54,6 +54,7 @@ def turns_of(expectation: Expected) -> Turns:
     - Over groups of those agents whose lives have ended (`map_selected`): the groups that it takes,
       if ends of lives are spread over all steps.
     - Until all episodes have ended: the time limit.
+    - Once where a count is a multiple of a number (`every`): one by that number.
     """
 
     def turns(loop: JaxprEqn) -> float | None:
@@ -61,6 +62,8 @@ def turns_of(expectation: Expected) -> Turns:
         kinds = [operation.primitive.name for operation in condition.eqns]
         if "reduce_and" in kinds:
             return expectation.time_limit
+        if "rem" in kinds:
+            return _share_of_multiples(condition.eqns[kinds.index("rem")])
         compared = [operation for operation in condition.eqns if operation.primitive.name == "lt"]
         if len(compared) != 1:
             return None
@@ -71,6 +74,12 @@ def turns_of(expectation: Expected) -> Turns:
         return _groups(expectation.updates / expectation.mean_life(), stride)
 
     return turns
+
+
+def _share_of_multiples(remainder: JaxprEqn) -> float | None:
+    """Of numbers whose remainder is asked for."""
+    divisor = remainder.invars[1]
+    return 1 / int(divisor.val) if isinstance(divisor, Literal) else None
 
 
 def _stride(body: Jaxpr, num_constants: int) -> int:

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 import jax
 import jax.numpy as jnp
 import optax
+from annotated_types import Interval
 from evosax.algorithms.distribution_based import distribution_based_algorithms
 from evosax.core.fitness_shaping import identity_fitness_shaping_fn, weights_fitness_shaping_fn
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
@@ -51,7 +52,7 @@ class MetaGradientConfig:
       stagger: whether the first agents' lives are cut to different lengths, so that agents of every
         age are there from then on, where lifetimes are all the same.
       num_mini_batches: agents are taken in this many groups, one after the other, to save memory;
-        the gradient is the same.
+        the gradient is the same, and from two on its noise is measured.
       num_episodes: evaluation episodes behind the return of an agent at the end of its life.
     """
 
@@ -128,8 +129,12 @@ class EvolutionConfig:
       population_size: candidates in a generation, an even number.
       standard_deviation: of the first candidates about the mean (σ), for strategies with such a
         scale; `Open_ES` keeps it.
+      first_mean: where the mean starts: as the parameters are `initialised`, or at `zero` as in
+        public code, where all parameters are zero and candidates differ by their noise alone.
       learning_rate: of Adam on the mean at first, for strategies that estimate a gradient; those
         that recombine their best candidates (`CMA_ES`, `SNES`, …) step as they define it.
+      first_moment_decay: of Adam (β₁). Public code has 0.99, by which steps follow the gradients of
+        a hundred generations; it pays where there are many times as many.
       learning_rate_decay: factor of the learning rate from one generation to the next; 1 keeps it.
       min_learning_rate: the learning rate decays no further; one that starts below stays as it is.
       shaping: what the strategy is told of fitness: `pairwise`, `z_score`, `centred_rank` or `raw`.
@@ -143,7 +148,9 @@ class EvolutionConfig:
     strategy: Annotated[str, OneOf(tuple(STRATEGIES))] = "Open_ES"
     population_size: Count = 1024
     standard_deviation: Positive = 0.1
+    first_mean: Literal["initialised", "zero"] = "initialised"
     learning_rate: Positive = 1e-2
+    first_moment_decay: Annotated[float, Interval(ge=0, lt=1)] = 0.9
     learning_rate_decay: Positive = 0.999
     min_learning_rate: Positive = 1e-5
     shaping: Literal["pairwise", "z_score", "centred_rank", "raw"] = "pairwise"
@@ -194,14 +201,15 @@ def evolve_from_config(
     """
     require_known("meta.strategy", config.strategy, STRATEGIES)
     require_known("meta.shaping", config.shaping, SHAPINGS)
+    require_known("meta.first_mean", config.first_mean, ("initialised", "zero"))
     with _named("meta"):
         size = config.population_size
         _require(size >= 2 and size % 2 == 0, "population_size", size, "an even number, at least 2")
         for name in ("standard_deviation", "learning_rate", "learning_rate_decay"):
             _require(getattr(config, name) > 0, name, getattr(config, name), "above 0")
-        mean = jax.tree.map(jnp.zeros_like, jax.eval_shape(init, jax.random.key(0)))
+        mean = zeros_as(init)
         return evolve(
-            init,
+            init if config.first_mean == "initialised" else lambda key: zeros_as(init),
             sample_task,
             evaluate,
             make_strategy(
@@ -209,13 +217,18 @@ def evolve_from_config(
                 mean,
                 population_size=size,
                 standard_deviation=config.standard_deviation,
-                learning_rate=learning_rates(config),
+                optimiser=optax.adam(learning_rates(config), b1=config.first_moment_decay),
             ),
             shaping=SHAPINGS[config.shaping],
             tasks_per_candidate=config.tasks_per_candidate,
             num_mini_batches=config.num_mini_batches,
             lifetime=lifetime,
         )
+
+
+def zeros_as(init: Callable[[PRNGKeyArray], Parameters]) -> Parameters:
+    """Zeros in the shapes of what `init` makes of a key."""
+    return jax.tree.map(jnp.zeros_like, jax.eval_shape(init, jax.random.key(0)))
 
 
 def learning_rates(config: EvolutionConfig) -> optax.Schedule:
@@ -258,7 +271,7 @@ def make_strategy(
     *,
     population_size: int,
     standard_deviation: float,
-    learning_rate: optax.ScalarOrSchedule,
+    optimiser: optax.GradientTransformation,
 ) -> Strategy:
     """The strategy of a name, `Open_ES` in bounded memory and any other from evosax.
 
@@ -267,7 +280,7 @@ def make_strategy(
       mean: parameters of the shapes and types that evolve; their values don't matter.
       population_size: candidates in a generation, an even number.
       standard_deviation: of the first candidates about the mean, for strategies with such a scale.
-      learning_rate: of Adam on the mean, for strategies that estimate a gradient. Those that
+      optimiser: of the mean, for strategies that estimate a gradient; it minimises. Those that
         recombine their best candidates have a step size of their own.
 
     Raises:
@@ -277,7 +290,7 @@ def make_strategy(
         return open_es(
             population_size,
             standard_deviation=standard_deviation,
-            optimiser=optax.adam(learning_rate),
+            optimiser=optimiser,
         )
     algorithm = STRATEGIES[name]
     arguments = inspect.signature(algorithm).parameters
@@ -285,7 +298,7 @@ def make_strategy(
     # Values are shaped before the strategy is told, so all it has to add are its rank's weights.
     chosen = {"fitness_shaping_fn": rank_weights if recombines else identity_fitness_shaping_fn}
     if "optimizer" in arguments and not recombines:
-        chosen["optimizer"] = optax.adam(learning_rate)
+        chosen["optimizer"] = optimiser
     if "std_schedule" in arguments:
         chosen["std_schedule"] = optax.constant_schedule(standard_deviation)
     try:

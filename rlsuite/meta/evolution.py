@@ -170,7 +170,13 @@ def _judge(
 
 
 def _fitness_metrics(fitness: Fitness) -> Metrics:
-    """Statistics of the candidates that did not fail, NaN if all did."""
+    """Statistics of the candidates that did not fail, NaN if all did.
+
+    `tied_pairs` is the share of pairs without a winner, and `saturated_fitness` the share of
+    candidates that are as good as the best of their generation: 1 where all are equal, be it that
+    none is any good or that all are as good as their world allows, and 1 / population where one
+    stands out.
+    """
     failed = jnp.isneginf(fitness)
     finite = jnp.where(failed, jnp.nan, fitness)
     num_pairs = fitness.size // 2
@@ -181,6 +187,7 @@ def _fitness_metrics(fitness: Fitness) -> Metrics:
         "fitness_min": jnp.nanmin(finite),
         "fitness_deviation": jnp.nanstd(finite),
         "tied_pairs": (pairs[:, 0] == pairs[:, 1]).mean(),
+        "saturated_fitness": (finite == jnp.nanmax(finite)).mean(),
         "failed_candidates": failed.sum().astype(jnp.float32),
     }
 

@@ -14,12 +14,13 @@ from rlsuite.agents import Trainable, TrainState
 from rlsuite.curricula.curriculum import Curriculum, CurriculumState
 from rlsuite.lifetime import Life
 from rlsuite.living import Lives, Slot
+from rlsuite.meta.noise import GradientNoise, estimate_noise, no_noise_yet, remember_noise
 from rlsuite.method import Method, Metrics, single_precision
 from rlsuite.objectives.actor_critic import advantages_and_values, fit_critic
 from rlsuite.objectives.objective import Parameters
 from rlsuite.rollout import Transition, memories
 from rlsuite.scores import Evidence, Score
-from rlsuite.sharding import apart, mean_of_parts
+from rlsuite.sharding import apart, mean_of_parts, num_parts
 
 Regulariser = Callable[[Metrics], Float[Array, ""]]
 """From an agent's metrics, means over its K updates, to what is added to its loss.
@@ -59,6 +60,7 @@ class MetaState(NamedTuple):
     optimiser_state: optax.OptState
     slots: Slot
     curriculum: CurriculumState
+    noise: GradientNoise
 
 
 def meta_gradient(
@@ -94,6 +96,10 @@ def meta_gradient(
     and its place given to a fresh agent on a task the curriculum proposes. Lifetimes should be
     multiples of K; others end with the first step that reaches them.
 
+    Where agents are taken in several groups, or shared by devices, the noise of the gradient is
+    measured by how much the groups differ, at the cost of a norm each: `gradient_noise_scale`, a
+    number of agents (`rlsuite.meta.noise`), of running means of what single steps show.
+
     Args:
       life: how agents live, with the objective to be learned.
       critic: the value critic, one output and no memory.
@@ -108,7 +114,7 @@ def meta_gradient(
       stagger: whether the first agents' lives are cut to different lengths, so that agents of every
         age are there from then on, where lifetimes are all the same.
       num_mini_batches: agents are taken in this many groups, one after the other, to save memory;
-        the gradient is the same.
+        the gradient is the same, and from two on its noise is measured.
       num_episodes: evaluation episodes behind the return of an agent at the end of its life.
 
     Returns:
@@ -169,36 +175,53 @@ def meta_gradient(
         return losses.mean(), extra
 
     def gradient(parameters, keys, slots):
-        """The gradient of the mean loss over agents, a mini-batch of them at a time."""
+        """The gradient of the mean loss over agents, a mini-batch of them at a time.
+
+        And the mean squared norm of those of the mini-batches.
+        """
 
         def accumulate(total, batch):
-            gradients, (slots, metrics) = jax.grad(batch_loss, has_aux=True)(parameters, *batch)
-            return jax.tree.map(jnp.add, total, gradients), (slots, metrics)
+            gradients, outputs = jax.grad(batch_loss, has_aux=True)(parameters, *batch)
+            squared = optax.tree.norm(gradients, squared=True)
+            return jax.tree.map(jnp.add, total, gradients), (outputs, squared)
 
-        # With several devices each has its part of the agents, and takes no more at a time.
-        size = math.gcd(len(keys), num_agents // num_mini_batches)
-        num_batches = len(keys) // size
+        num_batches = len(keys) // batch_size(len(keys))
         batches = jax.tree.map(
             lambda leaf: leaf.reshape(num_batches, -1, *leaf.shape[1:]), (keys, slots)
         )
         zeros = jax.tree.map(jnp.zeros_like, parameters)
-        total, outputs = jax.lax.scan(accumulate, zeros, batches)
+        total, (outputs, squared) = jax.lax.scan(accumulate, zeros, batches)
         slots, metrics = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), outputs)
         gradients = jax.tree.map(lambda leaf: leaf / num_batches, total)
-        return mean_of_parts(gradients), slots, metrics
+        return mean_of_parts((gradients, squared.mean())), slots, metrics
+
+    def batch_size(num_here):
+        # With several devices each has its part of the agents, and takes no more at a time.
+        return math.gcd(num_here, num_agents // num_mini_batches)
+
+    def noise_after(before, gradients, squared_of_parts):
+        part = batch_size(num_agents // num_parts())
+        if part == num_agents:
+            return before, jnp.full((), jnp.nan)
+        squared = optax.tree.norm(gradients, squared=True)
+        found = estimate_noise(squared_of_parts, squared, part, num_agents)
+        noise = remember_noise(before, found)
+        return noise, noise.scale
 
     def init(key):
         key, parameter_key, *keys = jax.random.split(key, 6)
         parameters = life.objective.init_parameters(parameter_key)
         slots, state = lives.begin(keys, stagger=stagger, unit=num_updates)
-        return MetaState(key, parameters, optimiser.init(parameters), slots, state)
+        optimiser_state = optimiser.init(parameters)
+        return MetaState(key, parameters, optimiser_state, slots, state, no_noise_yet())
 
     def step(state):
         key, act_key, turn_key = jax.random.split(state.key, 3)
         keys = jax.random.split(act_key, num_agents)
-        gradients, slots, metrics = apart(gradient, (None, 0, 0), (None, 0, 0))(
+        (gradients, squared), slots, metrics = apart(gradient, (None, 0, 0), (None, 0, 0))(
             state.parameters, keys, state.slots
         )
+        noise, noise_scale = noise_after(state.noise, gradients, squared)
         updates, optimiser_state = optimiser.update(
             gradients, state.optimiser_state, state.parameters
         )
@@ -211,9 +234,11 @@ def meta_gradient(
             **ends,
             **curriculum.metrics(curriculum_state),
             "gradient_norm": optax.tree.norm(gradients),
+            "gradient_noise_scale": noise_scale,
         }
         parameters = optax.apply_updates(state.parameters, updates)
-        return MetaState(key, parameters, optimiser_state, slots, curriculum_state), metrics
+        state = MetaState(key, parameters, optimiser_state, slots, curriculum_state, noise)
+        return state, metrics
 
     return single_precision(Method(init=init, step=step))
 

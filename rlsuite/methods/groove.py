@@ -1,25 +1,24 @@
 """GROOVE: LPG meta-trained on the tasks that a hand-written antagonist does better at."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
 from gymnax.environments.environment import Environment
-from jaxtyping import Array, Float
 
 from rlsuite.curricula.buffer import BufferConfig, prioritised_replay
 from rlsuite.curricula.curriculum import SampleTask
 from rlsuite.meta.configs import meta_gradient_from_config
+from rlsuite.meta.held_out import watch_held_out
 from rlsuite.method import Method
 from rlsuite.methods.lpg import (
     LPGPartsConfig,
+    OptimalReturn,
     agent_life,
     antagonist_life,
     value_critic,
     whole_meta_steps,
 )
 from rlsuite.objectives.actor_critic import A2CConfig
-from rlsuite.rollout import Level
 from rlsuite.scores import (
     Score,
     algorithmic_regret,
@@ -55,7 +54,7 @@ def groove(
     config: GrooveConfig,
     *,
     score: Score | None = None,
-    optimal_return: Callable[[Level], Float[Array, ""]] | None = None,
+    optimal_return: OptimalReturn | None = None,
 ) -> Method:
     """LPG meta-trained on the tasks it regrets most (arXiv 2310.02782, Algorithm 1).
 
@@ -64,11 +63,12 @@ def groove(
       sample_task: `key -> Task`, where fresh tasks come from.
       config: sizes and hyperparameters.
       score: what makes a task worth replaying, in place of the score that the config names.
-      optimal_return: `level -> return`, needed by the score `exact_regret` only.
+      optimal_return: needed by the score `exact_regret`, and what returns on held-out levels are
+        fractions of where it is known.
 
     Returns:
-      A method whose state holds the learned objective in `parameters` and the level buffer in
-      `curriculum`.
+      A method whose state holds the learned objective in `parameters`, and the level buffer in the
+      `curriculum` of what `rlsuite.watching.unwatched` makes of it.
 
     Raises:
       ValueError: if the score needs an `optimal_return` and there is none.
@@ -78,7 +78,8 @@ def groove(
     critic = value_critic(world, config.agent)
     sample = whole_meta_steps(sample_task, config.meta.num_updates)
     curriculum = prioritised_replay(sample, config.buffer)
-    return meta_gradient_from_config(life, critic, curriculum, score, config.meta)
+    method = meta_gradient_from_config(life, critic, curriculum, score, config.meta)
+    return watch_held_out(method, life, sample_task, optimal_return, config.held_out)
 
 
 def _named_score(world, config: GrooveConfig, optimal_return) -> Score:

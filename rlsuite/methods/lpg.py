@@ -1,17 +1,21 @@
 """LPG: a policy gradient learned by meta-gradients, on random tasks or on a fixed set of them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from gymnax.environments.environment import Environment
+from jaxtyping import Array, Float
 
 from rlsuite.agents import AgentConfig, Trainable, make_agent
 from rlsuite.curricula.chosen_set import LevelSetConfig, chosen_set
 from rlsuite.curricula.curriculum import Curriculum, SampleTask, random_tasks
 from rlsuite.lifetime import Life, LifeConfig, Task
 from rlsuite.meta.configs import MetaGradientConfig, meta_gradient_from_config
+from rlsuite.meta.held_out import HeldOutConfig, watch_held_out
 from rlsuite.method import Method
 from rlsuite.objectives.actor_critic import A2CConfig, a2c
 from rlsuite.objectives.learned_policy_gradient import LPGConfig, lpg
+from rlsuite.rollout import Level
 from rlsuite.scores import no_score, regret_of_beginners
 
 
@@ -23,6 +27,7 @@ class LPGPartsConfig:
     agent: AgentConfig = field(default_factory=AgentConfig)
     life: LifeConfig = field(default_factory=LifeConfig)
     meta: MetaGradientConfig = field(default_factory=MetaGradientConfig)
+    held_out: HeldOutConfig = field(default_factory=HeldOutConfig)
 
 
 @dataclass(frozen=True)
@@ -32,8 +37,16 @@ class MetaGradientLPGConfig(LPGPartsConfig):
     levels: LevelSetConfig = field(default_factory=LevelSetConfig)
 
 
+OptimalReturn = Callable[[Level], Float[Array, ""]]
+"""`level -> return` of the best policy there is."""
+
+
 def meta_gradient_lpg(
-    world: Environment, sample_task: SampleTask, config: MetaGradientLPGConfig
+    world: Environment,
+    sample_task: SampleTask,
+    config: MetaGradientLPGConfig,
+    *,
+    optimal_return: OptimalReturn | None = None,
 ) -> Method:
     """Learned policy gradient, meta-trained on random tasks (Oh et al., arXiv 2007.08794).
 
@@ -45,6 +58,7 @@ def meta_gradient_lpg(
       world: a gymnax world with discrete actions or a box of them.
       sample_task: `key -> Task`, the training distribution.
       config: sizes and hyperparameters.
+      optimal_return: what returns on held-out levels are fractions of, where it is known.
 
     Returns:
       A method whose state holds the learned objective in `parameters`.
@@ -54,9 +68,9 @@ def meta_gradient_lpg(
     """
     life = agent_life(world, config)
     curriculum = _curriculum(world, sample_task, config)
-    return meta_gradient_from_config(
-        life, value_critic(world, config.agent), curriculum, no_score(), config.meta
-    )
+    critic = value_critic(world, config.agent)
+    method = meta_gradient_from_config(life, critic, curriculum, no_score(), config.meta)
+    return watch_held_out(method, life, sample_task, optimal_return, config.held_out)
 
 
 def _curriculum(

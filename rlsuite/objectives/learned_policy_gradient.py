@@ -11,22 +11,21 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from rlsuite.agents import ActorPredictor, TrainableAgent, parameters_of
-from rlsuite.objectives.objective import Clock, KnowledgeOfTime, Objective, known_time
+from rlsuite.objectives.objective import Clock, Objective, TimeConfig, known_time
 from rlsuite.precision import DOT_GENERALS, Precision
 from rlsuite.ranges import Count, NotNegative
 from rlsuite.recurrent import BackwardGRU
 
 
 @dataclass(frozen=True)
-class LPGConfig:
-    """Sizes of the learned policy gradient's network.
+class LPGConfig(TimeConfig):
+    """Sizes of the learned policy gradient's network, and what it reads; with time it is TA-LPG.
 
     Attributes:
       recurrent_width: units of the backward recurrent network.
       embedding_width: hidden units of the embedding of predictions.
       num_predictions: values of the agent's categorical prediction.
       prediction_coefficient: weight of the prediction's loss in the agent's update.
-      time: what the network is told of the agent's clock; both makes it TA-LPG.
       precision: of the network's matrix products.
     """
 
@@ -34,7 +33,6 @@ class LPGConfig:
     embedding_width: Count = 16
     num_predictions: Count = 8
     prediction_coefficient: NotNegative = 0.5
-    time: KnowledgeOfTime = "none"
     precision: Precision = "float32"
 
 
@@ -70,7 +68,8 @@ class LPGNetwork(nn.Module):
     It reads :math:`[r_t, d_t, \pi(a_t|s_t), \varphi(y_t), \varphi(y_{t+1})]` of a rollout from its
     end to its start and emits :math:`\hat\pi_t` and :math:`\hat y_t`. The embedding
     :math:`\varphi` of a prediction is shared by both and is zero after termination. TA-LPG (arXiv
-    2402.05828) reads :math:`n / N` and :math:`\log N` as well, for the n-th of N updates.
+    2402.05828) reads :math:`n / N` and :math:`\log N` as well, for the n-th of N updates, or what
+    else `known_time` makes of them.
     """
 
     config: LPGConfig
@@ -143,7 +142,7 @@ def lpg(agent: TrainableAgent, config: LPGConfig) -> Objective:
         zeros, false = jnp.zeros((1, 1)), jnp.zeros((1, 1), bool)
         predictions = jnp.zeros((1, 1, config.num_predictions))
         clock = Clock(jnp.zeros(()), jnp.ones(()))
-        time = known_time(clock, config.time)[None, None]
+        time = known_time(clock, config)[None, None]
         inputs = LPGInputs(zeros, false, false, zeros, predictions, predictions, time)
         return network.init(key, inputs)
 
@@ -165,7 +164,7 @@ def lpg(agent: TrainableAgent, config: LPGConfig) -> Objective:
         next_logits, _ = prediction.network.apply(
             learner.prediction.parameters, memories.prediction, steps.next_observation
         )
-        time = known_time(clock, config.time)
+        time = known_time(clock, config)
         return LPGInputs(
             reward=steps.reward,
             terminated=steps.terminated,

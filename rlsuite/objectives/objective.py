@@ -1,15 +1,18 @@
 """The one type of everything an agent can learn by, written by hand or discovered."""
 
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import distrax
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree, Shaped
+from jaxtyping import Array, Float, Int, Num, PRNGKeyArray, PyTree, Shaped
 
 from rlsuite.method import Metrics
+from rlsuite.ranges import Count
 from rlsuite.rollout import Experience, Memory, Policy, no_memory
 
 Parameters = Any
@@ -40,16 +43,79 @@ class Clock(NamedTuple):
 KnowledgeOfTime = Literal["none", "progress", "progress_and_lifetime"]
 """What an objective is told of an agent's clock."""
 
+TimeScale = Literal["logarithmic", "raw", "unit"]
+"""In which numbers it is told."""
 
-def known_time(clock: Clock, knowledge: KnowledgeOfTime) -> Float[Array, " known"]:
-    r"""The relative progress :math:`n / N` in [0, 1], and the log of the horizon, :math:`\log N`.
 
-    Both, the first or neither, as far as the objective knows of time (arXiv 2402.05828, section 3).
+@dataclass(frozen=True)
+class TimeConfig:
+    """What an objective is told of an agent's clock, and in which numbers.
+
+    Attributes:
+      time: what it is told of an agent's clock: nothing, how much of its life is past, or also how
+        long that is.
+      time_scale: `logarithmic` as in arXiv 2402.05828, n / N and log N; `raw` as in its public
+        code, n and N; `unit`, both between -1 and 1, the lifetime on a logarithmic scale.
+      shortest_lifetime: that `unit` takes for -1, in agent updates.
+      longest_lifetime: that `unit` takes for 1.
     """
-    known = [clock.progress, jnp.log(jnp.maximum(clock.lifetime, 1))]
-    return jnp.stack(known)[: _NUM_KNOWN[knowledge]]
+
+    time: KnowledgeOfTime = "none"
+    time_scale: TimeScale = "logarithmic"
+    shortest_lifetime: Count = 10
+    longest_lifetime: Count = 250
 
 
+def known_time(clock: Clock, config: TimeConfig) -> Float[Array, " known"]:
+    r"""What an objective reads of the n-th of N updates: both numbers, the first, or neither.
+
+    .. math::
+        \text{logarithmic (arXiv 2402.05828, section 3)} &: \quad n / N, \; \log N \\
+        \text{raw (its public code)} &: \quad n, \; N \\
+        \text{unit} &: \quad 2 n / N - 1, \;
+            2 \frac{\log N - \log N_\min}{\log N_\max - \log N_\min} - 1
+
+    With :math:`N` log-uniform in :math:`[N_\min, N_\max]` those of `unit` have mean zero over lives
+    and lie between -1 and 1, as the other inputs of a learned objective do; lifetimes out of that
+    range lead on beyond, and where there is but one lifetime its number is 0. From the end of a
+    life on, n is N.
+
+    Raises:
+      ValueError: if the shortest lifetime is above the longest.
+    """
+    shortest, longest = config.shortest_lifetime, config.longest_lifetime
+    if shortest > longest:
+        raise ValueError(
+            f"shortest_lifetime: {shortest} is not allowed; it must be at most {longest}, the "
+            "longest"
+        )
+    return jnp.stack(_TIME_SCALES[config.time_scale](clock, config))[: _NUM_KNOWN[config.time]]
+
+
+def _logarithmic(clock: Clock, config: TimeConfig) -> list[Array]:
+    del config
+    return [clock.progress, jnp.log(_at_least_one(clock.lifetime))]
+
+
+def _raw(clock: Clock, config: TimeConfig) -> list[Array]:
+    del config
+    lifetime = _at_least_one(clock.lifetime)
+    return [jnp.clip(clock.num_updates, 0, lifetime).astype(jnp.float32), lifetime]
+
+
+def _unit(clock: Clock, config: TimeConfig) -> list[Array]:
+    lifetime = _at_least_one(clock.lifetime)
+    span = math.log(config.longest_lifetime / config.shortest_lifetime)
+    middle = math.sqrt(config.longest_lifetime * config.shortest_lifetime)
+    place = 2 * jnp.log(lifetime / middle) / span if span else jnp.zeros_like(lifetime)
+    return [2 * clock.progress - 1, place]
+
+
+def _at_least_one(lifetime: Num[Array, "*agent"]) -> Float[Array, "*agent"]:
+    return jnp.maximum(lifetime, 1).astype(jnp.float32)
+
+
+_TIME_SCALES = {"logarithmic": _logarithmic, "raw": _raw, "unit": _unit}
 _NUM_KNOWN = {"none": 0, "progress": 1, "progress_and_lifetime": 2}
 
 

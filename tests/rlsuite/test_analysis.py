@@ -1,5 +1,6 @@
 """Tests of what is shown of learned objectives."""
 
+import distrax
 import gymnax
 import jax
 import jax.numpy as jnp
@@ -9,7 +10,7 @@ from rlsuite.analysis import drift_surface, life_course
 from rlsuite.drifts import discovered, ppo_clip
 from rlsuite.lifetime import Life, Task
 from rlsuite.networks import NetworkConfig
-from rlsuite.objectives.objective import Clock
+from rlsuite.objectives.objective import Clock, Objective
 from rlsuite.objectives.proximal_policy_optimisation import PPOConfig, ppo
 
 NOW = Clock(jnp.zeros(()), jnp.ones(()))
@@ -66,3 +67,23 @@ def test_the_clip_takes_all_the_gain_beyond_its_range():
     surface = drift_surface(ppo_clip(0.2), (), jnp.array([1.0, 1.5]), jnp.array([2.0]), NOW)
     np.testing.assert_allclose(surface.drift, [[0, 0.6]], atol=1e-6)
     np.testing.assert_allclose(surface.slope, [[0, 2]], atol=1e-6)
+
+
+def test_rules_that_have_targets_show_how_hard_they_push(counting_world):
+    def act(learner, memory, observation):
+        return distrax.Categorical(jnp.zeros((*observation.shape[:-1], 2))), memory
+
+    objective = Objective(
+        init_parameters=lambda key: (),
+        init=lambda key: jnp.zeros(()),
+        policy=act,
+        update=lambda key, parameters, learner, experience, clock: (
+            learner,
+            {"policy_target_norm": 4.0 * clock.num_updates**2},
+        ),
+    )
+    life = Life(counting_world, objective, num_workers=2, rollout_length=3)
+    task = Task(jax.tree.map(jnp.asarray, counting_world.default_params), jnp.int32(4))
+    course = life_course(life, jax.random.key(0), (), task, num_updates=4)
+    np.testing.assert_allclose(course["policy_target_size"], [0, 2, 4, 6])
+    assert "prediction_change" not in course

@@ -18,9 +18,7 @@ DRIFTS = {
     "dpo, narrow": discovered(0.3, 0.1),
     "lpo": learned(LearnedDriftConfig()),
     "lpo from ppo": learned(LearnedDriftConfig(hidden_width=8, clip_epsilon=0.1)),
-    "lpo beside ppo": learned(
-        LearnedDriftConfig(hidden_width=8, clip_epsilon=0.1, clip="outside")
-    ),
+    "lpo beside ppo": learned(LearnedDriftConfig(hidden_width=8, clip_epsilon=0.1, clip="outside")),
     "ta-lpo": learned(LearnedDriftConfig(time="progress")),
     "ta-lpo, horizon": learned(LearnedDriftConfig(time="progress_and_lifetime", clip_epsilon=0.3)),
 }
@@ -129,12 +127,12 @@ def test_dpo_equals_its_closed_form(alpha, beta):
     np.testing.assert_allclose(drift, expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("epsilon", "clip"), [(None, "inside"), (0.2, "inside"), (0.2, "outside")]
-)
+@pytest.mark.parametrize(("epsilon", "clip"), [(None, "inside"), (0.2, "inside"), (0.2, "outside")])
 @pytest.mark.parametrize("time", ["none", "progress", "progress_and_lifetime"])
 def test_learned_drifts_equal_their_closed_form(time, epsilon, clip):
-    config = LearnedDriftConfig(16, margin=0.01, clip_epsilon=epsilon, clip=clip, time=time)
+    config = LearnedDriftConfig(
+        hidden_width=16, margin=0.01, clip_epsilon=epsilon, clip=clip, time=time
+    )
     drift = learned(config)
     parameters = random_parameters(drift, jax.random.key(0), 0.3)
     ratio, advantage = grid()
@@ -193,7 +191,7 @@ def test_drifts_written_by_hand_have_nothing_to_learn():
 
 
 def test_an_unknown_place_for_the_added_drift_is_refused():
-    with pytest.raises(ValueError, match="drift.clip: 'beside' is not allowed"):
+    with pytest.raises(ValueError, match=r"drift\.clip: 'beside' is not allowed"):
         learned(LearnedDriftConfig(clip_epsilon=0.2, clip="beside"))
 
 

@@ -1,6 +1,6 @@
 """Adversarial cheap talk, at train time and at test time."""
 
-from rlsuite.experiments.evolution import PANELS, evolution_experiment
+from rlsuite.experiments.evolution import PANELS, SYMPTOMS, evolution_experiment
 from rlsuite.experiments.methods.cheap_talk import presets, victims_test
 from rlsuite.experiments.methods.cheap_talk.pictures import pictures
 from rlsuite.experiments.methods.cheap_talk.trainers import learned_by
@@ -38,6 +38,7 @@ ACT_TRAIN = MethodSpec(
     pictures=pictures,
     learned_by=learned_by,
     panels=PANELS,
+    symptoms=SYMPTOMS,
     short_names=WORLD_NAMES,
 )
 ACT_TEST = ACT_TRAIN._replace(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from rlsuite.drifts import LearnedDriftConfig
-from rlsuite.experiments.evolution import PANELS, evolution_experiment
+from rlsuite.experiments.evolution import AS_IN_PUBLIC_CODE, PANELS, SYMPTOMS, evolution_experiment
 from rlsuite.experiments.meta_test import other_worlds
 from rlsuite.experiments.methods.drifts.meta_test import DriftEvaluationConfig, learned_by, test
 from rlsuite.experiments.methods.drifts.pictures import pictures
@@ -73,7 +73,9 @@ _SIZES: dict[str, Run] = {
         steps=512,
         log_every=1,
         checkpoint_every=16,
-        method=LPOConfig(meta=EvolutionConfig(population_size=64, shaping="centred_rank")),
+        method=LPOConfig(
+            meta=replace(AS_IN_PUBLIC_CODE, population_size=64, shaping="centred_rank")
+        ),
         evaluation=DriftEvaluationConfig(
             num_seeds=16,
             horizons=(125, 250, 500, 1000),
@@ -136,6 +138,7 @@ LPO = MethodSpec(
     pictures=pictures,
     learned_by=learned_by,
     panels=PANELS,
+    symptoms=SYMPTOMS,
 )
 TA_LPO = LPO._replace(
     name="ta-lpo",

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
-from rlsuite.experiments.evolution import PANELS, evolution_experiment
+from rlsuite.experiments.evolution import AS_IN_PUBLIC_CODE, PANELS, SYMPTOMS, evolution_experiment
 from rlsuite.experiments.methods.learned_policy_gradient.levels import LevelEvaluationConfig
 from rlsuite.experiments.methods.learned_policy_gradient.meta_test import test
 from rlsuite.experiments.methods.learned_policy_gradient.pictures import pictures
@@ -70,9 +71,20 @@ _SIZES: dict[str, Run] = {
         tasks="all_vrandlife",
         log_every=1,
         checkpoint_every=50,
-        method=EvolvedLPGConfig(),
+        method=EvolvedLPGConfig(meta=AS_IN_PUBLIC_CODE),
         evaluation=LevelEvaluationConfig(horizons=(5, 25, 100, 250, 1000, 2500)),
     ),
+}
+
+# In numbers as large as what else is read, so that candidates differ by what they make of them. The
+# range is that of each size's lifetimes.
+_UNIT = {"time": "progress_and_lifetime", "time_scale": "unit", "shortest_lifetime": 10}
+_TIME: dict[str, dict[str, Any]] = {
+    "smoke": _UNIT | {"longest_lifetime": 20},
+    "laptop": _UNIT | {"longest_lifetime": 60},
+    "desk": _UNIT | {"longest_lifetime": 60},
+    # As in public code; the paper's text has n / N and log N.
+    "paper": {"time": "progress_and_lifetime", "time_scale": "raw"},
 }
 
 
@@ -83,7 +95,7 @@ def _lpg_es_preset(size: str) -> Callable[[WorldSpec | None], Run]:
 def _ta_lpg_preset(size: str) -> Callable[[WorldSpec | None], Run]:
     def preset(world):
         run = on(world, _SIZES[size])
-        objective = replace(run.method.objective, time="progress_and_lifetime")
+        objective = replace(run.method.objective, **_TIME[size])
         return replace(run, method=replace(run.method, objective=objective))
 
     return preset
@@ -107,6 +119,7 @@ LPG_ES = MethodSpec(
     pictures=pictures,
     learned_by=learned_by,
     panels=PANELS,
+    symptoms=SYMPTOMS,
 )
 TA_LPG = LPG_ES._replace(
     name="ta-lpg",

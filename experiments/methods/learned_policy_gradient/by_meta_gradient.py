@@ -19,8 +19,10 @@ from rlsuite.experiments.methods.learned_policy_gradient.settings import (
 )
 from rlsuite.experiments.methods.learned_policy_gradient.trainers import learned_by
 from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec, required
+from rlsuite.experiments.symptoms import Symptom
 from rlsuite.lifetime import LifeConfig
 from rlsuite.meta.configs import MetaGradientConfig
+from rlsuite.meta.held_out import HeldOutConfig
 from rlsuite.methods.groove import GrooveConfig, groove
 from rlsuite.methods.lpg import LPGPartsConfig, MetaGradientLPGConfig, meta_gradient_lpg
 from rlsuite.objectives.learned_policy_gradient import LPGConfig
@@ -34,7 +36,9 @@ _SIZES: dict[str, Run] = {
         method=MetaGradientLPGConfig(
             objective=LPGConfig(recurrent_width=16),
             life=LifeConfig(num_workers=8),
-            meta=MetaGradientConfig(num_agents=8, learning_rate=1e-3, num_episodes=4),
+            meta=MetaGradientConfig(
+                num_agents=8, learning_rate=1e-3, num_mini_batches=2, num_episodes=4
+            ),
         ),
         evaluation=SMOKE_EVALUATION,
     ),
@@ -45,7 +49,10 @@ _SIZES: dict[str, Run] = {
         method=MetaGradientLPGConfig(
             objective=LPGConfig(recurrent_width=32),
             life=LifeConfig(num_workers=16),
-            meta=MetaGradientConfig(num_agents=16, learning_rate=5e-4, max_gradient_norm=0.05),
+            meta=MetaGradientConfig(
+                num_agents=16, learning_rate=5e-4, max_gradient_norm=0.05, num_mini_batches=2
+            ),
+            held_out=HeldOutConfig(period=200, num_levels=8),
         ),
         evaluation=LAPTOP_EVALUATION,
     ),
@@ -56,11 +63,17 @@ _SIZES: dict[str, Run] = {
         method=MetaGradientLPGConfig(
             objective=LPGConfig(recurrent_width=32),
             life=LifeConfig(num_workers=16),
-            meta=MetaGradientConfig(num_agents=64, learning_rate=5e-4, max_gradient_norm=0.05),
+            meta=MetaGradientConfig(
+                num_agents=64, learning_rate=5e-4, max_gradient_norm=0.05, num_mini_batches=8
+            ),
+            held_out=HeldOutConfig(period=125),
         ),
         evaluation=LAPTOP_EVALUATION,
     ),
-    "paper": Run(method=MetaGradientLPGConfig(), evaluation=LevelEvaluationConfig()),
+    "paper": Run(
+        method=MetaGradientLPGConfig(held_out=HeldOutConfig(period=100, num_levels=64)),
+        evaluation=LevelEvaluationConfig(),
+    ),
 }
 _JIT = partial(jit, program="large")
 _BUFFERS = {
@@ -70,13 +83,22 @@ _BUFFERS = {
 }
 
 _PANELS = {
+    "held_out_fraction": "fraction of the optimum on held-out levels",
+    "held_out_return": "return on held-out levels",
     "agent_return": "return at the end of a lifetime",
     "score": "score of finished tasks",
     "buffer_score": "mean score in the buffer",
     "policy_entropy": "policy entropy (nats)",
     "critic_loss": "loss of the value critics",
     "gradient_norm": "norm of the meta-gradient",
+    "gradient_noise_scale": "noise scale of the meta-gradient (agents)",
 }
+
+_SYMPTOMS = (
+    Symptom("gradient_norm", lambda norm: norm == 0, 10, "the meta-gradient is zero"),
+    # That of actions in a box is below zero where they are nearly certain.
+    Symptom("policy_entropy", lambda nats: 0 <= nats < 0.01, 50, "policies have no entropy left"),
+)
 
 
 def _lpg_preset(size: str) -> Callable[[WorldSpec | None], Run]:
@@ -95,7 +117,9 @@ def _groove_preset(size: str) -> Callable[[WorldSpec | None], Run]:
 
 def _build_lpg(run: Run, world: WorldSpec | None) -> Experiment:
     world = _checked(run, required(world))
-    method = meta_gradient_lpg(world.world, world.sample_task, run.method)
+    method = meta_gradient_lpg(
+        world.world, world.sample_task, run.method, optimal_return=world.optimal_return
+    )
     updates, steps = _work(run.method)
     headline, agents = ("agent_return", "policy_entropy"), run.method.meta.num_agents
     return Experiment(method, updates, steps, headline, _JIT, divisible=agents)
@@ -152,6 +176,7 @@ LPG = MethodSpec(
     pictures=pictures,
     learned_by=learned_by,
     panels=_PANELS,
+    symptoms=_SYMPTOMS,
 )
 GROOVE = LPG._replace(
     name="groove",

@@ -15,6 +15,7 @@ from rlsuite.experiments.level_sets import take
 from rlsuite.experiments.lives import life_sections
 from rlsuite.experiments.methods.learned_policy_gradient.levels import level_sets
 from rlsuite.experiments.specs import Drawing, Section
+from rlsuite.watching import unwatched
 
 LEVELS_SHOWN = 6
 
@@ -60,7 +61,8 @@ def _gallery(finished: Finished, evaluation: Evaluation | None) -> list[Section]
 
 def _buffer_levels(finished: Finished) -> _Scored | None:
     """Levels in the buffer of the curriculum with their scores, if it has one."""
-    buffer, image = getattr(finished.state, "curriculum", None), finished.named_world.draw
+    state, image = unwatched(finished.state), finished.named_world.draw
+    buffer = getattr(state, "curriculum", None)
     if not isinstance(buffer, Buffer) or image is None:
         return None
     known = np.flatnonzero(buffer.is_scored)

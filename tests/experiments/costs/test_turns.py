@@ -7,7 +7,7 @@ import pytest
 
 from rlsuite.experiments.costs.counting import count
 from rlsuite.experiments.costs.turns import Expected, expected, turns_of
-from rlsuite.selection import map_selected
+from rlsuite.selection import every, map_selected
 from tests.experiments.running import plan_of
 
 
@@ -38,6 +38,20 @@ def test_groups_of_the_chosen_are_as_many_as_lives_that_end(seeds):
     numbers = np.random.default_rng(0).poisson(4, 50000)
     assert turns(40) == pytest.approx(np.ceil(numbers / 2).mean(), rel=0.02)
     assert turns(0) == 0
+
+
+@pytest.mark.parametrize("seeds", [None, 3])
+def test_what_is_done_every_so_many_steps_is_a_share_of_each(seeds):
+    def work(count, number):
+        return every(8, count, lambda: jnp.sin(number), number)
+
+    shape = () if seeds is None else (seeds,)
+    work = work if seeds is None else jax.vmap(work)
+    traced = jax.jit(work).trace(
+        jax.ShapeDtypeStruct(shape, jnp.int32), jax.ShapeDtypeStruct(shape, jnp.float32)
+    )
+    counted = count(traced.jaxpr, turns_of(Expected((10, 10), 1, None)))
+    assert list(counted.unknown.values()) == [1 / 8]
 
 
 def test_lives_and_episodes_of_a_real_run():

@@ -41,7 +41,7 @@ def make(name, population_size, mean=MEAN):
         mean,
         population_size=population_size,
         standard_deviation=DEVIATION,
-        learning_rate=0.05,
+        optimiser=optax.adam(0.05),
     )
 
 

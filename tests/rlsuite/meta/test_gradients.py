@@ -134,8 +134,8 @@ def long_run(counting_world):
     return run(make(counting_world, score=recorder(CONFIG)), 60)
 
 
-def test_loss_and_gradient_equal_the_derivation_by_hand(long_run):
-    (before, after, *_), (metrics, *_) = long_run
+def by_hand(before, after):
+    """Loss and gradient of each agent in a meta-step from one state to the next."""
     starts = np.asarray(before.slots.agent.learner, np.float64)
     rewards, _, advantages, _ = (np.asarray(leaf) for leaf in after.slots.score[0])
     # In this world an action pays if and only if it is 1.
@@ -153,6 +153,12 @@ def test_loss_and_gradient_equal_the_derivation_by_hand(long_run):
         gradients.append(
             -((zero - probability) * normalised).mean() * slopes[-1] + regulariser * np.mean(slopes)
         )
+    return np.array(losses), np.array(gradients)
+
+
+def test_loss_and_gradient_equal_the_derivation_by_hand(long_run):
+    (before, after, *_), (metrics, *_) = long_run
+    losses, gradients = by_hand(before, after)
     np.testing.assert_allclose(metrics["meta_loss"], np.mean(losses), rtol=1e-4)
     np.testing.assert_allclose(metrics["gradient_norm"], abs(np.mean(gradients)), rtol=1e-4)
     # Adam's first step is the learning rate, against the gradient's sign.
@@ -205,17 +211,38 @@ def test_the_evidence_holds_the_rewards_of_all_rollouts_in_order(long_run):
         np.testing.assert_array_equal(observation, [count, time])
 
 
-def test_mini_batches_change_nothing(counting_world, long_run):
+@pytest.fixture(scope="module")
+def in_halves(counting_world):
     config = replace(CONFIG, num_mini_batches=2)
-    (_, after), (metrics,) = run(make(counting_world, config, score=recorder(config)), 1)
+    return run(make(counting_world, config, score=recorder(config)), 1)
+
+
+def test_mini_batches_change_nothing_but_what_is_known_of_noise(in_halves, long_run):
+    (_, after), (metrics,) = in_halves
     (_, expected, *_), (expected_metrics, *_) = long_run
+    assert np.isnan(expected_metrics["gradient_noise_scale"]) and not any(expected.noise)
 
     def check(x, y):
         if jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
             x, y = jax.random.key_data(x), jax.random.key_data(y)
         np.testing.assert_allclose(x, y, rtol=1e-4, atol=1e-6)
 
+    after = after._replace(noise=expected.noise)
+    metrics = metrics | {"gradient_noise_scale": expected_metrics["gradient_noise_scale"]}
     jax.tree.map(check, (after, metrics), (expected, expected_metrics))
+
+
+def test_noise_is_read_off_the_mini_batches(in_halves):
+    """From the agents' own gradients by hand: two halves of two agents each."""
+    (before, after), (metrics,) = in_halves
+    _, gradients = by_hand(before, after)
+    halves = gradients.reshape(2, 2).mean(axis=1)
+    # Two agents' mean has half of one's variance: that of the halves, without bias, times two.
+    trace = 2 * halves.var(ddof=1)
+    squared_norm = gradients.mean() ** 2 - trace / 4
+    np.testing.assert_allclose(after.noise, np.array([trace, squared_norm]) / 100, rtol=1e-2)
+    assert squared_norm > 0
+    np.testing.assert_allclose(metrics["gradient_noise_scale"], trace / squared_norm, rtol=1e-2)
 
 
 def test_mini_batches_of_unequal_size_are_refused(counting_world):

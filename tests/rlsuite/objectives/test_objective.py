@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rlsuite.drifts import LearnedDriftConfig, learned, ppo_clip
 from rlsuite.lifetime import Life, Task
 from rlsuite.networks import NetworkConfig
-from rlsuite.objectives.objective import Clock, known_time
+from rlsuite.objectives.objective import Clock, TimeConfig, known_time
 from rlsuite.objectives.proximal_policy_optimisation import PPOConfig, ppo
 
 counts = st.integers(0, 2**31 - 1)
@@ -43,10 +43,55 @@ def test_progress_is_the_share_of_a_life_and_one_from_its_end_on(num_updates, li
 )
 def test_what_is_known_of_time_stays_in_its_range(num_updates, lifetime, expected):
     clock = Clock(jnp.array(num_updates), jnp.array(lifetime))
-    known = known_time(clock, "progress_and_lifetime")
+    known = known_time(clock, TimeConfig(time="progress_and_lifetime"))
     np.testing.assert_allclose(known, expected, rtol=1e-6)
-    np.testing.assert_allclose(known_time(clock, "progress"), expected[:1], rtol=1e-6)
-    assert known_time(clock, "none").shape == (0,)
+    np.testing.assert_allclose(known_time(clock, TimeConfig(time="progress")), expected[:1])
+    assert known_time(clock, TimeConfig()).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("num_updates", "lifetime", "raw", "unit"),
+    [
+        (0, 10, [0, 10], [-1, -1]),
+        (25, 50, [25, 50], [0, 0]),
+        (50, 50, [50, 50], [1, 0]),
+        (60, 50, [50, 50], [1, 0]),
+        (0, 250, [0, 250], [-1, 1]),
+        (1250, 1250, [1250, 1250], [1, 2]),
+        (0, 2, [0, 2], [-1, -2]),
+        (3, 0, [1, 1], [1, -np.log(50) / np.log(5)]),
+    ],
+)
+def test_time_is_told_raw_or_in_unit_size(num_updates, lifetime, raw, unit):
+    clock = Clock(jnp.array(num_updates), jnp.array(lifetime))
+    for scale, expected in (("raw", raw), ("unit", unit)):
+        config = TimeConfig("progress_and_lifetime", scale)
+        np.testing.assert_allclose(known_time(clock, config), expected, rtol=1e-5, atol=1e-6)
+        only_progress = TimeConfig("progress", scale)
+        np.testing.assert_allclose(known_time(clock, only_progress), expected[:1], rtol=1e-6)
+
+
+def test_time_in_unit_size_has_mean_zero_and_unit_size_over_log_uniform_lives():
+    random = np.random.default_rng(0)
+    lifetimes = np.exp(random.uniform(np.log(10), np.log(250), 4000))
+    progress = random.uniform(size=4000)
+    clocks = Clock(jnp.asarray(progress * lifetimes), jnp.asarray(lifetimes))
+    config = TimeConfig("progress_and_lifetime", "unit")
+    known = np.asarray(jax.vmap(lambda clock: known_time(clock, config))(clocks))
+    assert np.abs(known).max() <= 1 + 1e-5
+    np.testing.assert_allclose(known.mean(0), 0, atol=0.05)
+    np.testing.assert_allclose(known.std(0), 1 / np.sqrt(3), atol=0.02)
+
+
+def test_a_single_lifetime_tells_nothing_in_unit_size():
+    config = TimeConfig("progress_and_lifetime", "unit", 30, 30)
+    known = known_time(Clock(jnp.array(15), jnp.array(30)), config)
+    np.testing.assert_array_equal(known, [0, 0])
+
+
+def test_a_range_of_lifetimes_that_is_upside_down_is_refused():
+    with pytest.raises(ValueError, match="shortest_lifetime: 300 is not allowed; it must be at"):
+        known_time(Clock(jnp.array(0), jnp.array(9)), TimeConfig("progress", "unit", 300, 250))
 
 
 def test_clocks_of_many_agents_go_side_by_side():
@@ -57,7 +102,7 @@ def test_clocks_of_many_agents_go_side_by_side():
 
 @pytest.mark.parametrize("time", ["progress", "progress_and_lifetime"])
 def test_a_drift_stays_as_it_is_from_the_end_of_a_life_on(time):
-    drift = learned(LearnedDriftConfig(4, time=time))
+    drift = learned(LearnedDriftConfig(hidden_width=4, time=time))
     parameters = jax.tree.map(
         lambda leaf: jnp.linspace(-1, 2, leaf.size).reshape(leaf.shape),
         drift.init_parameters(jax.random.key(0)),
