@@ -6,6 +6,7 @@ from . import craftax as craftax
 from . import foreign as foreign
 from . import goals as goals
 from . import gridworld as gridworld
+from . import maze as maze
 from . import messenger as messenger
 from . import navix as navix
 from . import playground as playground

@@ -7,6 +7,7 @@ import jax
 
 from rlsuite.envs.control import Pendulum, Reacher
 from rlsuite.envs.gridworld import GridWorld, level_distribution
+from rlsuite.envs.maze import Maze
 
 
 def make_grid_world(
@@ -43,6 +44,7 @@ def register_worlds() -> None:
 
 _WORLDS = {
     "GridWorld-v0": make_grid_world,
+    "Maze-v0": Maze,
     "Pendulum-control": Pendulum,
     "Reacher-control": Reacher,
 }

@@ -1,5 +1,6 @@
 """The grid world of learned policy gradients: worlds, levels, their solution and pictures."""
 
+from rlsuite.envs.gridworld.editing import edit_grid_level
 from rlsuite.envs.gridworld.levels import (
     LEVEL_DISTRIBUTIONS,
     TABULAR_LEVELS,
@@ -21,6 +22,7 @@ __all__ = [
     "Params",
     "State",
     "TabularObservation",
+    "edit_grid_level",
     "level_distribution",
     "optimal_return",
     "picture_key",

@@ -29,6 +29,11 @@ def flip_coins(
     return flips
 
 
+def below(uniform: Float[Array, "*draws"], number: int) -> Int[Array, "*draws"]:
+    """A whole number from 0 to below `number`, each as likely, from one in [0, 1)."""
+    return jnp.minimum(jnp.floor(uniform * number).astype(jnp.int32), number - 1)
+
+
 def draw_free_cells(
     uniforms: Float[Array, " draws"], free: Bool[Array, " cells"], wanted: Bool[Array, " draws"]
 ) -> tuple[Int[Array, " draws"], Bool[Array, " draws"]]:

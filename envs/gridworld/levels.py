@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
+from rlsuite.envs.gridworld.chance import below
 from rlsuite.envs.gridworld.mazes import parse_layout
 from rlsuite.envs.gridworld.recipes import (
     RECIPES,
@@ -245,8 +246,7 @@ def _draw_walls(key: PRNGKeyArray, count: int, world: GridWorld) -> Bool[Array, 
 
 def _uniform_integer(uniform: Float[Array, ""], inclusive_range: tuple[int, int]) -> Int[Array, ""]:
     low, high = inclusive_range
-    drawn = low + jnp.floor(uniform * (high + 1 - low)).astype(jnp.int32)
-    return jnp.minimum(drawn, high)
+    return low + below(uniform, high + 1 - low)
 
 
 def _log_uniform(

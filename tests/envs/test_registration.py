@@ -4,6 +4,7 @@ import pytest
 
 from rlsuite.envs import register_worlds
 from rlsuite.envs.gridworld import level_distribution
+from rlsuite.envs.maze import render_text
 
 register_worlds()
 
@@ -31,3 +32,9 @@ def test_make_shows_dense_in_one_hot_form_by_default():
 def test_unknown_level():
     with pytest.raises(ValueError, match="unknown level distribution 'dence'; known: dense, "):
         gymnax.make("GridWorld-v0", level="dence")
+
+
+def test_the_maze_is_an_empty_one_by_default():
+    world, level = gymnax.make("Maze-v0", side=5)
+    assert world.name == "Maze-v0" and render_text(world, level).startswith(">")
+    assert not level.walls.any() and int(level.max_steps_in_episode) == 250

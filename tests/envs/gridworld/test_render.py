@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rlsuite.envs.gridworld import GridWorld, picture_key, render, render_text
-from rlsuite.envs.gridworld.render import AGENT_CORE_COLOUR, FRAME_COLOUR, WALL_COLOUR
+from rlsuite.envs.pictures import AGENT_CORE_COLOUR, FRAME_COLOUR, WALL_COLOUR
 
 WORLD = GridWorld(max_side=5, max_objects=3, max_types=3)
 PIXELS, FRAME = 16, 4

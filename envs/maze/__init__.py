@@ -1,0 +1,40 @@
+"""The partially observed maze: worlds, levels, their edits, shortest paths and pictures."""
+
+from rlsuite.envs.maze.drawn import DRAWN_MAZES, SMALL_MAZES
+from rlsuite.envs.maze.editing import Editor, edit_cells, mutate
+from rlsuite.envs.maze.levels import check_level, enlarge, parse_level, random_level
+from rlsuite.envs.maze.paths import (
+    UNREACHABLE,
+    best_actions,
+    is_solvable,
+    optimal_return,
+    shortest_path,
+    steps_to_goal,
+)
+from rlsuite.envs.maze.render import picture_key, render, render_text
+from rlsuite.envs.maze.world import Maze, Params, State, View
+
+__all__ = [
+    "DRAWN_MAZES",
+    "SMALL_MAZES",
+    "UNREACHABLE",
+    "Editor",
+    "Maze",
+    "Params",
+    "State",
+    "View",
+    "best_actions",
+    "check_level",
+    "edit_cells",
+    "enlarge",
+    "is_solvable",
+    "mutate",
+    "optimal_return",
+    "parse_level",
+    "picture_key",
+    "random_level",
+    "render",
+    "render_text",
+    "shortest_path",
+    "steps_to_goal",
+]
