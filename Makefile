@@ -44,7 +44,7 @@ results: setup ## five seeds of METHODS at laptop size and their comparison (an 
 		--out runs/results/comparison
 
 test: $(VENV)/.dev ## run the tests
-	$(BIN)/python -m pytest -n auto --dist loadgroup -q
+	$(BIN)/python -m pytest -n auto --dist worksteal -q
 
 # Those tests that ask JAX for what may change between its versions, with the oldest one laid over
 # the environment; where that can't be had, that is said.
@@ -52,7 +52,7 @@ oldest: $(VENV)/.dev ## test with the oldest JAX that is allowed
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --no-deps \
 		--target $(VENV)/oldest jax==$(OLDEST_JAX) jaxlib==$(OLDEST_JAX) || \
 		{ echo "JAX $(OLDEST_JAX) can't be installed here: not tested with it"; exit 0; }; \
-	PYTHONPATH=$(abspath $(VENV)/oldest) $(BIN)/python -m pytest -n auto --dist loadgroup -q $(ASKING_JAX)
+	PYTHONPATH=$(abspath $(VENV)/oldest) $(BIN)/python -m pytest -n auto --dist worksteal -q $(ASKING_JAX)
 
 chaos: $(VENV)/.dev ## kill, damage, fill up and interrupt runs on purpose, and count (half an hour or so)
 	$(BIN)/python -m tests.chaos

@@ -16,7 +16,6 @@ os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "true"
 # As `rlsuite.jit` compiles large programs, for tests that call JAX themselves.
 os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_cpu_use_fusion_emitters=false"
 
-import pytest
 from jaxtyping import install_import_hook
 
 # Not yet: meta and methods.
@@ -38,15 +37,6 @@ CHECKED = [
 ]
 # Annotations are checked whenever a function is called or traced, shapes of arrays included.
 install_import_hook(CHECKED, "annotations.checked")
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """With `--dist loadgroup` one process runs all tests that share a fixture of their module."""
-    for item in items:
-        used = item._fixtureinfo.name2fixturedefs.values()
-        if any(fixture[-1].scope == "module" for fixture in used):
-            item.add_marker(pytest.mark.xdist_group(item.module.__name__))
 
 
 def pytest_unconfigure():

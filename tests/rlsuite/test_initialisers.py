@@ -8,6 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from jax.sharding import PartitionSpec
 from lowered import algebra
@@ -98,7 +99,7 @@ DECOMPOSING = {"ASEBO", "CMA_ES", "GuidedES", "iAMaLGaM_Full"}
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_every_strategy_decomposes_one_matrix_at_a_time(name):
     strategy = make_strategy(
-        name, MEAN, population_size=8, standard_deviation=0.1, learning_rate=0.05
+        name, MEAN, population_size=8, standard_deviation=0.1, optimiser=optax.adam(0.05)
     )
 
     def generation(state, key):
@@ -114,7 +115,7 @@ def test_every_strategy_decomposes_one_matrix_at_a_time(name):
 
 def test_seeds_of_a_strategy_that_decomposes_are_the_same_side_by_side():
     strategy = make_strategy(
-        "CMA_ES", MEAN, population_size=8, standard_deviation=0.1, learning_rate=0.05
+        "CMA_ES", MEAN, population_size=8, standard_deviation=0.1, optimiser=optax.adam(0.05)
     )
 
     def mean(key):
