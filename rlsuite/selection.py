@@ -55,9 +55,13 @@ def map_selected(
 
 
 def every(
-    period: int, count: Int[Array, ""], function: Callable[[], PyTree], otherwise: PyTree
+    period: int,
+    count: Int[Array, ""],
+    function: Callable[[PyTree], PyTree],
+    operand: PyTree,
+    otherwise: PyTree,
 ) -> PyTree:
-    """`function()` where the count is a multiple of a period, elsewhere `otherwise`.
+    """`function(operand)` where the count is a multiple of a period, elsewhere `otherwise`.
 
     Its cost is paid where it is due, also under `vmap`, where a `cond` would run it every time; it
     is run for all if it is due for one.
@@ -65,16 +69,21 @@ def every(
     Args:
       period: at least 1.
       count: what is counted, such as steps.
-      function: of nothing; it may well use whatever is traced.
-      otherwise: of the same structure, shapes and types as its result.
+      function: what is computed of the operand.
+      operand: all that the cost depends on; what the function reads elsewhere may be computed
+        every time.
+      otherwise: of the same structure, shapes and types as the function's result.
     """
     if period == 1:
-        return function()
+        return function(operand)
 
     def is_due(carry):
         return jax.lax.rem(carry[0], carry[0].dtype.type(period)) == 0
 
     def work(carry):
-        return carry[0] + 1, function()
+        # A compiler moves what is the same in all turns out of a loop, and so would compute it even
+        # where there is no turn: tied to the count it isn't the same.
+        count, tied = jax.lax.optimization_barrier((carry[0], operand))
+        return count + 1, function(tied)
 
     return jax.lax.while_loop(is_due, work, (count, otherwise))[1]

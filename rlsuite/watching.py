@@ -65,16 +65,17 @@ def watch(method: Method, measurement: Measurement, period: int) -> Method:
         state, metrics = method.step(watched.state)
         num_steps = watched.num_steps + 1
 
-        def measure():
-            found = measurement.measure(watched.material, state)
+        def measure(measured):
+            found = measurement.measure(*measured)
             return {name: jnp.asarray(value, jnp.float32) for name, value in found.items()}
 
-        missing = {name: jnp.full((), jnp.nan) for name in jax.eval_shape(measure)}
+        measured = watched.material, state
+        missing = {name: jnp.full((), jnp.nan) for name in jax.eval_shape(measure, measured)}
         if twice := sorted(set(missing) & set(metrics)):
             raise ValueError(
                 f"measurement: {', '.join(twice)} is not allowed; the method reports it already"
             )
-        metrics |= every(period, num_steps, measure, missing)
+        metrics |= every(period, num_steps, measure, measured, missing)
         return WatchedState(num_steps, watched.material, state), metrics
 
     return single_precision(Method(init=init, step=step))

@@ -1,5 +1,7 @@
 """Tests that working on the selected alone gives what working on all would."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlsuite.selection import map_selected
+from rlsuite.selection import every, map_selected
 
 NUM_ITEMS = 9
 
@@ -90,3 +92,26 @@ def test_selections_that_differ_in_a_batch():
         masks
     )
     np.testing.assert_allclose(result, np.where(masks, np.exp(items), items), rtol=1e-6)
+
+
+def look(count, matrix):
+    return every(5, count, lambda matrix: matrix @ matrix, matrix, jnp.zeros((8, 8)))
+
+
+@pytest.mark.parametrize("seeds", [None, 3])
+def test_every_so_often_it_is_computed(seeds):
+    matrix = jnp.arange(64.0).reshape(8, 8) / 64
+    for count in range(11):
+        counts = jnp.int32(count) if seeds is None else jnp.full(seeds, count)
+        found = (look if seeds is None else jax.vmap(look, (0, None)))(counts, matrix)
+        expected = matrix @ matrix if count % 5 == 0 else jnp.zeros((8, 8))
+        np.testing.assert_allclose(found, jnp.broadcast_to(expected, found.shape), rtol=1e-6)
+
+
+def test_what_is_not_due_is_not_computed_however_it_is_compiled():
+    """The compiler leaves the product in the loop that turns only where it is due."""
+    arguments = jnp.int32(0), jnp.zeros((8, 8))
+    text = jax.jit(look).lower(*arguments).compile().as_text()
+    before, entry = text.split("ENTRY")
+    product = re.compile(r"= f32\[8,8\]\S* (dot|custom-call)\(")
+    assert product.search(before) and not product.search(entry)

@@ -43,7 +43,7 @@ def test_groups_of_the_chosen_are_as_many_as_lives_that_end(seeds):
 @pytest.mark.parametrize("seeds", [None, 3])
 def test_what_is_done_every_so_many_steps_is_a_share_of_each(seeds):
     def work(count, number):
-        return every(8, count, lambda: jnp.sin(number), number)
+        return every(8, count, jnp.sin, number, number)
 
     shape = () if seeds is None else (seeds,)
     work = work if seeds is None else jax.vmap(work)
