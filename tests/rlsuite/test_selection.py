@@ -112,6 +112,14 @@ def test_what_is_not_due_is_not_computed_however_it_is_compiled():
     """The compiler leaves the product in the loop that turns only where it is due."""
     arguments = jnp.int32(0), jnp.zeros((8, 8))
     text = jax.jit(look).lower(*arguments).compile().as_text()
-    before, entry = text.split("ENTRY")
-    product = re.compile(r"= f32\[8,8\]\S* (dot|custom-call)\(")
-    assert product.search(before) and not product.search(entry)
+    assert place_of(" dot(", text) in re.findall(r"body=%([\w.-]+)", text)
+
+
+def place_of(operation, text):
+    """The computation of a compiled program that has the operation, in itself or fused."""
+    computations = re.findall(r"^(?:ENTRY )?%([\w.-]+) [^\n]*{\n(.*?)^}", text, re.M | re.S)
+    (place,) = (name for name, lines in computations if operation in lines)
+    for name, lines in computations:
+        if re.search(rf"calls=%{re.escape(place)}\b(?![.-])", lines):
+            return name
+    return place
