@@ -234,8 +234,7 @@ def _list(arguments: argparse.Namespace, rest: list[str]) -> int:
 
     specs, families = list(methods_of(arguments)), world_families()
     print("methods, and the presets of each")
-    for spec in specs:
-        print(f"  {spec.name:<10} {spec.summary} ({', '.join(spec.presets)})")
+    print(_columns((spec.name, f"{spec.summary} ({', '.join(spec.presets)})") for spec in specs))
     shipped = _wrapped(pretrained.names())
     print(f"\npretrained objectives, for 'rlsuite evaluate' and rlsuite.pretrained.load\n{shipped}")
     by_hand = [spec.name for spec in specs if spec.by_hand is not None]
@@ -248,10 +247,15 @@ def _list(arguments: argparse.Namespace, rest: list[str]) -> int:
 
 
 def _benchmarks_listed() -> str:
-    lines = (f"  {name:<12} {benchmark.summary}" for name, benchmark in BENCHMARKS.items())
-    return "\n".join(
-        ["benchmarks:", *lines, "", "NAME may also be package.module:BENCHMARK, somebody's own."]
-    )
+    lines = _columns((name, benchmark.summary) for name, benchmark in BENCHMARKS.items())
+    return f"benchmarks:\n{lines}\n\nNAME may also be package.module:BENCHMARK, somebody's own."
+
+
+def _columns(rows: Iterable[tuple[str, str]]) -> str:
+    """Names, and beside the longest of them what is said of each."""
+    lines = list(rows)
+    width = max(len(name) for name, _ in lines)
+    return "\n".join(f"  {name:<{width}}  {text}" for name, text in lines)
 
 
 def _wrapped(names: Iterable[str]) -> str:
