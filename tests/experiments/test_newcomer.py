@@ -110,7 +110,8 @@ def test_trained_by_a_spec_that_is_handed_over(capsys):
 
 def test_trained_by_an_entry_point(installed, capsys):
     assert main(["list"]) == 0
-    assert f"cross-entropy {SPEC.summary} (smoke, laptop)" in capsys.readouterr().out
+    listed = " ".join(capsys.readouterr().out.split())
+    assert f"cross-entropy {SPEC.summary} (smoke, laptop)" in listed
     assert train("--out", "run", method="cross-entropy") == 0
     capsys.readouterr()
     # So it is found where the package can be imported, installed or not.
