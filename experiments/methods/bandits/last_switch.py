@@ -1,9 +1,10 @@
 """Last-switch-dependent bandits as a method of the command."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from rlsuite.experiments.errors import ConfigError
+from rlsuite.experiments.methods.bandits.common import worldless
 from rlsuite.experiments.methods.bandits.last_switch_pictures import pictures
 from rlsuite.experiments.methods.bandits.last_switch_players import LSDEvaluationConfig
 from rlsuite.experiments.methods.bandits.last_switch_test import test
@@ -63,14 +64,6 @@ _SIZES = {
 }
 
 
-def _preset(size: str) -> Callable[[WorldSpec | None], Run]:
-    def preset(world):
-        del world  # There is nothing to observe, and so no world in which others could act.
-        return _SIZES[size]
-
-    return preset
-
-
 def _build(run: Run, world: WorldSpec | None) -> Experiment:
     del world
     config = run.method
@@ -100,7 +93,7 @@ LSD_BANDITS = MethodSpec(
     kind="last-switch player",
     summary="arms that pay by when they were last taken up or left, explored and then scheduled",
     paper="2306.00338",
-    presets={size: _preset(size) for size in _SIZES},
+    presets=worldless(_SIZES),
     build=_build,
     test=test,
     pictures=pictures,

@@ -1,7 +1,6 @@
 """Weighted tallying bandits as a method of the command."""
 
-from collections.abc import Callable
-
+from rlsuite.experiments.methods.bandits.common import worldless
 from rlsuite.experiments.methods.bandits.tallying_pictures import pictures
 from rlsuite.experiments.methods.bandits.tallying_players import TallyingEvaluationConfig
 from rlsuite.experiments.methods.bandits.tallying_test import test
@@ -61,14 +60,6 @@ _SIZES = {
 }
 
 
-def _preset(size: str) -> Callable[[WorldSpec | None], Run]:
-    def preset(world):
-        del world  # There is nothing to observe, and so no world in which others could act.
-        return _SIZES[size]
-
-    return preset
-
-
 def _build(run: Run, world: WorldSpec | None) -> Experiment:
     del world
     config = run.method
@@ -87,7 +78,7 @@ WEIGHTED_TALLYING_BANDITS = MethodSpec(
     kind="tallying player",
     summary="actions that cost by how often they were played of late, dropped after runs of them",
     paper="2305.02955",
-    presets={size: _preset(size) for size in _SIZES},
+    presets=worldless(_SIZES),
     build=_build,
     test=test,
     pictures=pictures,
