@@ -32,7 +32,8 @@ HIDDEN = [
 SHOWN = ["MetaMaze-misc", "PointRobot-misc", "BernoulliBandit-misc", "GaussianBandit-misc"]
 """Worlds whose observations show the time."""
 
-RULES = ["MemoryChain-bsuite", "UmbrellaChain-bsuite", "DiscountingChain-bsuite"]
+CHAINS = ["MemoryChain-bsuite", "UmbrellaChain-bsuite", "DiscountingChain-bsuite"]
+RULES = [*CHAINS, "Maze-v0"]
 """Worlds that pay or end by their clock."""
 
 
@@ -84,10 +85,10 @@ def test_a_clock_that_is_shown_or_part_of_the_rules_is_left_alone(name):
 
 def test_every_world_that_is_there_is_in_one_of_the_lists():
     names = {*HIDDEN, *SHOWN, *RULES, "GridWorld-v0", "MNISTBandit-bsuite"}
-    others = [gymnax.make(name)[0] for name in gymnax.registered_envs if name not in names]
+    others = {name: gymnax.make(name)[0] for name in set(gymnax.registered_envs) - names}
     # Other tests register worlds of their own.
-    modules = [type(world).__module__.split(".")[0] for world in others]
-    assert not {"gymnax", "rlsuite"} & set(modules)
+    ours = ("gymnax", "rlsuite")
+    assert not [name for name, world in others.items() if type(world).__module__.startswith(ours)]
 
 
 def talk(world):
@@ -98,7 +99,7 @@ def talk(world):
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("CartPole-v1", True), ("Breakout-MinAtar", True), *((name, False) for name in RULES)],
+    [("CartPole-v1", True), ("Breakout-MinAtar", True), *((name, False) for name in CHAINS)],
 )
 def test_a_world_with_talk_is_as_the_world_within(name, expected):
     assert is_staggered(talk(gymnax.make(name)[0])) == expected
