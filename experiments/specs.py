@@ -17,6 +17,7 @@ from rlsuite.curricula.curriculum import log_uniform_lifetimes
 from rlsuite.experiments.errors import ConfigError
 from rlsuite.experiments.evaluation import Evaluation
 from rlsuite.experiments.fields import INLINED
+from rlsuite.experiments.level_design import LevelDesign
 from rlsuite.experiments.ppo_settings import PPOSettings
 from rlsuite.experiments.symptoms import Symptom
 from rlsuite.experiments.trainers import LearnedBy
@@ -104,6 +105,7 @@ class WorldSpec(NamedTuple):
       draw: `level -> image`, where levels can be shown.
       key: `() -> images by meaning`, what is found in such images.
       reference: a return to measure others by, where the optimal one is not known level by level.
+      design: what those who design its levels need to know, where its levels can be designed.
     """
 
     name: str
@@ -116,6 +118,7 @@ class WorldSpec(NamedTuple):
     draw: Callable[[Level], UInt8[np.ndarray, "height width 3"]] | None = None
     key: Callable[[], Mapping[str, UInt8[np.ndarray, "height width 3"]]] | None = None
     reference: Reference | None = None
+    design: LevelDesign | None = None
 
     def living(self, min_lifetime: int | None, max_lifetime: int | None) -> "WorldSpec":
         """The same tasks with lifetimes drawn log-uniformly between two bounds.

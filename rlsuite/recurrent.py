@@ -1,4 +1,4 @@
-"""Gated recurrent units along rollouts, either way, with a gradient written for speed."""
+"""Recurrent units along rollouts: gated ones, either way and fast, and long short-term memory."""
 
 from functools import partial
 from typing import NamedTuple
@@ -63,6 +63,49 @@ class BackwardGRU(nn.Module):
         start = jnp.zeros((*inputs.shape[1:-1], self.width))
         weights = _weights(self, inputs.shape[-1])
         return gru(self.dot_general, True, weights, start, inputs, ended)
+
+
+class LSTMState(NamedTuple):
+    """What a long short-term memory remembers."""
+
+    cell: Float[Array, "*batch width"]
+    hidden: Float[Array, "*batch width"]
+
+
+class LSTM(nn.Module):
+    r"""A long short-term memory (Hochreiter & Schmidhuber, 1997) that runs from the first step on.
+
+    .. math::
+        i, f, o = \sigma(W_{i,f,o} x + U_{i,f,o} h + b), \quad g = \tanh(W_g x + U_g h + b_g), \quad
+        c' = f c + i g, \quad h' = o \tanh(c')
+
+    Gates lie side by side as i, f, g, o. What goes in is multiplied for all steps at once, so that
+    the scan holds only what is recurrent.
+    """
+
+    width: int
+
+    @nn.compact
+    def __call__(
+        self,
+        inputs: Float[Array, "time *batch input"],
+        start: LSTMState,
+        fresh: Bool[Array, "time *batch"],
+    ) -> LSTMState:
+        """The state after each step; it is set to zero before the `fresh` ones."""
+        from_inputs = nn.Dense(4 * self.width, name="inputs")(inputs)
+        kernel = self.param("recurrent_kernel", _orthogonal_gates, (self.width, 4 * self.width))
+
+        def step(state, step_inputs):
+            from_input, fresh = step_inputs
+            cell, hidden = (jnp.where(fresh[..., None], 0.0, part) for part in state)
+            gates = from_input + hidden @ kernel
+            enter, keep, candidate, leave = jnp.split(gates, 4, axis=-1)
+            cell = nn.sigmoid(keep) * cell + nn.sigmoid(enter) * jnp.tanh(candidate)
+            state = LSTMState(cell, nn.sigmoid(leave) * jnp.tanh(cell))
+            return state, state
+
+        return jax.lax.scan(step, start, (from_inputs, fresh))[1]
 
 
 def _weights(module: GRU | BackwardGRU, num_inputs: int) -> GRUWeights:

@@ -30,7 +30,7 @@ CHECKED = [
         "rlsuite.lifetime",
         "rlsuite.living",
     ),
-    *("rlsuite.networks", "rlsuite.agents", "rlsuite.recurrent"),
+    *("rlsuite.networks", "rlsuite.agents", "rlsuite.recurrent", "rlsuite.students"),
     "rlsuite.objectives",
     *("rlsuite.method", "rlsuite.precision", "rlsuite.pretrained", "rlsuite.ranges"),
     *("rlsuite.rollout", "rlsuite.scores", "rlsuite.selection", "rlsuite.sharding"),

@@ -20,7 +20,7 @@ from rlsuite.agents import (
 )
 from rlsuite.drifts import Drift
 from rlsuite.envs.flattening import is_array
-from rlsuite.networks import NetworkConfig, make_predictor
+from rlsuite.networks import Network, NetworkConfig, make_predictor
 from rlsuite.objectives.mini_batches import mini_batches
 from rlsuite.objectives.normalisation import (
     ReturnStatistics,
@@ -51,6 +51,8 @@ class PPOConfig:
       learning_rate: of Adam, on policy and critic together.
       anneal_learning_rate: whether it falls linearly to zero over the agent's lifetime, and
         stays there.
+      value_clip: how far a value may move from that of the rollout before moving further gains
+        nothing, as in public code of PPO; none lets it move.
       max_gradient_norm: gradients are scaled down to this global norm over both networks.
       normalise_observations: whether networks see observations shifted and scaled by the mean and
         variance of all those before.
@@ -66,6 +68,7 @@ class PPOConfig:
     num_mini_batches: Count = 4
     learning_rate: Positive = 2.5e-4
     anneal_learning_rate: bool = False
+    value_clip: Positive | None = None
     max_gradient_norm: Positive = 0.5
     normalise_observations: bool = False
     normalise_rewards: bool = False
@@ -132,6 +135,35 @@ def ppo(
         make_actor(world, networks, output_gain=0.01),
         make_predictor(world, 1, networks, output_gain=1.0),
     )
+    observation_shape = _shape_to_normalise(world) if config.normalise_observations else None
+    return ppo_of(network, config, drift, num_workers, observation_shape=observation_shape)
+
+
+def ppo_of(
+    network: Network[ActorPredictor],
+    config: PPOConfig,
+    drift: Drift,
+    num_workers: int,
+    *,
+    observation_shape: tuple[int, ...] | None = None,
+) -> Objective:
+    """The same for any network that is policy and critic at once, such as a student's.
+
+    Args:
+      network: its outputs are an `ActorPredictor`, a distribution of actions and a value, of shape
+        `[..., 1]`. What it shares between the two learns from both.
+      config: hyperparameters.
+      drift: what holds the policy back.
+      num_workers: parallel worlds of each agent.
+      observation_shape: that of an observation, where these are to be normalised.
+
+    Raises:
+      ValueError: if observations are to be normalised and have no shape.
+    """
+    if config.normalise_observations and observation_shape is None:
+        raise ValueError(
+            "normalise_observations: True is not allowed; this network's observations are no array"
+        )
     # As one vector, all parameters cost a handful of operations a step instead of that many each.
     optimiser = optax.flatten(
         optax.chain(
@@ -139,14 +171,13 @@ def ppo(
             optax.scale_by_adam(eps=1e-5, eps_root=ADAM_EPS_ROOT),
         )
     )
-    observation_shape = _shape_to_normalise(world) if config.normalise_observations else ()
 
     def init(key):
         parameters = network.init(key)
         return PPOAgent(
             networks=parameters,
             optimiser_state=optimiser.init(parameters),
-            observations=no_statistics(observation_shape),
+            observations=no_statistics(observation_shape or ()),
             returns=no_return_statistics(num_workers),
         )
 
@@ -193,7 +224,7 @@ def ppo(
         drifts = drift.apply(drift_parameters, log_ratio, advantage, clock)
         gain = jnp.exp(log_ratio) * advantage - drifts
         entropy = actions.entropy().mean()
-        error = jnp.square(values - batch.target).mean()
+        error = value_error(values, batch.target, batch.advantage, config.value_clip)
         total = (
             config.value_coefficient * error - gain.mean() - config.entropy_coefficient * entropy
         )
@@ -277,6 +308,34 @@ def _divisible(
         memory,
         flat if indices is None else jax.tree.map(lambda leaf: leaf[indices], flat),
     )
+
+
+def value_error(
+    values: Float[Array, "*batch"],
+    targets: Float[Array, "*batch"],
+    advantages: Float[Array, "*batch"],
+    clip: float | None = None,
+) -> Float[Array, ""]:
+    r"""The mean squared error of values, pessimistic where they have left those of the rollout.
+
+    .. math::
+        E[\max((V - \hat R)^2, (V_c - \hat R)^2)], \qquad
+        V_c = V_\text{old} + \text{clip}(V - V_\text{old}, -\epsilon, \epsilon)
+
+    as in public code of PPO; without a clip :math:`E[(V - \hat R)^2]`.
+
+    Args:
+      values: of the critic as it is now.
+      targets: :math:`\hat R = \hat A + V_\text{old}`.
+      advantages: :math:`\hat A`.
+      clip: :math:`\epsilon`.
+    """
+    error = jnp.square(values - targets)
+    if clip is None:
+        return error.mean()
+    old = targets - advantages
+    near = old + jnp.clip(values - old, -clip, clip)
+    return jnp.maximum(error, jnp.square(near - targets)).mean()
 
 
 def _bounded(log_ratio: Float[Array, "*batch"]) -> Float[Array, "*batch"]:

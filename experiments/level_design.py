@@ -1,0 +1,28 @@
+"""What those who design the levels of a world need to know of them."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+
+from rlsuite.rollout import Level
+
+Editor = Callable[[PRNGKeyArray, Level], Level]
+"""`(key, level) -> level`, a slightly different one."""
+
+
+class LevelDesign(NamedTuple):
+    """What those who design the levels of a world need to know of them.
+
+    Attributes:
+      editors: by name, `num_edits -> editor`.
+      drawn: by name, levels to test on what was learned; nobody trains on them.
+      is_solvable: `level -> whether` anybody can reach its goal.
+      measures: by name, `level -> number`, what is worth watching of levels, such as the number of
+        walls; one that a level doesn't have is NaN.
+    """
+
+    editors: Mapping[str, Callable[[int], Editor]]
+    drawn: Mapping[str, Level]
+    is_solvable: Callable[[Level], Bool[Array, ""]]
+    measures: Mapping[str, Callable[[Level], Float[Array, ""] | Int[Array, ""]]]

@@ -1,0 +1,156 @@
+"""The partially observed maze of environment design, in three sizes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from functools import cache, partial
+from typing import Annotated, Any
+
+import jax.numpy as jnp
+from annotated_types import Interval
+
+from rlsuite.agents import AgentConfig
+from rlsuite.envs.maze import (
+    DRAWN_MAZES,
+    SMALL_MAZES,
+    UNREACHABLE,
+    Maze,
+    Params,
+    edit_cells,
+    enlarge,
+    is_solvable,
+    mutate,
+    optimal_return,
+    parse_level,
+    picture_key,
+    random_level,
+    render,
+    shortest_path,
+)
+from rlsuite.envs.maze.levels import check_budget
+from rlsuite.experiments.errors import ConfigError, nearest
+from rlsuite.experiments.fields import from_text
+from rlsuite.experiments.level_design import LevelDesign
+from rlsuite.experiments.ppo_settings import PPOSettings
+from rlsuite.experiments.specs import WorldFamily, WorldSpec
+from rlsuite.lifetime import Task
+from rlsuite.networks import NetworkConfig
+from rlsuite.objectives.proximal_policy_optimisation import PPOConfig
+from rlsuite.ranges import Count
+
+_Side = Annotated[int, Interval(ge=2, le=101)]
+_Walls = Annotated[int, Interval(ge=0, le=101**2)]
+
+
+@dataclass(frozen=True)
+class MazeConfig:
+    """Which mazes are drawn at random.
+
+    Attributes:
+      side: cells along each side.
+      max_walls: draws of a wall, with replacement.
+      min_walls: the number of draws is uniform from here to the budget; none takes the budget.
+      max_steps_in_episode: the limit of an episode.
+    """
+
+    side: _Side = 13
+    max_walls: _Walls = 60
+    min_walls: _Walls | None = None
+    max_steps_in_episode: Count = 250
+
+
+MAZES: Mapping[str, MazeConfig] = {
+    "maze": MazeConfig(),
+    "small_maze": MazeConfig(side=7, max_walls=12, max_steps_in_episode=80),
+    "tiny_maze": MazeConfig(side=4, max_walls=3, max_steps_in_episode=20),
+}
+"""Random mazes by name: those of publications, those of a laptop, and those of tests."""
+
+_PPO = PPOConfig(
+    discount=0.995,
+    gae_lambda=0.98,
+    entropy_coefficient=1e-3,
+    num_epochs=5,
+    num_mini_batches=1,
+    learning_rate=1e-3,
+    value_clip=0.2,
+)
+_SETTINGS = PPOSettings(
+    networks=NetworkConfig("perceptron", (32,), recurrent_width=32),
+    ppo=_PPO,
+    num_workers=32,
+    rollout_length=64,
+    lifetime=1000,
+)
+_AGENT = AgentConfig("perceptron", (32,), (), "adam", 1e-3, 1e-3, 0.5, recurrent_width=32)
+
+
+@cache
+def maze(name: str, config: MazeConfig) -> WorldSpec:
+    """The world of random mazes.
+
+    Raises:
+      ConfigError: if the budget of walls exceeds the cells.
+    """
+    world = Maze(config.side)
+    try:
+        check_budget(world, config.max_walls, config.min_walls)
+    except ValueError as error:
+        raise ConfigError(f"tasks.{error}") from error
+    limit = config.max_steps_in_episode
+
+    def sample_task(key):
+        level = random_level(key, world, config.max_walls, config.min_walls, limit)
+        return Task(level, jnp.int32(_SETTINGS.lifetime))
+
+    return WorldSpec(
+        name=name,
+        world=world,
+        sample_task=sample_task,
+        lifetime_range=(_SETTINGS.lifetime, _SETTINGS.lifetime),
+        agent=_AGENT,
+        ppo=_SETTINGS,
+        optimal_return=partial(optimal_return, world),
+        draw=partial(render, world),
+        key=picture_key,
+        design=LevelDesign(
+            editors={
+                "cells": lambda num_edits: edit_cells(world, num_edits),
+                "mutations": lambda num_edits: mutate(world, num_edits),
+            },
+            drawn=_drawn(world, limit),
+            is_solvable=partial(is_solvable, world),
+            measures={"walls": _num_walls, "path_length": partial(_path_length, world)},
+        ),
+    )
+
+
+def _drawn(world: Maze, limit: int) -> dict[str, Params]:
+    """Mazes drawn by hand of the largest size that fits."""
+    for drawn in (DRAWN_MAZES, SMALL_MAZES):
+        levels = {name: parse_level(text, limit) for name, text in drawn.items()}
+        side = round(next(iter(levels.values())).walls.size ** 0.5)
+        if side <= world.side:
+            return {name: enlarge(level, Maze(side), world) for name, level in levels.items()}
+    return {}
+
+
+def _num_walls(level: Params):
+    return level.walls.sum()
+
+
+def _path_length(world: Maze, level: Params):
+    steps = shortest_path(world, level)
+    return jnp.where(steps < UNREACHABLE, steps.astype(jnp.float32), jnp.nan)
+
+
+def _make(name: str, parameters: Mapping[str, Any]) -> WorldSpec:
+    config, known = MAZES[name], {field.name: field for field in fields(MazeConfig)}
+    for parameter, value in parameters.items():
+        if parameter not in known:
+            raise ConfigError(f"tasks: {nearest('parameter', parameter, known)}")
+        read = from_text(f"tasks.{parameter}", known[parameter].type, str(value))
+        config = replace(config, **{parameter: read})
+    return maze(name, config)
+
+
+FAMILY = WorldFamily("random mazes", lambda: tuple(MAZES), _make, word="mazes")
