@@ -39,7 +39,9 @@ class MetaGradientConfig:
     Attributes:
       num_agents: agents that learn side by side.
       num_updates: agent updates the meta-gradient reaches back through (K).
-      learning_rate: of Adam on the objective's parameters.
+      learning_rate: of Adam on the objective's parameters at first.
+      learning_rate_decay: factor of the learning rate from one meta-step to the next; 1 keeps it.
+      min_learning_rate: the learning rate decays no further; one that starts below stays as it is.
       max_gradient_norm: the meta-gradient is scaled down to this norm; none leaves it. With few
         agents a single one whose policy has saturated can blow the gradient up a thousandfold,
         which Adam's second moment then remembers for as many steps.
@@ -59,6 +61,8 @@ class MetaGradientConfig:
     num_agents: Count = 512
     num_updates: Count = 5
     learning_rate: Positive = 1e-4
+    learning_rate_decay: Positive = 1.0
+    min_learning_rate: Positive = 1e-5
     max_gradient_norm: Positive | None = None
     discount: Fraction = 0.99
     gae_lambda: Fraction = 0.95
@@ -79,7 +83,9 @@ def meta_gradient_from_config(
     Raises:
       ValueError: as `meta_gradient`.
     """
-    optimiser = optax.adam(config.learning_rate)
+    # A rate that stays needs no count, and states without one can be read.
+    stays = config.learning_rate_decay == 1
+    optimiser = optax.adam(config.learning_rate if stays else learning_rates(config))
     if config.max_gradient_norm is not None:
         optimiser = optax.chain(optax.clip_by_global_norm(config.max_gradient_norm), optimiser)
     with _named("meta"):
@@ -231,8 +237,8 @@ def zeros_as(init: Callable[[PRNGKeyArray], Parameters]) -> Parameters:
     return jax.tree.map(jnp.zeros_like, jax.eval_shape(init, jax.random.key(0)))
 
 
-def learning_rates(config: EvolutionConfig) -> optax.Schedule:
-    r"""The learning rate :math:`\alpha d^n` of each generation, no lower than the config's floor.
+def learning_rates(config: MetaGradientConfig | EvolutionConfig) -> optax.Schedule:
+    r"""The learning rate :math:`\alpha d^n` of each meta-step, no lower than the config's floor.
 
     A floor above :math:`\alpha` holds nothing up, and neither does one under a rate that does not
     fall, :math:`d \ge 1`.

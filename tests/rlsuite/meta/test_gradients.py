@@ -368,6 +368,20 @@ def test_clipped_meta_gradients_differ_by_their_sign_alone(short_lives):
     np.testing.assert_allclose(change, 6 * CONFIG.learning_rate, rtol=1e-3)
 
 
+def test_the_learning_rate_decays_to_its_floor(counting_world):
+    """Clipped far below their norms, gradients are all the same, and Adam steps by its rate."""
+    config = replace(
+        CONFIG,
+        learning_rate=1e-3,
+        learning_rate_decay=0.5,
+        min_learning_rate=3e-4,
+        max_gradient_norm=1e-3,
+    )
+    states, _ = run(make(counting_world, config=config), 3)
+    parameters = np.array([state.parameters for state in states])
+    np.testing.assert_allclose(np.abs(np.diff(parameters)), [1e-3, 5e-4, 3e-4], rtol=0.02)
+
+
 def test_the_return_of_no_ended_life_is_missing(long_run):
     _, history = long_run
     assert all(np.isnan(metrics["agent_return"]) for metrics in history)
