@@ -4,6 +4,7 @@ from . import cheap_talk as cheap_talk
 from . import control as control
 from . import craftax as craftax
 from . import foreign as foreign
+from . import games as games
 from . import goals as goals
 from . import gridworld as gridworld
 from . import maze as maze

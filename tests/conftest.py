@@ -21,7 +21,7 @@ from jaxtyping import install_import_hook
 # Not yet: meta and methods.
 CHECKED = [
     *("rlsuite.envs", "rlsuite.experiments"),
-    *("rlsuite.advantages", "rlsuite.analysis", "rlsuite.bandits"),
+    *("rlsuite.advantages", "rlsuite.analysis", "rlsuite.bandits", "rlsuite.games"),
     *("rlsuite.curricula", "rlsuite.drifts"),
     *(
         "rlsuite.clocks",

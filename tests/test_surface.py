@@ -12,7 +12,7 @@ import rlsuite
 
 ROOT = Path(__file__).parent.parent
 PUBLIC = (
-    *("bandits", "curricula", "debugging", "drifts", "envs", "experiments"),
+    *("bandits", "curricula", "debugging", "drifts", "envs", "experiments", "games"),
     *("meta", "methods", "objectives", "pretrained", "scores"),
     *("Agent", "Life", "Method", "Task", "after", "jit", "live", "make_mesh", "train"),
 )

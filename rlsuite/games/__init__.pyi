@@ -1,0 +1,16 @@
+from .exact import BestResponse as BestResponse
+from .exact import best_response as best_response
+from .exact import expected_totals as expected_totals
+from .gradients import policy_gradient as policy_gradient
+from .gradients import specialist as specialist
+from .gradients import worth_against as worth_against
+from .gradients import worth_against_each_other as worth_against_each_other
+from .players import by_policy as by_policy
+from .players import fictitious_play as fictitious_play
+from .players import from_bandit as from_bandit
+from .players import hedge as hedge
+from .players import scripted as scripted
+from .playing import Outcome as Outcome
+from .playing import Player as Player
+from .playing import Record as Record
+from .playing import tournament as tournament
