@@ -5,7 +5,7 @@ import math
 from rlsuite.experiments.specs import Experiment, WorldSpec
 from rlsuite.experiments.symptoms import Symptom
 from rlsuite.lifetime import LifeConfig
-from rlsuite.meta.configs import EvolutionConfig
+from rlsuite.meta.evolution_config import EvolutionConfig
 from rlsuite.method import Method
 
 AS_IN_PUBLIC_CODE = EvolutionConfig(first_moment_decay=0.99, first_mean="zero")

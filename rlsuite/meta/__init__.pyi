@@ -1,11 +1,11 @@
-from .configs import EvolutionConfig as EvolutionConfig
-from .configs import MetaGradientConfig as MetaGradientConfig
-from .configs import evolve_from_config as evolve_from_config
-from .configs import evolve_objective_from_config as evolve_objective_from_config
-from .configs import meta_gradient_from_config as meta_gradient_from_config
 from .evolution import evolve as evolve
 from .evolution import final_return as final_return
 from .evolution import return_over_life as return_over_life
+from .evolution_config import EvolutionConfig as EvolutionConfig
+from .evolution_config import evolve_from_config as evolve_from_config
+from .evolution_config import evolve_objective_from_config as evolve_objective_from_config
+from .gradient_config import MetaGradientConfig as MetaGradientConfig
+from .gradient_config import meta_gradient_from_config as meta_gradient_from_config
 from .gradients import meta_gradient as meta_gradient
 from .gradients import weighted as weighted
 from .shaping import centred_rank as centred_rank

@@ -14,6 +14,7 @@ from rlsuite.meta.shaping import Fitness, failed_last, pairwise, raw
 from rlsuite.meta.strategies import Draw, Strategy, StrategyState
 from rlsuite.method import Method, Metrics, single_precision
 from rlsuite.objectives.objective import Parameters
+from rlsuite.requirements import require
 from rlsuite.sharding import apart
 
 
@@ -208,27 +209,22 @@ def _validate(
 ) -> None:
     name = getattr(shaping, "__name__", repr(shaping))
     allowed = "raw for a strategy that compares candidates of different generations"
-    _require(not strategy.compares_generations or shaping is raw, "shaping", name, allowed)
+    require(not strategy.compares_generations or shaping is raw, "shaping", name, allowed)
     size = strategy.population_size
-    _require(
+    require(
         candidates_per_task >= 1 and size % candidates_per_task == 0,
         "candidates_per_task",
         candidates_per_task,
         f"a divisor of the {size} candidates",
     )
-    _require(
+    require(
         shaping is not pairwise or size % 2 == 0, "shaping", name, "another one: there is no pair"
     )
-    _require(tasks_per_candidate >= 1, "tasks_per_candidate", tasks_per_candidate, "at least 1")
+    require(tasks_per_candidate >= 1, "tasks_per_candidate", tasks_per_candidate, "at least 1")
     num_trials = size // candidates_per_task * tasks_per_candidate
-    _require(
+    require(
         num_mini_batches >= 1 and num_trials % num_mini_batches == 0,
         "num_mini_batches",
         num_mini_batches,
         f"a divisor of {num_trials}, the groups of candidates times the tasks of each",
     )
-
-
-def _require(holds: bool, name: str, value: Any, allowed: str) -> None:
-    if not holds:
-        raise ValueError(f"{name}: {value} is not allowed; it must be {allowed}")

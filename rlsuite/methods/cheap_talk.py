@@ -16,16 +16,12 @@ from rlsuite.envs.cheap_talk import CheapTalk, CheapTalkParams
 from rlsuite.envs.flat_world import FlatWorld
 from rlsuite.envs.flattening import is_array
 from rlsuite.lifetime import Agent, Life, LifeConfig, Task
-from rlsuite.meta.configs import (
-    EvolutionConfig,
-    evolve_from_config,
-    require_known,
-    return_from_config,
-)
+from rlsuite.meta.evolution_config import EvolutionConfig, evolve_from_config, return_from_config
 from rlsuite.method import Method
 from rlsuite.networks import NetworkConfig, make_predictor
 from rlsuite.objectives.proximal_policy_optimisation import PPOConfig, ppo
 from rlsuite.ranges import Count, Counts, NotNegative
+from rlsuite.requirements import require, require_known
 from rlsuite.rollout import finished_returns
 
 GoalName = Literal["adversary", "ally"]
@@ -93,8 +89,8 @@ def make_channel(world: Environment, config: ChannelConfig) -> Channel:
       ValueError: if the message size is below 1, the scale negative, or observations neither
         arrays nor numbers of states.
     """
-    _require(config.message_size >= 1, "message_size", config.message_size, "at least 1")
-    _require(config.scale >= 0, "scale", config.scale, "at least 0")
+    require(config.message_size >= 1, "channel.message_size", config.message_size, "at least 1")
+    require(config.scale >= 0, "channel.scale", config.scale, "at least 0")
     network = make_predictor(
         world, config.message_size, NetworkConfig("perceptron", config.hidden_widths)
     )
@@ -259,8 +255,3 @@ def messages(
     """What a channel says of each observation of the world without it."""
     talk = make_channel(world, config).world
     return jax.vmap(talk.message, (None, 0))(weights, observations)
-
-
-def _require(holds: bool, name: str, value: Any, allowed: str) -> None:
-    if not holds:
-        raise ValueError(f"channel.{name}: {value} is not allowed; it must be {allowed}")

@@ -17,7 +17,7 @@ from rlsuite.envs.cheap_talk import CheapTalkParams
 from rlsuite.envs.goals import GoalWorld, goal_form
 from rlsuite.envs.messenger import MessengerParams, MessengerWorld
 from rlsuite.lifetime import Life, LifeConfig, Task
-from rlsuite.meta.configs import EvolutionConfig, evolve_from_config, require_known
+from rlsuite.meta.evolution_config import EvolutionConfig, evolve_from_config
 from rlsuite.method import Method
 from rlsuite.methods.cheap_talk import (
     Channel,
@@ -30,6 +30,7 @@ from rlsuite.networks import NetworkConfig, Predictor, make_predictor
 from rlsuite.objectives.objective import Learner
 from rlsuite.objectives.proximal_policy_optimisation import PPOConfig, ppo
 from rlsuite.ranges import Count
+from rlsuite.requirements import require_known
 from rlsuite.rollout import Level, Policy, greedy
 
 MessengerName = Literal["zero_shot", "oracle"]

@@ -7,7 +7,7 @@ from gymnax.environments.environment import Environment
 
 from rlsuite.curricula.buffer import BufferConfig, prioritised_replay
 from rlsuite.curricula.curriculum import SampleTask
-from rlsuite.meta.configs import meta_gradient_from_config
+from rlsuite.meta.gradient_config import meta_gradient_from_config
 from rlsuite.meta.held_out import watch_held_out
 from rlsuite.method import Method
 from rlsuite.methods.lpg import (

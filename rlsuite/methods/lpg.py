@@ -10,7 +10,7 @@ from rlsuite.agents import AgentConfig, Trainable, make_agent
 from rlsuite.curricula.chosen_set import LevelSetConfig, chosen_set
 from rlsuite.curricula.curriculum import Curriculum, SampleTask, random_tasks
 from rlsuite.lifetime import Life, LifeConfig, Task
-from rlsuite.meta.configs import MetaGradientConfig, meta_gradient_from_config
+from rlsuite.meta.gradient_config import MetaGradientConfig, meta_gradient_from_config
 from rlsuite.meta.held_out import HeldOutConfig, watch_held_out
 from rlsuite.method import Method
 from rlsuite.objectives.actor_critic import A2CConfig, a2c

@@ -7,7 +7,7 @@ from gymnax.environments.environment import Environment
 from rlsuite.curricula.curriculum import SampleTask
 from rlsuite.drifts import LearnedDriftConfig, learned
 from rlsuite.lifetime import Life, LifeConfig
-from rlsuite.meta.configs import EvolutionConfig, evolve_objective_from_config
+from rlsuite.meta.evolution_config import EvolutionConfig, evolve_objective_from_config
 from rlsuite.method import Method
 from rlsuite.networks import NetworkConfig
 from rlsuite.objectives.proximal_policy_optimisation import PPOConfig, ppo

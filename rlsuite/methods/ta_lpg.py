@@ -7,7 +7,7 @@ from gymnax.environments.environment import Environment
 from rlsuite.agents import AgentConfig, make_agent
 from rlsuite.curricula.curriculum import SampleTask
 from rlsuite.lifetime import Life, LifeConfig
-from rlsuite.meta.configs import EvolutionConfig, evolve_objective_from_config
+from rlsuite.meta.evolution_config import EvolutionConfig, evolve_objective_from_config
 from rlsuite.method import Method
 from rlsuite.objectives.learned_policy_gradient import LPGConfig, lpg
 

@@ -14,7 +14,7 @@ from jax.sharding import PartitionSpec
 from lowered import algebra
 
 from rlsuite.initialisers import one_at_a_time, orthogonal
-from rlsuite.meta.configs import STRATEGIES, make_strategy
+from rlsuite.meta.named_strategies import STRATEGIES, make_strategy
 
 KEYS = jax.random.split(jax.random.key(0), 5)
 MEAN = {"bias": jnp.zeros(2), "weights": jnp.zeros((2, 3))}

@@ -9,7 +9,7 @@ import pytest
 from rlsuite.agents import AgentConfig
 from rlsuite.curricula.buffer import BufferConfig
 from rlsuite.lifetime import LifeConfig, Task
-from rlsuite.meta.configs import MetaGradientConfig
+from rlsuite.meta.gradient_config import MetaGradientConfig
 from rlsuite.method import Method, train
 from rlsuite.methods.groove import GrooveConfig, groove
 from rlsuite.methods.lpg import MetaGradientLPGConfig, meta_gradient_lpg

@@ -10,7 +10,7 @@ import pytest
 from rlsuite import precision
 from rlsuite.envs.gridworld.levels import level_distribution
 from rlsuite.lifetime import LifeConfig, Task
-from rlsuite.meta.configs import MetaGradientConfig
+from rlsuite.meta.gradient_config import MetaGradientConfig
 from rlsuite.methods.lpg import MetaGradientLPGConfig, meta_gradient_lpg
 from rlsuite.objectives.learned_policy_gradient import LPGConfig
 

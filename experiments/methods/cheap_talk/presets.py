@@ -17,7 +17,7 @@ from rlsuite.experiments.methods.cheap_talk.victims import (
 )
 from rlsuite.experiments.specs import Run, WorldSpec
 from rlsuite.lifetime import LifeConfig
-from rlsuite.meta.configs import EvolutionConfig
+from rlsuite.meta.evolution_config import EvolutionConfig
 from rlsuite.methods.cheap_talk import ChannelConfig, TrainTimeConfig
 from rlsuite.methods.cheap_talk_test_time import TestTimeConfig
 from rlsuite.networks import NetworkConfig

@@ -15,7 +15,7 @@ from rlsuite.experiments.ppo_settings import check_actor, check_mini_batches
 from rlsuite.experiments.registry import find_world
 from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec, required
 from rlsuite.lifetime import LifeConfig
-from rlsuite.meta.configs import EvolutionConfig
+from rlsuite.meta.evolution_config import EvolutionConfig
 from rlsuite.methods.lpo import LPOConfig, lpo
 from rlsuite.networks import NetworkConfig
 from rlsuite.objectives.objective import KnowledgeOfTime

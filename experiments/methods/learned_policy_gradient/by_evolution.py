@@ -18,7 +18,7 @@ from rlsuite.experiments.methods.learned_policy_gradient.settings import (
 from rlsuite.experiments.methods.learned_policy_gradient.trainers import learned_by
 from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec, required
 from rlsuite.lifetime import LifeConfig
-from rlsuite.meta.configs import EvolutionConfig
+from rlsuite.meta.evolution_config import EvolutionConfig
 from rlsuite.methods.ta_lpg import EvolvedLPGConfig, evolved_lpg
 from rlsuite.objectives.learned_policy_gradient import LPGConfig
 

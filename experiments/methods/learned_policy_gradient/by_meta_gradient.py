@@ -21,7 +21,7 @@ from rlsuite.experiments.methods.learned_policy_gradient.trainers import learned
 from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec, required
 from rlsuite.experiments.symptoms import Symptom
 from rlsuite.lifetime import LifeConfig
-from rlsuite.meta.configs import MetaGradientConfig
+from rlsuite.meta.gradient_config import MetaGradientConfig
 from rlsuite.meta.held_out import HeldOutConfig
 from rlsuite.methods.groove import GrooveConfig, groove
 from rlsuite.methods.lpg import LPGPartsConfig, MetaGradientLPGConfig, meta_gradient_lpg

@@ -16,13 +16,13 @@ from evosax.algorithms.distribution_based import distribution_based_algorithms
 
 from rlsuite.agents import AgentConfig, make_agent
 from rlsuite.lifetime import Life, Task
-from rlsuite.meta.configs import (
+from rlsuite.meta.evolution import evolve, return_over_life
+from rlsuite.meta.evolution_config import (
     EvolutionConfig,
     evolve_from_config,
     evolve_objective_from_config,
-    learning_rates,
 )
-from rlsuite.meta.evolution import evolve, return_over_life
+from rlsuite.meta.learning_rates import decaying
 from rlsuite.meta.shaping import centred_rank, raw
 from rlsuite.meta.strategies import from_evosax, open_es
 from rlsuite.method import train
@@ -183,13 +183,13 @@ def test_a_generation_that_fails_altogether_moves_nothing_by_momentum_either(str
     ],
 )
 def test_learning_rates_fall_to_their_floor_and_are_not_cut_to_it(decay, floor, expected):
-    config = EvolutionConfig(learning_rate=1e-2, learning_rate_decay=decay, min_learning_rate=floor)
-    rates = [learning_rates(config)(jnp.array(count)) for count in range(6)]
+    schedule = decaying(1e-2, decay, floor)
+    rates = [schedule(jnp.array(count)) for count in range(6)]
     np.testing.assert_allclose(rates, expected, rtol=1e-5)
 
 
 def test_learning_rates_end_at_their_floor_however_long_the_run():
-    rates = learning_rates(EvolutionConfig())
+    rates = decaying(1e-2, 0.999, 1e-5)
     np.testing.assert_allclose(rates(jnp.array(2**31 - 1)), 1e-5, rtol=1e-6)
 
 
@@ -379,7 +379,7 @@ SHARDED = """
     import jax
     import jax.numpy as jnp
     import numpy as np
-    from rlsuite.meta.configs import EvolutionConfig, evolve_from_config
+    from rlsuite.meta.evolution_config import EvolutionConfig, evolve_from_config
     from rlsuite.method import train
     from rlsuite.sharding import make_mesh
 

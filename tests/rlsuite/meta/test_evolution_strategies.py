@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from jax.flatten_util import ravel_pytree
 
-from rlsuite.meta.configs import SHAPINGS, STRATEGIES, make_strategy, rank_weights
+from rlsuite.meta.evolution_config import SHAPINGS
+from rlsuite.meta.named_strategies import STRATEGIES, make_strategy, rank_weights
 from rlsuite.meta.shaping import centred_rank, pairwise, raw, z_score
 from rlsuite.meta.strategies import open_es
 

@@ -12,7 +12,7 @@ import pytest
 from rlsuite.agents import AgentConfig, make_agent
 from rlsuite.curricula.curriculum import random_tasks
 from rlsuite.lifetime import Life, Task
-from rlsuite.meta.configs import MetaGradientConfig, meta_gradient_from_config
+from rlsuite.meta.gradient_config import MetaGradientConfig, meta_gradient_from_config
 from rlsuite.meta.gradients import meta_gradient, weighted
 from rlsuite.objectives.objective import Objective
 from rlsuite.scores import (

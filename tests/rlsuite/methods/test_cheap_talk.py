@@ -12,7 +12,7 @@ from gymnax.environments import environment, spaces
 
 from rlsuite.envs.cheap_talk import CheapTalkParams
 from rlsuite.lifetime import LifeConfig, Task
-from rlsuite.meta.configs import EvolutionConfig
+from rlsuite.meta.evolution_config import EvolutionConfig
 from rlsuite.methods.cheap_talk import (
     ChannelConfig,
     TrainTimeConfig,

@@ -12,7 +12,7 @@ import pytest
 from rlsuite.envs.goals import GoalWorld, goal_form
 from rlsuite.envs.messenger import MessengerParams, MessengerWorld
 from rlsuite.lifetime import LifeConfig, Task
-from rlsuite.meta.configs import EvolutionConfig
+from rlsuite.meta.evolution_config import EvolutionConfig
 from rlsuite.methods import cheap_talk_test_time as test_time
 from rlsuite.methods.cheap_talk import ChannelConfig
 from rlsuite.networks import NetworkConfig

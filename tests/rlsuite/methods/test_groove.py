@@ -7,7 +7,7 @@ import pytest
 from rlsuite.curricula.buffer import BufferConfig
 from rlsuite.curricula.chosen_set import LevelSetConfig
 from rlsuite.lifetime import LifeConfig, Task
-from rlsuite.meta.configs import MetaGradientConfig
+from rlsuite.meta.gradient_config import MetaGradientConfig
 from rlsuite.methods.groove import GrooveConfig, groove
 from rlsuite.methods.lpg import MetaGradientLPGConfig, meta_gradient_lpg
 from rlsuite.objectives.learned_policy_gradient import LPGConfig

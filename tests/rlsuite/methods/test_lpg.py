@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from rlsuite.agents import AgentConfig
 from rlsuite.lifetime import LifeConfig, Task
-from rlsuite.meta.configs import MetaGradientConfig
+from rlsuite.meta.gradient_config import MetaGradientConfig
 from rlsuite.method import train
 from rlsuite.methods.lpg import MetaGradientLPGConfig, agent_life, meta_gradient_lpg
 from rlsuite.objectives.learned_policy_gradient import LPGConfig

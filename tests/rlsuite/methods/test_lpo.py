@@ -10,7 +10,7 @@ import pytest
 
 from rlsuite.drifts import LearnedDriftConfig
 from rlsuite.lifetime import LifeConfig, Task
-from rlsuite.meta.configs import EvolutionConfig
+from rlsuite.meta.evolution_config import EvolutionConfig
 from rlsuite.methods.lpo import LPOConfig, lpo
 from rlsuite.networks import NetworkConfig
 from rlsuite.objectives.proximal_policy_optimisation import PPOConfig

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import pytest
 
 from rlsuite.lifetime import LifeConfig, Task
-from rlsuite.meta.configs import EvolutionConfig
+from rlsuite.meta.evolution_config import EvolutionConfig
 from rlsuite.methods.ta_lpg import EvolvedLPGConfig, evolved_lpg
 from rlsuite.objectives.learned_policy_gradient import LPGConfig
 

@@ -1,0 +1,40 @@
+"""What the core asks of values from outside: errors of one line that name the field."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
+from typing import Any
+
+
+def require(holds: bool, name: str, value: Any, allowed: str) -> None:
+    """Asks for something of the value of a field.
+
+    Raises:
+      ValueError: if it does not hold, with the name, the value and what is allowed.
+    """
+    if not holds:
+        raise ValueError(f"{name}: {value} is not allowed; it must be {allowed}")
+
+
+def require_known(name: str, value: str, known: Iterable[str]) -> None:
+    """Asks for a known name, offering the nearest one, however its letters are cased.
+
+    Raises:
+      ValueError: if it is unknown.
+    """
+    by_lower_case = {option.lower(): option for option in known}
+    if value in by_lower_case.values():
+        return
+    alike = get_close_matches(value.lower(), by_lower_case, n=1, cutoff=0.4)
+    hint = f" (did you mean '{by_lower_case[alike[0]]}'?)" if alike else ""
+    options = ", ".join(by_lower_case.values())
+    raise ValueError(f"{name}: '{value}' is unknown{hint}; known: {options}")
+
+
+@contextmanager
+def errors_of(group: str) -> Iterator[None]:
+    """Puts the name of a group of fields before what errors say of one of them."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{group}.{error}") from error
