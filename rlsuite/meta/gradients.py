@@ -98,7 +98,8 @@ def meta_gradient(
 
     Where agents are taken in several groups, or shared by devices, the noise of the gradient is
     measured by how much the groups differ, at the cost of a norm each: `gradient_noise_scale`, a
-    number of agents (`rlsuite.meta.noise`), of running means of what single steps show.
+    number of agents (`rlsuite.meta.noise`), of running means of what single steps show. Devices
+    make smaller groups, so that this estimate, and it alone, is another one on each number of them.
 
     Args:
       life: how agents live, with the objective to be learned.

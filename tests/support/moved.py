@@ -19,6 +19,9 @@ from rlsuite.experiments.folder import create_run
 from rlsuite.experiments.runner import run
 from tests.experiments.running import plan_of
 
+ESTIMATE = "gradient_noise_scale"
+"""By how much groups of agents differ, which are smaller on several devices."""
+
 
 def main(folder: Path, methods: Iterable[str]) -> None:
     """Raises an AssertionError if the two of a method come to anything else."""
@@ -46,7 +49,7 @@ def compare(method: str, folder: Path) -> None:
 
     moved, alone = (open_run(folder / name) for name in ("moved", "alone"))
     for line, expected in zip(moved.metrics, alone.metrics, strict=True):
-        for name in [name for name in expected if "second" not in name]:
+        for name in [name for name in expected if "second" not in name and name != ESTIMATE]:
             ours, theirs = (np.array(one[name], float) for one in (line, expected))
             np.testing.assert_allclose(ours, theirs, 1e-3, 1e-5, err_msg=name)
     # Counts and masks are numbers too.
