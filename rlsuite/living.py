@@ -6,15 +6,14 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Bool, Int, PRNGKeyArray
 
-from rlsuite.advantages import generalised_advantage
 from rlsuite.curricula.curriculum import Curriculum, CurriculumState, Proposal
 from rlsuite.lifetime import Agent, Life, is_alive
 from rlsuite.method import Method, Metrics, single_precision
-from rlsuite.objectives.objective import Learner, Objective, Parameters
-from rlsuite.rollout import Experience, finished_returns, memories
-from rlsuite.scores import Evidence, Score, ScoreState, no_score
+from rlsuite.objectives.objective import Parameters
+from rlsuite.rollout import finished_returns
+from rlsuite.scores import Score, ScoreState, evidence_of, no_score
 from rlsuite.selection import map_selected
 from rlsuite.sharding import apart, spread, together
 
@@ -217,7 +216,7 @@ def live(
 
     def watch(slot, agent, experience):
         """A slot after its agent's update, and the returns of the episodes that ended in it."""
-        evidence = _evidence(
+        evidence = evidence_of(
             life.objective,
             slot.agent.learner,
             experience,
@@ -251,42 +250,3 @@ def live(
         }
 
     return single_precision(Method(init=init, step=step))
-
-
-def _evidence(
-    objective: Objective,
-    learner: Learner,
-    experience: Experience,
-    *,
-    discount: float,
-    gae_lambda: float,
-) -> Evidence:
-    """What an update shows of its agent, by the agent's own predictions."""
-    steps = experience.transitions
-    values, next_values = _values(objective, learner, experience)
-    advantages = generalised_advantage(
-        steps.reward,
-        values,
-        next_values,
-        steps.terminated,
-        steps.truncated,
-        discount=discount,
-        gae_lambda=gae_lambda,
-    )
-    return Evidence(steps.reward, steps.ended, advantages, values)
-
-
-def _values(objective: Objective, learner: Learner, experience: Experience) -> PyTree:
-    """Predicted values of what was acted on and of what came next; NaN where none are predicted."""
-    steps = experience.transitions
-    missing = jnp.full(steps.reward.shape, jnp.nan)
-    if objective.predict is None:
-        return missing, missing
-    policy = objective.behaviour(learner)
-    memory = memories(policy, experience)
-    _, after = policy.act(memory, steps.observation)
-    values = objective.predict(learner, memory, steps.observation)
-    if values.shape[-1] != 1:
-        return missing, missing
-    next_values = objective.predict(learner, after, steps.next_observation)
-    return values[..., 0], next_values[..., 0]

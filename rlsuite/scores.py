@@ -5,10 +5,12 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 
+from rlsuite.advantages import generalised_advantage
 from rlsuite.lifetime import Life, Task
-from rlsuite.rollout import Level
+from rlsuite.objectives.objective import Learner, Objective
+from rlsuite.rollout import Experience, Level, memories
 
 ScoreState = Any
 
@@ -27,6 +29,48 @@ class Evidence(NamedTuple):
     ended: Bool[Array, "step worker"]
     advantages: Float[Array, "time worker"]
     values: Float[Array, "time worker"]
+
+
+def evidence_of(
+    objective: Objective,
+    learner: Learner,
+    experience: Experience,
+    *,
+    discount: float,
+    gae_lambda: float,
+) -> Evidence:
+    """What a rollout shows of its agent, by the agent's own predictions.
+
+    These are numbers if the objective predicts a single one for each state, else NaN.
+    """
+    steps = experience.transitions
+    values, next_values = _values(objective, learner, experience)
+    advantages = generalised_advantage(
+        steps.reward,
+        values,
+        next_values,
+        steps.terminated,
+        steps.truncated,
+        discount=discount,
+        gae_lambda=gae_lambda,
+    )
+    return Evidence(steps.reward, steps.ended, advantages, values)
+
+
+def _values(objective: Objective, learner: Learner, experience: Experience) -> PyTree:
+    """Predicted values of what was acted on and of what came next; NaN where none are predicted."""
+    steps = experience.transitions
+    missing = jnp.full(steps.reward.shape, jnp.nan)
+    if objective.predict is None:
+        return missing, missing
+    policy = objective.behaviour(learner)
+    memory = memories(policy, experience)
+    _, after = policy.act(memory, steps.observation)
+    values = objective.predict(learner, memory, steps.observation)
+    if values.shape[-1] != 1:
+        return missing, missing
+    next_values = objective.predict(learner, after, steps.next_observation)
+    return values[..., 0], next_values[..., 0]
 
 
 class Score(NamedTuple):
@@ -133,13 +177,19 @@ class BestReturn(NamedTuple):
     regret: Float[Array, ""]
 
 
-def max_monte_carlo(num_workers: int, discount: float) -> Score:
+def max_monte_carlo(num_workers: int, discount: float, *, from_start: bool = False) -> Score:
     r"""Mean of :math:`R_{max} - V(s_t)` in the last rollout (arXiv 2110.02439, section 4).
 
     :math:`R_{max}` is the best return of an episode on this task so far, discounted from the
     episode's start because that is what the critic's values estimate. Until an episode has ended,
     the best running return stands in for it. Workers must start with their episodes: of staggered
     ones the first return is only a part.
+
+    Args:
+      num_workers: parallel worlds of each agent.
+      discount: of future rewards.
+      from_start: whether every rollout starts with an episode, as where a student is put on levels
+        again and again; else it goes on where the one before stopped.
     """
 
     def init(key, task):
@@ -157,6 +207,9 @@ def max_monte_carlo(num_workers: int, discount: float) -> Score:
         ), None
 
     def observe(state, task, evidence):
+        if from_start:
+            fresh = init(None, task)
+            state = state._replace(running=fresh.running, discount=fresh.discount)
         state, _ = jax.lax.scan(step, state, (evidence.rewards, evidence.ended))
         best = jnp.where(jnp.isneginf(state.best), state.running.max(), state.best)
         return state._replace(regret=(best - evidence.values).mean())
@@ -165,4 +218,45 @@ def max_monte_carlo(num_workers: int, discount: float) -> Score:
         init=init,
         observe=observe,
         value=lambda key, state, task, agent_return: state.regret,
+    )
+
+
+def learnability(
+    successes: Int[Array, "*level"] | Float[Array, "*level"],
+    episodes: Int[Array, "*level"] | Float[Array, "*level"],
+) -> Float[Array, "*level"]:
+    r"""How much a student that succeeds with probability p can learn: p (1 - p), without bias.
+
+    Of :math:`m` episodes with a share :math:`\hat p` of successes it is
+
+    .. math:: \frac{m}{m - 1} \hat p (1 - \hat p)
+
+    (Rutherford et al., arXiv 2408.15099, section 4, has p (1 - p), which is too low by that factor
+    in the mean where p is estimated.) One episode, or none, says nothing: it is 0.
+    """
+    share = successes / jnp.maximum(episodes, 1)
+    return episodes / jnp.maximum(episodes - 1, 1) * share * (1 - share)
+
+
+def learnable() -> Score:
+    """`learnability` by the episodes that ended in the last rollout, which start with it.
+
+    An episode is a success if its return is positive.
+    """
+
+    def count(running, inputs):
+        reward, ended = inputs
+        running = running + reward
+        return jnp.where(ended, 0.0, running), jnp.stack([ended & (running > 0), ended])
+
+    def observe(state, task, evidence):
+        del state, task
+        start = jnp.zeros_like(evidence.rewards[0])
+        _, counted = jax.lax.scan(count, start, (evidence.rewards, evidence.ended))
+        return learnability(*counted.sum(axis=(0, 2)))
+
+    return no_score()._replace(
+        init=lambda key, task: jnp.zeros(()),
+        observe=observe,
+        value=lambda key, state, task, agent_return: state,
     )

@@ -22,7 +22,7 @@ from jaxtyping import install_import_hook
 CHECKED = [
     *("rlsuite.envs", "rlsuite.experiments"),
     *("rlsuite.advantages", "rlsuite.analysis", "rlsuite.bandits", "rlsuite.games"),
-    *("rlsuite.curricula", "rlsuite.drifts"),
+    *("rlsuite.curricula", "rlsuite.designing", "rlsuite.drifts"),
     *(
         "rlsuite.clocks",
         "rlsuite.compiling",

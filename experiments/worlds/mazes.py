@@ -60,7 +60,7 @@ class MazeConfig:
 
 MAZES: Mapping[str, MazeConfig] = {
     "maze": MazeConfig(),
-    "small_maze": MazeConfig(side=7, max_walls=12, max_steps_in_episode=80),
+    "small_maze": MazeConfig(side=7, max_walls=12, max_steps_in_episode=60),
     "tiny_maze": MazeConfig(side=4, max_walls=3, max_steps_in_episode=20),
 }
 """Random mazes by name: those of publications, those of a laptop, and those of tests."""
@@ -97,6 +97,8 @@ def maze(name: str, config: MazeConfig) -> WorldSpec:
     except ValueError as error:
         raise ConfigError(f"tasks.{error}") from error
     limit = config.max_steps_in_episode
+    default = world.default_params.replace(max_steps_in_episode=jnp.int32(limit))
+    world = Maze(config.side, default_params=default)
 
     def sample_task(key):
         level = random_level(key, world, config.max_walls, config.min_walls, limit)

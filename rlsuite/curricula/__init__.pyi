@@ -7,3 +7,10 @@ from .curriculum import Proposal as Proposal
 from .curriculum import frozen_set as frozen_set
 from .curriculum import log_uniform_lifetimes as log_uniform_lifetimes
 from .curriculum import random_tasks as random_tasks
+from .designer import Designer as Designer
+from .designer import Lesson as Lesson
+from .designer import random_levels as random_levels
+from .learnable_levels import LearnableLevelsConfig as LearnableLevelsConfig
+from .learnable_levels import learnable_levels as learnable_levels
+from .level_replay import LevelReplayConfig as LevelReplayConfig
+from .level_replay import replayed_levels as replayed_levels

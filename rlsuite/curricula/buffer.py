@@ -9,6 +9,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from rlsuite.curricula.curriculum import Curriculum, Proposal, SampleTask
 from rlsuite.lifetime import Task
+from rlsuite.method import Metrics
 from rlsuite.ranges import Count, Fraction, Positive
 
 
@@ -163,6 +164,34 @@ def _hand_out(
     return wanted & (place < num_slots), slots[place]
 
 
+def empty_buffer(key: PRNGKeyArray, sample_task: SampleTask, size: int) -> Buffer:
+    """A buffer in which nothing is scored; tasks fill its slots for their shapes alone."""
+    no = jnp.zeros(size, bool)
+    zero = jnp.zeros((), jnp.int32)
+    return Buffer(
+        task=jax.vmap(sample_task)(jax.random.split(key, size)),
+        score=jnp.zeros(size),
+        is_scored=no,
+        is_playing=no,
+        last_scored=jnp.zeros(size, jnp.int32),
+        num_reports=zero,
+        num_drawn=zero,
+        num_replayed=zero,
+    )
+
+
+def buffer_metrics(buffer: Buffer) -> Metrics:
+    """How full it is, and what the scores in it that are finite come to."""
+    known = buffer.is_scored & jnp.isfinite(buffer.score)
+    scores = jnp.where(known, buffer.score, jnp.nan)
+    return {
+        "buffer_scored": buffer.is_scored.sum().astype(jnp.float32),
+        "buffer_score": jnp.nanmean(scores),
+        "buffer_score_highest": jnp.nanmax(scores),
+        "replayed_fraction": buffer.num_replayed / jnp.maximum(buffer.num_drawn, 1),
+    }
+
+
 def prioritised_replay(sample_task: SampleTask, config: BufferConfig) -> Curriculum:
     """A curriculum over a buffer of scored tasks (Jiang et al., arXiv 2010.03934; 2310.02782).
 
@@ -177,19 +206,7 @@ def prioritised_replay(sample_task: SampleTask, config: BufferConfig) -> Curricu
     """
 
     def init(key):
-        task = jax.vmap(sample_task)(jax.random.split(key, config.size))
-        no = jnp.zeros(config.size, bool)
-        zero = jnp.zeros((), jnp.int32)
-        return Buffer(
-            task=task,
-            score=jnp.zeros(config.size),
-            is_scored=no,
-            is_playing=no,
-            last_scored=jnp.zeros(config.size, jnp.int32),
-            num_reports=zero,
-            num_drawn=zero,
-            num_replayed=zero,
-        )
+        return empty_buffer(key, sample_task, config.size)
 
     def propose(key, buffer, wanted):
         num_agents = wanted.size
@@ -237,14 +254,4 @@ def prioritised_replay(sample_task: SampleTask, config: BufferConfig) -> Curricu
             num_reports=num_reports,
         )
 
-    def metrics(buffer):
-        known = buffer.is_scored & jnp.isfinite(buffer.score)
-        scores = jnp.where(known, buffer.score, jnp.nan)
-        return {
-            "buffer_scored": buffer.is_scored.sum().astype(jnp.float32),
-            "buffer_score": jnp.nanmean(scores),
-            "buffer_score_highest": jnp.nanmax(scores),
-            "replayed_fraction": buffer.num_replayed / jnp.maximum(buffer.num_drawn, 1),
-        }
-
-    return Curriculum(init=init, propose=propose, report=report, metrics=metrics)
+    return Curriculum(init=init, propose=propose, report=report, metrics=buffer_metrics)

@@ -38,7 +38,9 @@ def test_a_desk_is_larger_than_a_laptop_and_tested_alike(spec):
 
 def _num_side_by_side(method):
     meta = getattr(method, "meta", method)
-    return meta.population_size if hasattr(meta, "population_size") else meta.num_agents
+    if hasattr(meta, "population_size"):
+        return meta.population_size
+    return getattr(meta, "num_agents", 1)
 
 
 @pytest.mark.parametrize("world", WORLD_NAMES.values())

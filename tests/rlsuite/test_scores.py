@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.stats
 
 from rlsuite.agents import AgentConfig, make_agent
 from rlsuite.lifetime import Life, Task
@@ -13,6 +14,8 @@ from rlsuite.scores import (
     algorithmic_regret,
     exact_regret,
     l1_value_loss,
+    learnability,
+    learnable,
     max_monte_carlo,
     no_score,
     positive_value_loss,
@@ -160,3 +163,50 @@ def test_scores_of_what_is_no_number_are_no_numbers(make_score, spoilt):
         KEY, score.observe(score.init(KEY, task), task, evidence), task, jnp.array(1.0)
     )
     assert np.isnan(result) == (spoilt in read)
+
+
+def test_learnability_is_unbiased_and_one_episode_says_nothing():
+    """Its mean over all outcomes of m attempts is p (1 - p), for any m but one."""
+    for attempts in (2, 3, 7):
+        successes = np.arange(attempts + 1)
+        for p in (0.0, 0.2, 0.5, 1.0):
+            chances = scipy.stats.binom.pmf(successes, attempts, p)
+            values = learnability(jnp.asarray(successes), jnp.full(attempts + 1, attempts))
+            np.testing.assert_allclose(chances @ np.asarray(values), p * (1 - p), atol=1e-6)
+    assert learnability(jnp.array([0, 1, 0]), jnp.array([1, 1, 0])).tolist() == [0, 0, 0]
+
+
+def test_learnable_counts_the_episodes_of_the_last_rollout():
+    rewards = jnp.array([[0.0, 1.0], [0.5, 0.0], [0.0, 0.0], [0.0, 0.3]])
+    ended = jnp.array([[False, True], [True, False], [False, True], [True, False]])
+    evidence = Evidence(rewards, ended, rewards, rewards)
+    score, task = learnable(), Task(jnp.array(0.0), jnp.array(1))
+    state = score.observe(score.init(KEY, task), task, evidence)
+    # Four episodes ended, of which the first of each worker paid.
+    np.testing.assert_allclose(score.value(KEY, state, task, jnp.nan), 4 / 3 * 0.25, rtol=1e-6)
+
+
+def test_the_best_return_outlives_rollouts_that_start_anew():
+    """R_max is of all visits; what is left of an unfinished episode counts for nothing."""
+    score, task = max_monte_carlo(1, 0.5, from_start=True), Task(jnp.array(0.0), jnp.array(1))
+    state = score.init(KEY, task)
+
+    def visit(state, rewards, ended):
+        rewards, ended = jnp.array(rewards)[:, None], jnp.array(ended)[:, None]
+        return score.observe(state, task, Evidence(rewards, ended, rewards, 0 * rewards + 0.25))
+
+    state = visit(state, [0.0, 1.0, 8.0], [False, True, False])
+    np.testing.assert_allclose(score.value(KEY, state, task, 0.0), 0.5 - 0.25)
+    # Had the episode gone on, its 8 would be in the return.
+    state = visit(state, [0.0, 0.0, 1.0], [False, False, True])
+    np.testing.assert_allclose(score.value(KEY, state, task, 0.0), 0.5 - 0.25)
+
+
+def test_a_deterministic_optimal_student_with_exact_values_has_no_regret():
+    """At a discount of one, values are what is still to come, and that is the best return."""
+    score, task = max_monte_carlo(1, 1.0, from_start=True), Task(jnp.array(0.0), jnp.array(1))
+    rewards, ended = jnp.zeros((6, 1)).at[jnp.array([2, 5])].set(0.7), jnp.zeros((6, 1), bool)
+    ended = ended.at[jnp.array([2, 5])].set(True)
+    evidence = Evidence(rewards, ended, rewards, jnp.full((6, 1), 0.7))
+    state = score.observe(score.init(KEY, task), task, evidence)
+    np.testing.assert_allclose(score.value(KEY, state, task, 0.7), 0.0, atol=1e-6)

@@ -1,0 +1,205 @@
+"""DR, PLR, ACCEL and SFL as methods of the command."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any
+
+from annotated_types import Interval
+
+from rlsuite.curricula.learnable_levels import LearnableLevelsConfig
+from rlsuite.curricula.level_replay import LevelReplayConfig
+from rlsuite.experiments.errors import ConfigError, nearest
+from rlsuite.experiments.level_design import LevelDesign
+from rlsuite.experiments.methods.agents.common import whole_lives
+from rlsuite.experiments.methods.design.evaluation import test
+from rlsuite.experiments.methods.design.pictures import pictures
+from rlsuite.experiments.methods.design.presets import presets
+from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec
+from rlsuite.method import Method
+from rlsuite.methods.accel import accel
+from rlsuite.methods.dr import StudentsConfig, dr
+from rlsuite.methods.plr import PLRConfig, plr
+from rlsuite.methods.sfl import SFLConfig, sfl
+
+KIND = "student"
+PANELS = {
+    "solve_rate": "share of first episodes that were solved",
+    "episode_return": "return of training episodes",
+    "score": "mean score of the levels",
+    "walls": "walls of the levels",
+    "path_length": "shortest paths of solvable levels",
+    "buffer_score": "mean score in the buffer",
+    "set_learnability": "learnability of the set",
+    "policy_entropy": "policy entropy (nats)",
+    "critic_loss": "loss of the critic",
+}
+
+
+@dataclass(frozen=True)
+class ACCELConfig(PLRConfig):
+    """What ACCEL adds to prioritised level replay.
+
+    Attributes:
+      editor: which of the world's edits replayed levels go through.
+      num_edits: of each of them.
+    """
+
+    editor: str = "cells"
+    num_edits: Annotated[int, Interval(ge=0, le=10_000)] = 5
+
+
+def checked(run: Run, world: WorldSpec | None) -> WorldSpec:
+    """The world of a student's life, once it is clear that it can live there.
+
+    Raises:
+      ConfigError: if it can't.
+    """
+    config, world = run.method, whole_lives(run, world)
+    number = config.ppo.num_mini_batches
+    if config.life.num_workers % number:
+        raise ConfigError(
+            f"ppo.num_mini_batches: {number} is not allowed; it must be a divisor of the "
+            f"{config.life.num_workers} workers"
+        )
+    try:
+        config.life_in(world.world)
+    except ValueError as error:
+        part = {"num_filters": "student.", "normalise_observations": "ppo."}
+        raise ConfigError(f"{part.get(str(error).split(':')[0], 'tasks.')}{error}") from error
+    return world
+
+
+def design_of(world: WorldSpec) -> LevelDesign:
+    """What there is to know of a world's levels.
+
+    Raises:
+      ConfigError: if there is nothing.
+    """
+    if world.design is None:
+        raise ConfigError(
+            f"tasks: '{world.name}' is not allowed; its levels can't be edited, those of mazes can"
+        )
+    return world.design
+
+
+def measures_of(world: WorldSpec) -> dict[str, Callable[..., Any]]:
+    """What is worth watching of its levels."""
+    return {} if world.design is None else dict(world.design.measures)
+
+
+def experiment(method: Method, config: StudentsConfig, *, searched: int = 0) -> Experiment:
+    """A step is one rollout on levels of the workers' own.
+
+    Args:
+      method: of the student.
+      config: likewise.
+      searched: world steps of a search for levels, averaged over steps.
+    """
+    life = config.life
+    steps = life.num_workers * life.rollout_length + searched
+    headline = ("solve_rate", "gradient_updates")
+    return Experiment(method, 1, steps, headline, watched=("parameter_norm",))
+
+
+def _build_dr(run: Run, world: WorldSpec | None) -> Experiment:
+    world, config = checked(run, world), run.method
+    method = dr(world.world, world.sample_task, config, measures=measures_of(world))
+    return experiment(method, config)
+
+
+def _named(config: PLRConfig, world: WorldSpec) -> dict[str, Any]:
+    """What the world adds to a configuration of level replay.
+
+    Raises:
+      ConfigError: if the world can't give what its score needs.
+    """
+    if config.score == "exact_regret" and world.optimal_return is None:
+        raise ConfigError(
+            f"score: 'exact_regret' is not allowed on '{world.name}'; its optimal return is not "
+            "known"
+        )
+    return {"optimal_return": world.optimal_return, "measures": measures_of(world)}
+
+
+def _build_plr(run: Run, world: WorldSpec | None) -> Experiment:
+    world, config = checked(run, world), run.method
+    named = _named(config, world)
+    return experiment(plr(world.world, world.sample_task, config, **named), config)
+
+
+def _build_accel(run: Run, world: WorldSpec | None) -> Experiment:
+    world, config = checked(run, world), run.method
+    editors = design_of(world).editors
+    if config.editor not in editors:
+        raise ConfigError(f"editor: {nearest('editor', config.editor, editors)}")
+    edit = editors[config.editor](config.num_edits)
+    named = _named(config, world)
+    return experiment(accel(world.world, world.sample_task, edit, config, **named), config)
+
+
+def _build_sfl(run: Run, world: WorldSpec | None) -> Experiment:
+    world, config = checked(run, world), run.method
+    method = sfl(world.world, world.sample_task, config, measures=measures_of(world))
+    levels = config.levels
+    search = levels.num_batches * levels.batch_size * levels.search_length
+    return experiment(method, config, searched=search // levels.period)
+
+
+_BUFFERS = {
+    "smoke": {"buffer": LevelReplayConfig(size=8)},
+    "laptop": {"buffer": LevelReplayConfig(size=256)},
+    "desk": {"buffer": LevelReplayConfig(size=256)},
+    "paper": {},
+}
+_LAPTOP_SEARCH = LearnableLevelsConfig(
+    period=25, num_batches=1, batch_size=256, search_length=200, size=64
+)
+_SEARCHES = {
+    "smoke": {
+        "levels": LearnableLevelsConfig(
+            period=2, num_batches=1, batch_size=8, search_length=24, size=4
+        )
+    },
+    "laptop": {"levels": _LAPTOP_SEARCH},
+    "desk": {"levels": _LAPTOP_SEARCH},
+    "paper": {},
+}
+_NOTHING: dict[str, dict[str, Any]] = {size: {} for size in _BUFFERS}
+_spec = partial(
+    MethodSpec,
+    kind=KIND,
+    test=test,
+    pictures=pictures,
+    learned=lambda state: state.learner,
+    panels=PANELS,
+)
+
+DR = _spec(
+    name="dr",
+    summary="a student on levels drawn at random",
+    paper="2403.13091",
+    presets=presets(StudentsConfig, _NOTHING),
+    build=_build_dr,
+)
+PLR = _spec(
+    name="plr",
+    summary="a student on levels where it has much to learn, again and again",
+    paper="2110.02439",
+    presets=presets(PLRConfig, _BUFFERS),
+    build=_build_plr,
+)
+ACCEL = _spec(
+    name="accel",
+    summary="the same with levels that are edited, so that they grow harder",
+    paper="2203.01302",
+    presets=presets(ACCELConfig, _BUFFERS),
+    build=_build_accel,
+)
+SFL = _spec(
+    name="sfl",
+    summary="a student on levels that it solves sometimes, and sometimes not",
+    paper="2408.15099",
+    presets=presets(SFLConfig, _SEARCHES),
+    build=_build_sfl,
+)

@@ -1,0 +1,64 @@
+"""Reports of students: the levels that were designed for them."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from rlsuite.curricula.learnable_levels import LearnableLevels
+from rlsuite.curricula.level_replay import LevelReplayState
+from rlsuite.designing import DesignState
+from rlsuite.experiments import plots
+from rlsuite.experiments.evaluation import Evaluation
+from rlsuite.experiments.finished import Finished
+from rlsuite.experiments.level_sets import take
+from rlsuite.experiments.specs import Drawing, Section
+from rlsuite.rollout import Level
+
+LEVELS_SHOWN = 6
+
+
+class _Scored(NamedTuple):
+    """Levels with a number each, and what that is."""
+
+    levels: Level
+    scores: Float[np.ndarray, " level"]
+    meaning: str
+
+
+def pictures(finished: Finished, evaluation: Evaluation | None) -> Sequence[Section]:
+    """The levels that a designer holds, those of highest and lowest score."""
+    del evaluation
+    scored, world = _scored(finished), finished.named_world
+    if scored is None or world.draw is None:
+        return []
+    image, key = world.draw, world.key and world.key()
+
+    def draw(path):
+        rows = {}
+        order = plots.extremes(scored.scores, LEVELS_SHOWN)
+        for which, indices in zip(("Highest", "Lowest"), order, strict=True):
+            rows[f"{which} {scored.meaning}"] = [
+                plots.Picture(image(take(scored.levels, one)), f"{scored.scores[one]:.2f}")
+                for one in indices
+            ]
+        plots.gallery(path, rows, key)
+
+    alternative = f"Levels of highest and lowest {scored.meaning}"
+    return [Section("Levels at the end", [Drawing("levels.png", alternative, draw)])]
+
+
+def _scored(finished: Finished) -> _Scored | None:
+    state: DesignState = jax.device_get(finished.state)
+    held = state.designer
+    if isinstance(held, LearnableLevels):
+        return _Scored(held.task.level, np.asarray(held.learnability), "learnability")
+    if isinstance(held, LevelReplayState):
+        known = np.flatnonzero(held.buffer.is_scored)
+        meaning = finished.run.method.score.replace("_", " ")
+        if known.size:
+            levels = take(held.buffer.task.level, known)
+            return _Scored(levels, np.asarray(held.buffer.score)[known], meaning)
+    return None

@@ -1,0 +1,152 @@
+"""Sampling for learnability: levels on which a student sometimes succeeds, and sometimes not."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from gymnax.environments.environment import Environment
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+
+from rlsuite.curricula.curriculum import SampleTask
+from rlsuite.curricula.designer import Designer, Lesson, draw_tasks, without_scores
+from rlsuite.lifetime import Life, Task
+from rlsuite.objectives.objective import Learner
+from rlsuite.ranges import Count, Fraction
+from rlsuite.rollout import Level, Levels, Policy, reset_worlds, step_worlds
+from rlsuite.scores import learnability
+
+
+@dataclass(frozen=True)
+class LearnableLevelsConfig:
+    """How learnable levels are found; the defaults are those of the paper.
+
+    Attributes:
+      period: steps of the method from one search to the next.
+      num_batches: a search looks at so many batches, one after the other …
+      batch_size: … of so many levels, …
+      search_length: … with so many steps of the student on each level.
+      size: levels that are kept, those of the highest learnability.
+      set_fraction: share of the workers that are put on levels of the set; the others' are fresh.
+    """
+
+    period: Count = 50
+    num_batches: Count = 5
+    batch_size: Count = 1000
+    search_length: Count = 2000
+    size: Count = 1000
+    set_fraction: Fraction = 0.5
+
+
+class LearnableLevels(NamedTuple):
+    """The set of levels, and how learnable they were when they were found."""
+
+    task: Task
+    learnability: Float[Array, " level"]
+    success: Float[Array, " level"]
+    age: Int[Array, ""]
+
+
+def success_counts(
+    key: PRNGKeyArray, world: Environment, levels: Level, policy: Policy, length: int
+) -> tuple[Int[Array, " level"], Int[Array, " level"]]:
+    """Episodes of positive return, and all that ended, in some steps on each level."""
+    reset_key, step_key = jax.random.split(key)
+    num_levels = len(jax.tree.leaves(levels)[0])
+    of_each = Levels(levels, 0)
+    worlds = reset_worlds(reset_key, world, of_each, num_levels)
+
+    def step(carry, key):
+        worlds, memory, running, successes, episodes = carry
+        keys = jax.random.split(key, num_levels + 1)
+        worlds, memory, steps = step_worlds(keys, world, of_each, policy, worlds, memory)
+        running = running + steps.reward
+        successes = successes + (steps.ended & (running > 0))
+        running = jnp.where(steps.ended, 0.0, running)
+        return (worlds, memory, running, successes, episodes + steps.ended), None
+
+    none = jnp.zeros(num_levels, jnp.int32)
+    start = (worlds, policy.init_memory(num_levels), jnp.zeros(num_levels), none, none)
+    keys = jax.random.split(step_key, length)
+    *_, successes, episodes = jax.lax.scan(step, start, keys)[0]
+    return successes, episodes
+
+
+def learnable_levels(
+    life: Life, sample_task: SampleTask, config: LearnableLevelsConfig
+) -> Designer:
+    """Sampling for learnability (Rutherford et al., arXiv 2408.15099, Algorithm 1).
+
+    Every `period` steps the student as it is is tried on fresh levels, and those are kept on which
+    `learnability` is highest, by the episodes that end within `search_length` steps. Until the next
+    search, a part of the workers are put on levels drawn uniformly from these, the others on fresh
+    ones. The student learns from all.
+
+    Args:
+      life: how the student lives.
+      sample_task: `key -> Task`.
+      config: sizes.
+
+    Raises:
+      ValueError: if a search looks at fewer levels than are kept.
+    """
+    pool = config.num_batches * config.batch_size
+    if config.size > pool:
+        raise ValueError(
+            f"levels.size: {config.size} is not allowed; it must be at most the {pool} levels of a "
+            "search"
+        )
+    num_workers = life.num_workers
+    from_set = jnp.arange(num_workers) < round(config.set_fraction * num_workers)
+
+    def search(key: PRNGKeyArray, learner: Learner) -> LearnableLevels:
+        policy = life.objective.behaviour(learner)
+
+        def try_batch(key):
+            draw_key, act_key = jax.random.split(key)
+            task = draw_tasks(draw_key, sample_task, config.batch_size)
+            length = config.search_length
+            counts = success_counts(act_key, life.world, task.level, policy, length)
+            return task, counts
+
+        found = jax.lax.map(try_batch, jax.random.split(key, config.num_batches))
+        task, (successes, episodes) = jax.tree.map(
+            lambda leaf: leaf.reshape(pool, *leaf.shape[2:]), found
+        )
+        scores, best = jax.lax.top_k(learnability(successes, episodes), config.size)
+        success = (successes / jnp.maximum(episodes, 1))[best]
+        task = jax.tree.map(lambda leaf: leaf[best], task)
+        return LearnableLevels(task, scores, success, jnp.int32(0))
+
+    def init(key):
+        zeros = jnp.zeros(config.size)
+        return LearnableLevels(
+            draw_tasks(key, sample_task, config.size), zeros, zeros, jnp.int32(config.period)
+        )
+
+    def propose(key, state, learner):
+        draw_key, set_key = jax.random.split(key)
+        search_key, choice_key = jax.random.split(set_key)
+        is_due = state.age >= config.period
+        state = jax.lax.cond(is_due, lambda: search(search_key, learner), lambda: state)
+        fresh = draw_tasks(draw_key, sample_task, num_workers)
+        place = jax.random.randint(choice_key, (num_workers,), 0, config.size)
+        task = jax.tree.map(
+            lambda kept, new: jnp.where(_like(from_set, new), kept[place], new), state.task, fresh
+        )
+        lesson = Lesson(task, jnp.full(num_workers, -1, jnp.int32), jnp.array(True))
+        return state._replace(age=state.age + 1), lesson
+
+    return Designer(
+        init=init,
+        propose=propose,
+        report=lambda key, state, lesson, evidence, returns: without_scores(state, lesson),
+        metrics=lambda state: {
+            "set_learnability": state.learnability.mean(),
+            "set_success": state.success.mean(),
+        },
+    )
+
+
+def _like(chosen: Bool[Array, " worker"], leaf: Array) -> Bool[Array, "worker *ones"]:
+    return chosen.reshape(-1, *(1,) * (leaf.ndim - 1))

@@ -1,0 +1,252 @@
+"""Levels that are worth another visit, and edits of them: PLR and ACCEL, as designers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
+
+from rlsuite.curricula.buffer import (
+    Buffer,
+    BufferConfig,
+    buffer_metrics,
+    choose_replays,
+    choose_victims,
+    empty_buffer,
+    replay_log_weights,
+)
+from rlsuite.curricula.curriculum import SampleTask
+from rlsuite.curricula.designer import Designer, Lesson, draw_tasks
+from rlsuite.lifetime import Task
+from rlsuite.ranges import Fraction, Positive
+from rlsuite.rollout import Level
+from rlsuite.scores import Evidence, Score, ScoreState
+
+NEW, REPLAYED, EDITED = range(3)
+"""Where the levels of a lesson come from."""
+
+Editor = Callable[[PRNGKeyArray, Level], Level]
+"""`(key, level) -> level`, a slightly different one."""
+
+
+@dataclass(frozen=True)
+class LevelReplayConfig(BufferConfig):
+    """How levels are kept and replayed.
+
+    Attributes:
+      min_fill: nothing is replayed before this share of the buffer is filled.
+      learn_from_new: whether the student also learns on levels that are not replayed (PLR), or is
+        only judged on them (robust PLR, and ACCEL).
+    """
+
+    replay_probability: Fraction = 0.8
+    temperature: Positive = 0.3
+    staleness: Fraction = 0.3
+    min_fill: Fraction = 0.5
+    learn_from_new: bool = False
+
+
+class LevelReplayState(NamedTuple):
+    """A buffer of levels, what their score remembers of each, and what comes after a replay.
+
+    Attributes:
+      buffer: the levels; none of them is ever marked as being played.
+      remembered: of each slot, by the score.
+      last: the tasks of the last lesson, where they may be edited; else `()`.
+      edits_next: whether they are.
+    """
+
+    buffer: Buffer
+    remembered: ScoreState
+    last: Any
+    edits_next: Bool[Array, ""]
+
+
+def replayed_levels(
+    sample_task: SampleTask,
+    score: Score,
+    config: LevelReplayConfig,
+    num_workers: int,
+    *,
+    edit: Editor | None = None,
+) -> Designer:
+    """Prioritised level replay (arXiv 2010.03934, 2110.02439), and ACCEL (arXiv 2203.01302).
+
+    With `replay_probability` a lesson is one of different levels of the buffer, drawn by
+    `replay_log_weights`, else one of fresh levels; once the buffer holds enough to replay. Levels
+    that it doesn't hold are scored and then take an empty slot, or that of the lowest score if
+    theirs is higher, so that the buffer has the highest scores of all. One that it does hold
+    (an edit may change nothing) is scored anew where it is. Scores that are no number take no slot.
+
+    With an editor every replay is followed by a lesson of that batch's levels, edited.
+
+    Public codes weigh what is replaced by its staleness too; the papers go by scores alone, as is
+    done here.
+
+    Args:
+      sample_task: `key -> Task`, where fresh levels come from.
+      score: what makes a level worth another visit. What it remembers of a level is kept with it
+        from visit to visit; every rollout starts with an episode.
+      config: of the buffer.
+      num_workers: of the student.
+      edit: what is done to replayed levels; none edits nothing.
+
+    Raises:
+      ValueError: if the buffer has fewer slots than the student has workers.
+    """
+    if config.size < num_workers:
+        raise ValueError(
+            f"buffer.size: {config.size} is not allowed; it must be at least the {num_workers} "
+            "workers of the student"
+        )
+    least = max(num_workers, config.min_fill * config.size)
+    editor = edit or (lambda key, level: level)
+
+    def init(key):
+        buffer = empty_buffer(key, sample_task, config.size)
+        remembered = jax.vmap(score.init)(jax.random.split(key, config.size), buffer.task)
+        last = () if edit is None else jax.tree.map(lambda leaf: leaf[:num_workers], buffer.task)
+        return LevelReplayState(buffer, remembered, last, jnp.array(False))
+
+    def propose(key, state, learner):
+        del learner
+        draw_key, choice_key = jax.random.split(key)
+        coin_key, choice_key, edit_key = jax.random.split(choice_key, 3)
+        buffer = state.buffer
+        nowhere = jnp.full(num_workers, -1, jnp.int32)
+
+        def fresh():
+            return Lesson(
+                draw_tasks(draw_key, sample_task, num_workers),
+                nowhere,
+                jnp.array(config.learn_from_new),
+            )
+
+        def replayed():
+            ages = (buffer.num_reports - buffer.last_scored).astype(jnp.float32)
+            log_weights = replay_log_weights(buffer.score, ages, buffer.is_scored, config)
+            slot = choose_replays(choice_key, log_weights, num_workers).astype(jnp.int32)
+            return Lesson(_at(slot, buffer.task), slot, jnp.array(True))
+
+        def edited():
+            keys = jax.random.split(edit_key, num_workers)
+            task = state.last._replace(level=jax.vmap(editor)(keys, state.last.level))
+            return Lesson(task, nowhere, jnp.array(config.learn_from_new))
+
+        has_enough = buffer.is_scored.sum() >= least
+        replays = has_enough & jax.random.bernoulli(coin_key, config.replay_probability)
+        kind = jnp.where(state.edits_next, EDITED, jnp.where(replays, REPLAYED, NEW))
+        kind = kind.astype(jnp.int32)
+        kinds = [fresh, replayed] if edit is None else [fresh, replayed, edited]
+        lesson = jax.lax.switch(kind, kinds)
+        if edit is None:
+            return state, lesson
+        return state._replace(last=lesson.task, edits_next=kind == REPLAYED), lesson
+
+    def report(key, state, lesson, evidence, returns):
+        buffer = state.buffer
+        slot = jnp.where(lesson.slot >= 0, lesson.slot, _find(buffer, lesson.task))
+        known = slot >= 0
+        init_key, value_key = jax.random.split(key)
+        anew = jax.vmap(score.init)(jax.random.split(init_key, num_workers), lesson.task)
+        remembered = _choose(known, _at(slot, state.remembered), anew)
+        remembered, scores = _scored(value_key, score, remembered, lesson.task, evidence, returns)
+
+        buffer = buffer._replace(
+            num_reports=buffer.num_reports + 1,
+            num_drawn=buffer.num_drawn + num_workers,
+            num_replayed=buffer.num_replayed + (lesson.slot >= 0).sum(dtype=jnp.int32),
+        )
+        written = jnp.where(known, slot, config.size)
+        buffer = _write(buffer, written, lesson.task, scores)
+        inserted = _places(buffer, lesson.task, scores, ~known)
+        buffer = _write(buffer, inserted, lesson.task, scores)
+        kept = _put(jnp.where(known, slot, inserted), state.remembered, remembered)
+        return state._replace(buffer=buffer, remembered=kept), scores
+
+    return Designer(init, propose, report, lambda state: buffer_metrics(state.buffer))
+
+
+def _scored(
+    key: PRNGKeyArray,
+    score: Score,
+    remembered: ScoreState,
+    task: Task,
+    evidence: Evidence,
+    returns: Float[Array, " worker"],
+) -> tuple[ScoreState, Float[Array, " worker"]]:
+    """What a score remembers of each worker's level after a rollout, and its value."""
+
+    def of_one(key, remembered, task, evidence, mean_return):
+        # To a score, each worker is an agent of its own with a single world.
+        evidence = jax.tree.map(lambda leaf: leaf[:, None], evidence)
+        remembered = score.observe(remembered, task, evidence)
+        return remembered, score.value(key, remembered, task, mean_return)
+
+    keys = jax.random.split(key, returns.size)
+    in_axes = (0, 0, 0, 1, 0)
+    return jax.vmap(of_one, in_axes)(keys, remembered, task, evidence, returns)
+
+
+def _find(buffer: Buffer, task: Task) -> Int[Array, " worker"]:
+    """The slots that hold the same levels, -1 for levels that none does."""
+    same = jax.vmap(lambda one: _is_same(buffer.task.level, one))(task.level) & buffer.is_scored
+    return jnp.where(same.any(axis=1), jnp.argmax(same, axis=1), -1).astype(jnp.int32)
+
+
+def _is_same(levels: Level, level: Level) -> Bool[Array, " level"]:
+    """Which levels equal the one."""
+    equal = jax.tree.map(
+        lambda many, one: jnp.all((many == one).reshape(len(many), -1), axis=1), levels, level
+    )
+    return jnp.stack(jax.tree.leaves(equal)).all(axis=0)
+
+
+def _places(
+    buffer: Buffer, task: Task, scores: Float[Array, " worker"], wanted: Bool[Array, " worker"]
+) -> Int[Array, " worker"]:
+    """The slots that new levels take, out of range for those that take none.
+
+    The first of the highest scores comes to the emptiest or lowest slot, and so on while theirs is
+    higher, which is what inserting one after the other comes to. Of equal levels one is enough.
+    """
+    num_workers, size = scores.size, buffer.score.size
+    same = jax.vmap(lambda one: _is_same(task.level, one))(task.level)
+    wanted &= ~jnp.any(jnp.tril(same, -1) & wanted, axis=1) & ~jnp.isnan(scores)
+    victims = choose_victims(buffer, jnp.zeros(size, bool), num_workers).astype(jnp.int32)
+    best_first = jnp.lexsort((-scores, ~wanted))
+    lowest = jnp.where(buffer.is_scored[victims], buffer.score[victims], -jnp.inf)
+    is_free = ~buffer.is_scored[victims] | jnp.isnan(lowest)
+    taken = wanted[best_first] & (is_free | (scores[best_first] > lowest))
+    return (
+        jnp.full(num_workers, size, jnp.int32).at[best_first].set(jnp.where(taken, victims, size))
+    )
+
+
+def _write(
+    buffer: Buffer, slot: Int[Array, " worker"], task: Task, scores: Float[Array, " worker"]
+) -> Buffer:
+    """Scored levels in their slots; those out of range are dropped."""
+    return buffer._replace(
+        task=_put(slot, buffer.task, task),
+        score=buffer.score.at[slot].set(scores, mode="drop"),
+        is_scored=buffer.is_scored.at[slot].set(True, mode="drop"),
+        last_scored=buffer.last_scored.at[slot].set(buffer.num_reports, mode="drop"),
+    )
+
+
+def _put(slot: Int[Array, " worker"], kept: PyTree, new: PyTree) -> PyTree:
+    return jax.tree.map(lambda kept, new: kept.at[slot].set(new, mode="drop"), kept, new)
+
+
+def _at(slot: Int[Array, " worker"], tree: PyTree) -> PyTree:
+    return jax.tree.map(lambda leaf: leaf[slot], tree)
+
+
+def _choose(condition: Bool[Array, " worker"], first: PyTree, second: PyTree) -> PyTree:
+    def choose(a, b):
+        return jnp.where(condition.reshape(-1, *(1,) * (a.ndim - 1)), a, b)
+
+    return jax.tree.map(choose, first, second)

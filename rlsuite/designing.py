@@ -1,0 +1,144 @@
+"""A student that learns on levels which a designer puts it on: unsupervised environment design."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from rlsuite.curricula.designer import Designer, DesignerState
+from rlsuite.lifetime import Life
+from rlsuite.method import Method, Metrics, single_precision
+from rlsuite.objectives.objective import Clock, Learner
+from rlsuite.rollout import (
+    Experience,
+    Level,
+    Levels,
+    finished_returns,
+    reset_worlds,
+    rollout,
+)
+from rlsuite.scores import evidence_of
+
+Measures = Mapping[str, Callable[[Level], Float[Array, ""] | Int[Array, ""]]]
+"""By name, `level -> number`: what is worth watching of levels. NaN where a level has none."""
+
+
+class DesignState(NamedTuple):
+    """Everything that changes. Updates are the rollouts that the student has learned from."""
+
+    key: PRNGKeyArray
+    learner: Learner
+    designer: DesignerState
+    num_updates: Int[Array, ""]
+
+
+def design(
+    life: Life,
+    designer: Designer,
+    *,
+    discount: float,
+    gae_lambda: float,
+    measures: Measures | None = None,
+) -> Method:
+    """Unsupervised environment design for one student: a step is one rollout on levels of its own.
+
+    The designer proposes a level for every worker; all workers start on theirs with an episode and
+    an empty memory, and go through one rollout. The designer is told what it has shown, and the
+    student learns from it if the lesson says so.
+
+    Args:
+      life: how the student lives, with a level for every worker.
+      designer: which levels come next.
+      discount: of the advantages that scores see.
+      gae_lambda: likewise.
+      measures: what is worth watching of the levels.
+
+    Returns:
+      A method whose state is a `DesignState`. What follows a schedule goes by the updates that the
+      student has learned from, of as many as its task's lifetime. Metrics are those of the
+      objective (NaN in steps without learning) and of the designer, means over workers of the
+      measures and of `score`; `episode_return`, that of the episodes that ended; `solve_rate`, the
+      share of workers whose first episode had a positive return, of those whose first has ended;
+      `parameter_norm` of the student; and `gradient_updates`, those that it has learned from so
+      far.
+    """
+    life = life._replace(level_axes=0)
+
+    def init(key):
+        key, designer_key, learner_key = jax.random.split(key, 3)
+        learner = life.objective.init(learner_key)
+        return DesignState(key, learner, designer.init(designer_key), jnp.zeros((), jnp.int32))
+
+    def step(state):
+        key, propose_key, act_key, report_key, learn_key = jax.random.split(state.key, 5)
+        designed, lesson = designer.propose(propose_key, state.designer, state.learner)
+        level = lesson.task.level
+        experience = act_on(act_key, life, state.learner, level)
+        evidence = evidence_of(
+            life.objective, state.learner, experience, discount=discount, gae_lambda=gae_lambda
+        )
+        episodes = _episodes(experience)
+        designed, scores = designer.report(
+            report_key, designed, lesson, evidence, episodes.worker_return
+        )
+
+        def learn(learner: Learner) -> tuple[Learner, Metrics]:
+            clock = Clock(state.num_updates, lesson.task.lifetime[0])
+            return life.objective.update(learn_key, (), learner, experience, clock)
+
+        def keep(learner: Learner) -> tuple[Learner, Metrics]:
+            _, shapes = jax.eval_shape(learn, learner)
+            return learner, jax.tree.map(lambda one: jnp.full(one.shape, jnp.nan), shapes)
+
+        learner, metrics = jax.lax.cond(lesson.teaches, learn, keep, state.learner)
+        num_updates = state.num_updates + lesson.teaches
+        return DesignState(key, learner, designed, num_updates), {
+            **metrics,
+            **designer.metrics(designed),
+            **{name: jnp.nanmean(jax.vmap(of)(level)) for name, of in (measures or {}).items()},
+            "score": jnp.nanmean(scores),
+            "episode_return": episodes.mean_return,
+            "solve_rate": episodes.solve_rate,
+            "parameter_norm": optax.tree.norm(_numbers(learner)),
+            "gradient_updates": num_updates.astype(jnp.float32),
+        }
+
+    return single_precision(Method(init=init, step=step))
+
+
+def act_on(key: PRNGKeyArray, life: Life, learner: Learner, level: Level) -> Experience:
+    """A rollout that starts with an episode on each worker's level."""
+    reset_key, act_key = jax.random.split(key)
+    levels, num_workers = Levels(level, 0), life.num_workers
+    worlds = reset_worlds(reset_key, life.world, levels, num_workers)
+    policy = life.objective.behaviour(learner)
+    memory = policy.init_memory(num_workers)
+    length = life.rollout_length
+    return rollout(act_key, life.world, levels, policy, worlds, memory, length)[2]
+
+
+class _Episodes(NamedTuple):
+    """Of the episodes of a rollout: each worker's mean return, and what they come to."""
+
+    worker_return: Float[Array, " worker"]
+    mean_return: Float[Array, ""]
+    solve_rate: Float[Array, ""]
+
+
+def _episodes(experience: Experience) -> _Episodes:
+    steps = experience.transitions
+    running, returns = finished_returns(jnp.zeros_like(steps.reward[0]), steps)
+    means = jnp.nanmean(returns, axis=0)
+    # Where none has ended, what it has brought so far.
+    means = jnp.where(steps.ended.any(axis=0), means, running)
+    first = jnp.take_along_axis(returns, jnp.argmax(steps.ended, axis=0)[None], axis=0)[0]
+    solved = jnp.where(jnp.isnan(first), jnp.nan, first > 0)
+    return _Episodes(means, jnp.nanmean(returns), jnp.nanmean(solved))
+
+
+def _numbers(learner: Learner) -> list[Array]:
+    """Its real numbers: what is counted has no say in whether all is well."""
+    return [leaf for leaf in jax.tree.leaves(learner) if jnp.issubdtype(leaf.dtype, jnp.floating)]

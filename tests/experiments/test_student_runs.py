@@ -1,0 +1,107 @@
+"""Students whose levels are designed: their tests' statistics, and what is not allowed of them."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rlsuite.experiments.cli import main
+from rlsuite.experiments.errors import BAD_INPUT
+from rlsuite.experiments.finished import default_run
+from rlsuite.experiments.methods.design.risk import (
+    conditional_value_at_risk,
+    curve_over,
+    even_edges,
+    risk_curve,
+)
+from tests.experiments.running import METHODS, plan_of
+
+
+class TestRisk:
+    @given(st.integers(1, 40), st.floats(0.01, 1.0), st.integers(0, 99))
+    @settings(max_examples=50, deadline=None)
+    def test_it_is_the_mean_of_what_others_say_are_the_worst(self, number, share, seed):
+        random = np.random.default_rng(seed)
+        chosen_by, measured = random.random((2, number))
+        kept = max(1, round(share * number))
+        expected = np.mean([m for _, m in sorted(zip(chosen_by, measured, strict=True))[:kept]])
+        found = conditional_value_at_risk(chosen_by, measured, share)
+        assert found == pytest.approx(expected)
+
+    def test_chance_makes_no_level_bad(self):
+        """All levels are alike: those that one set of attempts calls the worst are as good."""
+        random = np.random.default_rng(0)
+        first, second = random.binomial(10, 0.5, (2, 4000)) / 10
+        assert conditional_value_at_risk(first, second, 0.05) == pytest.approx(0.5, abs=0.03)
+        # By the same attempts they seem much worse.
+        assert conditional_value_at_risk(first, first, 0.05) < 0.25
+
+    def test_the_curve_ends_at_the_mean_and_has_intervals(self):
+        rates = np.linspace(0, 1, 200)
+        curve = risk_curve(rates, rates)
+        assert curve.x == [1, 2, 5, 10, 20, 50, 100]
+        assert curve.value[-1] == pytest.approx(0.5) and curve.value == sorted(curve.value)
+        assert all(np.array(curve.low) <= np.array(curve.value))
+        assert all(np.array(curve.high) >= np.array(curve.value))
+
+    def test_curves_over_a_measure_are_means_between_edges(self):
+        measure, results = np.array([1.0, 1, 2, 5, 6, 7]), np.array([0.0, 1, 1, 0, 0, 1])
+        edges = even_edges(measure, most=2)
+        assert edges == [-np.inf, 3.5, np.inf]
+        curve = curve_over(measure, results, edges)
+        np.testing.assert_allclose(curve.x, [4 / 3, 6])
+        np.testing.assert_allclose(curve.value, [2 / 3, 1 / 3])
+        assert even_edges(np.ones(5)) == [-np.inf, np.inf]
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "message"),
+    [
+        ("plr", ["--buffer.size", "3"], "buffer.size: 3 is not allowed; it must be at least the 4"),
+        ("accel", ["--num_edits", "-1"], "num_edits: -1 is not allowed"),
+        ("accel", ["--editor", "cell"], "editor: unknown editor 'cell' (did you mean 'cells'?)"),
+        ("accel", ["--tasks.max_walls", "15"], "tasks.max_walls: 15 is not allowed; it must be"),
+        ("plr", ["--score", "regret"], "score: 'regret' is not allowed"),
+        ("sfl", ["--levels.size", "9"], "levels.size: 9 is not allowed; it must be at most the 8"),
+        ("dr", ["--world", "CartPole-v1"], "tasks.observations: "),
+        ("dr", ["--ppo.num_mini_batches", "3"], "ppo.num_mini_batches: 3 is not allowed"),
+        ("dr", ["--student.num_filters", "2,2,2"], "student.num_filters: (2, 2, 2) is not allowed"),
+        ("dr", ["--ppo.normalise_observations", "true"], "ppo.normalise_observations: True is"),
+    ],
+)
+def test_what_is_not_allowed_is_said_in_one_line(method, options, message, capsys, tmp_path):
+    folder = tmp_path / "run"
+    assert main(["train", method, "smoke", *options, "--out", str(folder)]) == BAD_INPUT
+    said = capsys.readouterr().err
+    assert message in said and said.count("\n") == 1
+    assert not folder.exists()
+
+
+def test_worlds_whose_levels_cannot_be_edited_are_refused_for_accel(capsys, tmp_path):
+    arguments = ["--world", "Maze-v0", "--out", str(tmp_path / "run")]
+    assert main(["train", "accel", "smoke", *arguments]) == BAD_INPUT
+    assert "tasks: 'Maze-v0' is not allowed; its levels can't be edited" in capsys.readouterr().err
+    assert plan_of("dr", tasks="Maze-v0").experiment.world_steps_per_step == 4 * 256
+
+
+@pytest.mark.parametrize("method", ["dr", "plr", "accel", "sfl"])
+def test_the_paper_preset_has_the_published_sizes(method):
+    run = default_run(METHODS.find(method), "paper")
+    config = run.method
+    assert (run.tasks, run.steps) == ("maze", 30_000)
+    assert (config.life.num_workers, config.life.rollout_length) == (32, 256)
+    assert config.student.recurrent_width == 256 and config.student.num_filters == (16,)
+    assert (config.ppo.num_epochs, config.ppo.num_mini_batches) == (5, 1)
+    assert (config.ppo.discount, config.ppo.gae_lambda, config.ppo.value_clip) == (0.995, 0.98, 0.2)
+    if method in ("plr", "accel"):
+        buffer = config.buffer
+        assert (buffer.size, buffer.replay_probability) == (4000, 0.8)
+        assert (buffer.staleness, buffer.temperature, buffer.min_fill) == (0.3, 0.3, 0.5)
+        assert not buffer.learn_from_new
+
+
+def test_rollouts_hold_a_whole_episode():
+    for tasks in ("maze", "small_maze", "tiny_maze"):
+        run = default_run(METHODS.find("plr"), "laptop", tasks)
+        limit = plan_of("plr", tasks=tasks).named_world.world.default_params.max_steps_in_episode
+        assert limit < run.method.life.rollout_length <= limit + 8

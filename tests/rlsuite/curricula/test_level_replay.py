@@ -1,0 +1,204 @@
+"""Tests of designers that replay and edit levels: what is kept, drawn, merged and learned from."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rlsuite.curricula.designer import Lesson
+from rlsuite.curricula.level_replay import LevelReplayConfig, replayed_levels
+from rlsuite.lifetime import Task
+from rlsuite.scores import Evidence, no_score
+
+WORKERS, SIZE = 3, 6
+KEY = jax.random.key(0)
+NOTHING = Evidence(*(jnp.zeros((1, WORKERS)) for _ in Evidence._fields))
+
+# A level's score is what the student got there, and it remembers how often it was scored.
+COUNTED = no_score()._replace(
+    init=lambda key, task: jnp.int32(0),
+    observe=lambda state, task, evidence: state + 1,
+    value=lambda key, state, task, agent_return: agent_return,
+)
+
+
+def sample_task(key):
+    return Task(level=jax.random.uniform(key), lifetime=jnp.int32(5))
+
+
+def make(edit=None, **options):
+    config = LevelReplayConfig(**({"size": SIZE} | options))
+    designer = replayed_levels(sample_task, COUNTED, config, WORKERS, edit=edit)
+    return designer._replace(propose=jax.jit(designer.propose), report=jax.jit(designer.report))
+
+
+DESIGNER = make()
+STALEST = make(staleness=1.0, replay_probability=1.0)
+
+
+def lesson_of(levels):
+    task = Task(jnp.asarray(levels, jnp.float32), jnp.full(WORKERS, 5, jnp.int32))
+    return Lesson(task, jnp.full(WORKERS, -1, jnp.int32), jnp.array(False))
+
+
+def report(designer, state, levels, scores):
+    return designer.report(KEY, state, lesson_of(levels), NOTHING, jnp.asarray(scores, jnp.float32))
+
+
+def held(state):
+    """The levels in the buffer with their scores, whatever their slots."""
+    kept = np.asarray(state.buffer.is_scored)
+    levels, scores = (np.asarray(x)[kept] for x in (state.buffer.task.level, state.buffer.score))
+    return dict(zip(levels.tolist(), scores.tolist(), strict=True))
+
+
+def inserted_one_by_one(buffer, levels, scores):
+    """What a reader of the paper would write: merge, fill up, or replace the lowest if better."""
+    buffer, new = dict(buffer), {}
+    for level, score in zip(levels, scores, strict=True):
+        if level in buffer:
+            buffer[level] = score
+        elif not np.isnan(score):
+            new.setdefault(level, score)
+    for level, score in new.items():
+        if len(buffer) < SIZE:
+            buffer[level] = score
+            continue
+        lowest = min(buffer, key=buffer.get)
+        if score > buffer[lowest]:
+            del buffer[lowest]
+            buffer[level] = score
+    return buffer
+
+
+batch = st.lists(
+    st.tuples(st.integers(0, 11), st.sampled_from([*np.arange(8.0).tolist(), float("nan")])),
+    min_size=WORKERS,
+    max_size=WORKERS,
+    unique_by=lambda pair: pair[0],
+)
+
+
+@given(st.lists(batch, max_size=8))
+@settings(max_examples=60, deadline=None)
+def test_levels_are_inserted_as_one_after_the_other(batches):
+    """The scores that are kept are the same; of equal ones either may be."""
+    state, expected = DESIGNER.init(KEY), {}
+    for pairs in batches:
+        levels, scores = map(list, zip(*pairs, strict=True))
+        # Levels whose score becomes no number would leave in another order.
+        scores = [0.0 if level in expected and np.isnan(s) else s for level, s in pairs]
+        state, _ = report(DESIGNER, state, levels, scores)
+        found = held(state)
+        expected = inserted_one_by_one(expected, levels, scores)
+        assert sorted(found.values()) == sorted(expected.values())
+        expected = found
+    assert state.buffer.is_scored.sum() == len(expected) <= SIZE
+
+
+def test_a_level_that_is_held_is_scored_where_it_is():
+    state, _ = report(DESIGNER, DESIGNER.init(KEY), [1, 2, 3], [0.1, 0.2, 0.3])
+    state, scores = report(DESIGNER, state, [2, 4, 4], [0.9, 0.5, 0.7])
+    np.testing.assert_allclose(scores, [0.9, 0.5, 0.7])
+    found = held(state)
+    assert set(found) == {1.0, 2.0, 3.0, 4.0} and found[2.0] == pytest.approx(0.9)
+    slot = int(jnp.argmax(state.buffer.task.level == 2.0))
+    assert state.remembered[slot] == 2  # What the score remembers goes on.
+
+
+@pytest.fixture(scope="module")
+def filled():
+    """A full buffer: level n has score n; those of the second batch are the younger ones."""
+    state = DESIGNER.init(KEY)
+    for first in (0, WORKERS):
+        levels = np.arange(first, first + WORKERS)
+        state, _ = report(DESIGNER, state, levels, levels)
+    return state
+
+
+def shares(designer, state, num=400):
+    """How often each level is among those that are replayed."""
+    keys = jax.random.split(jax.random.key(1), num)
+    lessons = jax.jit(jax.vmap(lambda key: designer.propose(key, state, ())[1]))(keys)
+    assert (lessons.slot >= 0).all() and lessons.teaches.all()
+    slots = np.asarray(lessons.slot)
+    assert all(len(set(row)) == WORKERS for row in slots)
+    return np.bincount(slots.ravel(), minlength=SIZE) / num
+
+
+def test_only_staleness_counts_where_its_weight_is_one(filled):
+    """Of two batches the older one is replayed, whatever its scores; the younger has no age."""
+    found = shares(STALEST, filled)
+    older = np.asarray(filled.buffer.last_scored) == 1
+    np.testing.assert_array_equal(found, older)
+
+
+def test_any_level_is_as_likely_where_the_temperature_is_infinite(filled):
+    designer = make(temperature=1e30, staleness=0.0, replay_probability=1.0)
+    np.testing.assert_allclose(shares(designer, filled), WORKERS / SIZE, atol=0.09)
+
+
+def test_the_highest_scores_are_replayed_where_it_is_low(filled):
+    designer = make(temperature=1e-3, staleness=0.0, replay_probability=1.0)
+    top = np.asarray(filled.buffer.score) >= SIZE - WORKERS
+    np.testing.assert_array_equal(shares(designer, filled), top)
+
+
+def test_nothing_is_replayed_before_enough_is_there():
+    designer = make(replay_probability=1.0, min_fill=1.0)
+    state, _ = report(designer, designer.init(KEY), [1, 2, 3], [1.0, 2.0, 3.0])
+    _, lesson = designer.propose(KEY, state, ())
+    assert (lesson.slot == -1).all() and not lesson.teaches
+    state, _ = report(designer, state, [4, 5, 6], [1.0, 2.0, 3.0])
+    _, lesson = designer.propose(KEY, state, ())
+    assert (lesson.slot >= 0).all() and lesson.teaches
+
+
+@pytest.mark.parametrize("learn_from_new", [True, False])
+def test_only_plain_level_replay_learns_from_new_levels(learn_from_new):
+    designer = make(learn_from_new=learn_from_new)
+    _, lesson = designer.propose(KEY, designer.init(KEY), ())
+    assert lesson.teaches == learn_from_new
+
+
+def lessons_of(designer, num):
+    """Slots of lessons that follow each other, and their levels; every level has a new score."""
+
+    def step(state, key):
+        propose_key, score_key, report_key = jax.random.split(key, 3)
+        state, lesson = designer.propose(propose_key, state, ())
+        scores = jax.random.uniform(score_key, (WORKERS,))
+        state, _ = designer.report(report_key, state, lesson, NOTHING, scores)
+        return state, (lesson, state.buffer.is_scored.sum())
+
+    keys = jax.random.split(jax.random.key(2), num)
+    return jax.jit(lambda: jax.lax.scan(step, designer.init(KEY), keys)[1])()
+
+
+def test_edits_follow_every_replay_and_are_of_what_was_replayed():
+    designer = make(lambda key, level: level + 100.0, replay_probability=0.8)
+    lessons, _ = lessons_of(designer, 2000)
+    levels = np.asarray(lessons.task.level)
+    replayed = np.asarray(lessons.slot[:, 0] >= 0)
+    after = np.flatnonzero(replayed[:-1]) + 1
+    np.testing.assert_allclose(levels[after], levels[after - 1] + 100.0, rtol=1e-6)
+    assert not replayed[after].any()
+    # With a replay probability of 0.8: 1/9 new, 4/9 replayed and 4/9 edited.
+    assert replayed.mean() == pytest.approx(4 / 9, abs=0.02)
+    np.testing.assert_array_equal(lessons.teaches, replayed)
+
+
+def test_edits_that_change_nothing_add_nothing():
+    """What they do is to score again what is there, between replays that are rarer for it."""
+    designer = make(lambda key, level: level, replay_probability=1.0)
+    lessons, sizes = lessons_of(designer, 20)
+    replayed = np.asarray(lessons.slot[:, 0] >= 0)
+    assert not replayed[:1].any() and replayed[1:].tolist() == [True, False] * 9 + [True]
+    assert (sizes == WORKERS).all()
+
+
+def test_a_buffer_smaller_than_a_batch_is_refused():
+    with pytest.raises(ValueError, match=r"buffer.size: 2 is not allowed; it must be at least"):
+        make(size=2)

@@ -1,0 +1,161 @@
+"""Tests of students on levels that are designed: what is told, and what is learned."""
+
+from dataclasses import replace
+from functools import partial
+
+import distrax
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from rlsuite.curricula.designer import Designer, Lesson
+from rlsuite.curricula.learnable_levels import LearnableLevelsConfig, success_counts
+from rlsuite.curricula.level_replay import LevelReplayConfig
+from rlsuite.designing import design
+from rlsuite.envs.maze import Maze, edit_cells, is_solvable, random_level
+from rlsuite.lifetime import Life, LifeConfig, Task
+from rlsuite.method import train
+from rlsuite.methods.accel import accel
+from rlsuite.methods.dr import PUBLISHED_PPO, StudentsConfig, dr
+from rlsuite.methods.plr import PLRConfig, plr
+from rlsuite.methods.sfl import SFLConfig, sfl
+from rlsuite.objectives.objective import Objective
+from rlsuite.students import StudentConfig
+
+WORLD, LIMIT = Maze(3), 12
+STUDENT = StudentConfig(num_filters=(), embedding_width=4, recurrent_width=12, head_widths=())
+PPO = replace(
+    PUBLISHED_PPO, learning_rate=2e-2, num_epochs=3, discount=0.9, anneal_learning_rate=False
+)
+PARTS = {"student": STUDENT, "ppo": PPO, "life": LifeConfig(num_workers=16, rollout_length=16)}
+BUFFER = LevelReplayConfig(size=32)
+
+
+def sample_task(key):
+    return Task(random_level(key, WORLD, 1, max_steps=LIMIT), jnp.int32(1000))
+
+
+def assert_same(first, second):
+    jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-6), first, second)
+
+
+def test_without_replay_a_student_that_learns_from_all_is_that_of_domain_randomisation():
+    small = PARTS | {"life": LifeConfig(num_workers=4, rollout_length=4)}
+    buffer = replace(BUFFER, replay_probability=0.0, learn_from_new=True)
+    plain = dr(WORLD, sample_task, StudentsConfig(**small))
+    replayed = plr(WORLD, sample_task, PLRConfig(**small, buffer=buffer))
+    (first, metrics), (second, others) = (
+        jax.jit(train(method, 3))(jax.random.key(0)) for method in (plain, replayed)
+    )
+    assert_same(first.learner, second.learner)
+    for name in ("critic_loss", "solve_rate", "episode_return", "gradient_updates"):
+        assert_same(metrics[name], others[name])
+    # Only the one that keeps levels scores them.
+    assert np.isnan(metrics["score"]).all() and np.isfinite(others["score"]).all()
+    assert others["buffer_scored"].max() > 4
+
+
+def forward(learner, memory, observation):
+    del learner
+    logits = jnp.array([-jnp.inf, -jnp.inf, 0.0])
+    batch = observation.direction.shape
+    return distrax.Categorical(jnp.broadcast_to(logits, (*batch, 3))), memory
+
+
+def test_designers_are_told_what_the_student_showed_and_it_learns_only_if_it_should():
+    """Always forward: the goal is two steps ahead, aside, or behind a wall of its own."""
+    start = WORLD.default_params.replace(max_steps_in_episode=jnp.int32(4))
+    levels = jax.tree.map(
+        lambda *leaves: jnp.stack(leaves),
+        start.replace(goal=jnp.int32(2)),
+        start.replace(goal=jnp.int32(8)),
+        start.replace(goal=jnp.int32(2), walls=jnp.zeros(9, bool).at[1].set(True)),
+    )
+    task = Task(levels, jnp.full(3, 10))
+    counting = Objective(
+        init_parameters=lambda key: (),
+        init=lambda key: jnp.zeros(()),
+        policy=forward,
+        update=lambda key, parameters, learner, experience, clock: (
+            learner + 1.0,
+            {"progress": clock.progress},
+        ),
+    )
+
+    def report(key, state, lesson, evidence, returns):
+        return (state[0] + 1, evidence, returns), returns
+
+    every_other = Designer(
+        init=lambda key: (jnp.int32(0), None, None),
+        propose=lambda key, state, learner: (
+            state,
+            Lesson(task, jnp.full(3, -1, jnp.int32), state[0] % 2 == 1),
+        ),
+        report=report,
+        metrics=lambda state: {},
+    )
+    life = Life(WORLD, counting, 3, 8)
+    measures = {"walls": lambda level: level.walls.sum()}
+    method = design(life, every_other, discount=0.9, gae_lambda=0.9, measures=measures)
+    step = jax.jit(method.step)
+    state, first = step(method.init(jax.random.key(0)))
+    assert state.learner == 0 and np.isnan(first["progress"])
+    state, second = step(state)
+    assert state.learner == 1 and second["progress"] == 0.0
+    state, _ = step(state)
+    state, fourth = step(state)
+    assert state.learner == 2 and fourth["progress"] == pytest.approx(0.1)
+    assert fourth["gradient_updates"] == 2
+
+    paid = 1 - 0.9 * 2 / 4
+    _, evidence, returns = state.designer
+    np.testing.assert_allclose(returns, [paid, 0, 0], rtol=1e-6)
+    np.testing.assert_allclose(evidence.rewards[:, 0], [0, paid] * 4, rtol=1e-6)
+    np.testing.assert_array_equal(evidence.ended.sum(axis=0), [4, 2, 2])
+    # Two fail once for every two that solve it twice, but first episodes count alike.
+    assert first["solve_rate"] == pytest.approx(1 / 3)
+    assert first["episode_return"] == pytest.approx(paid * 4 / 8)
+    assert first["score"] == pytest.approx(paid / 3) and first["walls"] == pytest.approx(1 / 3)
+
+
+METHODS = {
+    "dr": lambda: dr(WORLD, sample_task, StudentsConfig(**PARTS)),
+    "plr": lambda: plr(WORLD, sample_task, PLRConfig(**PARTS, buffer=BUFFER)),
+    "accel": lambda: accel(
+        WORLD, sample_task, edit_cells(WORLD, 2), PLRConfig(**PARTS, buffer=BUFFER)
+    ),
+    "sfl": lambda: sfl(
+        WORLD,
+        sample_task,
+        SFLConfig(**PARTS, levels=LearnableLevelsConfig(10, 1, 32, 2 * LIMIT, 8)),
+    ),
+}
+
+
+LEVELS = jax.vmap(lambda key: sample_task(key).level)(jax.random.split(jax.random.key(9), 128))
+
+
+def solve_rate(learner, key):
+    """The share of levels, none of them designed, that are solved within the limit."""
+    behaviour = StudentsConfig(**PARTS).life_in(WORLD).objective.behaviour(learner)
+    successes, _ = success_counts(key, WORLD, LEVELS, behaviour, LIMIT)
+    return jnp.mean(successes > 0, where=jax.vmap(partial(is_solvable, WORLD))(LEVELS))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_students_learn_to_solve_mazes(name):
+    """From a quarter of what can be solved to most of it, whoever designs the levels."""
+    method = METHODS[name]()
+
+    @jax.jit
+    def run(key):
+        fresh = method.init(key)
+        state, metrics = train(method, 240)(key)
+        return solve_rate(fresh.learner, key), solve_rate(state.learner, key), state, metrics
+
+    before, after, state, metrics = run(jax.random.key(0))
+    assert before < 0.3 and after > 0.75
+    assert np.isfinite(metrics["parameter_norm"]).all()
+    assert state.num_updates == metrics["gradient_updates"][-1]
+    assert (state.num_updates == 240) == (name in ("dr", "sfl"))
