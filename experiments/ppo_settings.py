@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from gymnax.environments.environment import Environment
 
-from rlsuite.agents import make_actor
+from rlsuite.agents import ActorCriticConfig, make_actor
 from rlsuite.drifts import Drift, ppo_clip
 from rlsuite.experiments.errors import ConfigError
 from rlsuite.lifetime import Life, LifeConfig
@@ -23,7 +23,7 @@ class PPOSettings(NamedTuple):
       lifetime: updates.
     """
 
-    networks: NetworkConfig
+    networks: ActorCriticConfig
     ppo: PPOConfig
     num_workers: int
     rollout_length: int

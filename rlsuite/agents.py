@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, Literal, NamedTuple
 
@@ -37,6 +37,18 @@ class AgentConfig(NetworkConfig):
     max_gradient_norm: Positive = 0.5
 
 
+@dataclass(frozen=True)
+class ActorCriticConfig(NetworkConfig):
+    """How policy and critic of an actor-critic are built.
+
+    Attributes:
+      torso: `separate`, a network for each, or `shared`, one network for both whose last layer is
+        all they don't have in common (in a table that is everything).
+    """
+
+    torso: Literal["separate", "shared"] = field(default="separate", kw_only=True)
+
+
 Actor = Network[distrax.Distribution]
 """A network whose output is a distribution of a world's actions."""
 
@@ -51,7 +63,11 @@ class ActorPredictor(NamedTuple):
     prediction: Any = ()
 
 
-def side_by_side(actor: Actor, predictor: Predictor) -> Network[ActorPredictor]:
+ActorCritic = Network[ActorPredictor]
+"""A network whose outputs are an `ActorPredictor`: a distribution of actions, and predictions."""
+
+
+def side_by_side(actor: Actor, predictor: Predictor) -> ActorCritic:
     """Both as one network: parameters, memories and outputs are an `ActorPredictor` each."""
 
     def init(key):
@@ -120,7 +136,7 @@ class TrainableAgent(NamedTuple):
         """The memories of both before the first step of an episode."""
         return self._networks().init_memory(num_workers)
 
-    def _networks(self) -> Network[ActorPredictor]:
+    def _networks(self) -> ActorCritic:
         return side_by_side(self.policy.network, self.prediction.network)
 
 
@@ -174,16 +190,45 @@ def make_actor(
       ValueError: if actions are neither discrete nor a box of real numbers, or if the architecture
         can't read the world's observations.
     """
-    space = _action_space(world)
-    if isinstance(space, spaces.Discrete):
-        network = make_predictor(world, space.n, config, output_gain=output_gain)
-        return _acting(
-            network,
-            network.init,
-            lambda parameters: parameters,
-            lambda _, x: distrax.Categorical(x),
+    actions = _actions(world)
+    network = make_predictor(world, actions.num_outputs, config, output_gain=output_gain)
+    return _reading_out(network, actions, "mean", actions.distribution)
+
+
+def make_actor_critic(
+    world: Environment, config: NetworkConfig, *, policy_gain: float, value_gain: float
+) -> ActorCritic:
+    """A policy, as `make_actor` makes it, and a critic that predicts one number.
+
+    Args:
+      world: the world; its default parameters give the shapes of observations and actions.
+      config: architecture; an `ActorCriticConfig` also says whether they share a torso.
+      policy_gain: of the last layer of the policy, as in `make_predictor`.
+      value_gain: of that of the critic. In a shared network the outputs of both start orthogonal to
+        each other, if there are at most as many as units before them.
+
+    Returns:
+      A network whose predictions are the values, on a last axis of size one. What two networks
+      learn and remember is an `ActorPredictor` each, what one does is not divided.
+
+    Raises:
+      ValueError: as `make_actor`.
+    """
+    if not isinstance(config, ActorCriticConfig) or config.torso == "separate":
+        return side_by_side(
+            make_actor(world, config, output_gain=policy_gain),
+            make_predictor(world, 1, config, output_gain=value_gain),
         )
-    return _normal_actor(world, space, config, output_gain)
+    actions = _actions(world)
+    size = actions.num_outputs
+    gains = (*(policy_gain,) * size, value_gain)
+    network = make_predictor(world, size + 1, config, output_gain=gains)
+
+    def heads(parameters, outputs):
+        policy = actions.distribution(parameters, outputs[..., :size])
+        return ActorPredictor(policy, outputs[..., size:])
+
+    return _reading_out(network, actions, "heads", heads)
 
 
 def _action_space(world: Environment) -> spaces.Discrete | spaces.Box:
@@ -199,15 +244,26 @@ def _action_space(world: Environment) -> spaces.Discrete | spaces.Box:
     return space
 
 
-def _normal_actor(
-    world: Environment, space: spaces.Box, config: NetworkConfig, output_gain: float | None
-) -> Actor:
-    shape = tuple(space.shape)
-    network = make_predictor(world, math.prod(shape), config, output_gain=output_gain)
-    centre, half_width = _centre_and_half_width(space)
+class _Actions(NamedTuple):
+    """How a world's actions follow from numbers.
 
-    def init(key):
-        return {"mean": network.init(key), "log_deviation": jnp.zeros(shape)}
+    Attributes:
+      num_outputs: how many numbers a distribution is read from.
+      parameters: initial ones of its own, which no observation changes, by name.
+      distribution: `(parameters, numbers) -> distribution`, over any leading axes.
+    """
+
+    num_outputs: int
+    parameters: dict[str, np.ndarray]
+    distribution: Callable[[dict[str, Any], Array], distrax.Distribution]
+
+
+def _actions(world: Environment) -> _Actions:
+    space = _action_space(world)
+    if isinstance(space, spaces.Discrete):
+        return _Actions(space.n, {}, lambda _, logits: distrax.Categorical(logits))
+    shape = tuple(space.shape)
+    centre, half_width = _centre_and_half_width(space)
 
     def normal(parameters, outputs):
         mean = outputs.reshape(*outputs.shape[:-1], *shape)
@@ -217,24 +273,35 @@ def _normal_actor(
             reinterpreted_batch_ndims=len(shape),
         )
 
-    return _acting(network, init, lambda parameters: parameters["mean"], normal)
+    return _Actions(math.prod(shape), {"log_deviation": np.zeros(shape, np.float32)}, normal)
 
 
-def _acting(
+def _reading_out(
     network: Predictor,
-    init: Callable[[PRNGKeyArray], PyTree],
-    weights: Callable[[PyTree], PyTree],
-    distribution: Callable[[PyTree, Array], distrax.Distribution],
-) -> Actor:
-    """The actor that makes a distribution of its parameters and of its network's outputs."""
+    actions: _Actions,
+    name: str,
+    read: Callable[[dict[str, Any], Array], Output],
+) -> Network[Output]:
+    """The network of what is read of its outputs, with the parameters of actions beside its own.
+
+    Its own are found under a name where there are others beside them, else there is no need of one.
+    """
+    has_others = bool(actions.parameters)
+
+    def init(key):
+        own = network.init(key)
+        return {name: own, **jax.tree.map(jnp.asarray, actions.parameters)} if has_others else own
+
+    def own(parameters):
+        return parameters[name] if has_others else parameters
 
     def apply(parameters, memory, observation):
-        outputs, memory = network.apply(weights(parameters), memory, observation)
-        return distribution(parameters, outputs), memory
+        outputs, memory = network.apply(own(parameters), memory, observation)
+        return read(parameters, outputs), memory
 
     def unroll(parameters, memory, observations, ended):
-        outputs, memories = network.unroll(weights(parameters), memory, observations, ended)
-        return distribution(parameters, outputs), memories
+        outputs, memories = network.unroll(own(parameters), memory, observations, ended)
+        return read(parameters, outputs), memories
 
     return Network(init, apply, unroll, network.init_memory)
 

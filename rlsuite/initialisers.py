@@ -6,6 +6,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 
 def one_at_a_time(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -24,10 +25,15 @@ def one_at_a_time(function: Callable[..., Any]) -> Callable[..., Any]:
     return jax.custom_batching.sequential_vmap(lambda *arguments: function(*arguments))
 
 
-def orthogonal(gain: float = 1.0) -> nn.initializers.Initializer:
-    """Orthogonal matrices times a gain, decomposed one at a time under `vmap`."""
+def orthogonal(gain: float | tuple[float, ...] = 1.0) -> nn.initializers.Initializer:
+    """Orthogonal matrices times a gain, decomposed one at a time under `vmap`.
+
+    Args:
+      gain: of all outputs, the last axis, or one for each of them.
+    """
+    gains = gain if isinstance(gain, float) else np.asarray(gain, np.float32)
 
     def initialise(key, shape, dtype=jnp.float32):
-        return one_at_a_time(lambda key: nn.initializers.orthogonal(gain)(key, shape, dtype))(key)
+        return one_at_a_time(lambda key: nn.initializers.orthogonal(gains)(key, shape, dtype))(key)
 
     return initialise

@@ -48,6 +48,9 @@ class NetworkConfig:
 
 Output = TypeVar("Output")
 
+Gain = float | tuple[float, ...]
+"""What orthogonal matrices are multiplied by: a number, or one for each output of a layer."""
+
 
 class Network(NamedTuple, Generic[Output]):
     """A network with a memory that may be empty.
@@ -88,7 +91,7 @@ class Table(nn.Module):
 
     num_states: int
     num_outputs: int
-    output_gain: float | None = None
+    output_gain: Gain | None = None
     shows_time: bool = True
 
     @nn.compact
@@ -110,7 +113,7 @@ class Perceptron(nn.Module):
     hidden_widths: Sequence[int]
     num_outputs: int
     activation: Activation = "relu"
-    output_gain: float | None = None
+    output_gain: Gain | None = None
     use_bias: bool = True
 
     @nn.compact
@@ -134,7 +137,7 @@ class Convolution(nn.Module):
     hidden_widths: Sequence[int]
     num_outputs: int
     activation: Activation = "relu"
-    output_gain: float | None = None
+    output_gain: Gain | None = None
 
     @nn.compact
     def __call__(self, observation: Shaped[Array, "*batch height width channel"]):
@@ -158,7 +161,7 @@ class Recurrent(nn.Module):
     width: int
     num_outputs: int
     activation: Activation = "relu"
-    output_gain: float | None = None
+    output_gain: Gain | None = None
 
     @nn.compact
     def __call__(
@@ -179,7 +182,7 @@ def make_predictor(
     num_outputs: int,
     config: NetworkConfig,
     *,
-    output_gain: float | None = None,
+    output_gain: Gain | None = None,
 ) -> Predictor:
     """A network for a world's observations.
 
@@ -187,8 +190,9 @@ def make_predictor(
       world: the world; its default parameters give the observations' shape.
       num_outputs: size of the output.
       config: architecture.
-      output_gain: initialises layers orthogonally, the last with this gain and hidden ones with
-        the square root of 2 (Engstrom et al., arXiv 2005.12729); none is LeCun's normal.
+      output_gain: initialises layers orthogonally, the last with this gain, or one for each
+        output, and hidden ones with the square root of 2 (Engstrom et al., arXiv 2005.12729); none
+        is LeCun's normal.
 
     Raises:
       ValueError: if the architecture can't read the world's observations.
@@ -280,16 +284,16 @@ _ACTIVATIONS: dict[Activation, Callable[[Array], Array]] = {
 }
 
 
-def _hidden_initialiser(output_gain: float | None) -> nn.initializers.Initializer:
+def _hidden_initialiser(output_gain: Gain | None) -> nn.initializers.Initializer:
     return _kernel_initialiser(None if output_gain is None else math.sqrt(2))
 
 
-def _kernel_initialiser(gain: float | None) -> nn.initializers.Initializer:
+def _kernel_initialiser(gain: Gain | None) -> nn.initializers.Initializer:
     return nn.initializers.lecun_normal() if gain is None else orthogonal(gain)
 
 
 def _module(
-    space: Any, num_outputs: int, config: NetworkConfig, output_gain: float | None
+    space: Any, num_outputs: int, config: NetworkConfig, output_gain: Gain | None
 ) -> nn.Module:
     """The module for what `_reader` makes of a space's observations."""
     widths, activation = config.hidden_widths, config.activation

@@ -9,14 +9,13 @@ import jax
 import jax.numpy as jnp
 from gymnax.environments.environment import Environment
 
-from rlsuite.agents import AgentConfig
+from rlsuite.agents import ActorCriticConfig, AgentConfig
 from rlsuite.envs import register_worlds
 from rlsuite.envs.control import MountainCarContinuous
 from rlsuite.experiments.ppo_settings import PPOSettings
 from rlsuite.experiments.specs import Reference, WorldFamily, WorldSpec
 from rlsuite.experiments.world_parameters import with_parameters
 from rlsuite.lifetime import Task
-from rlsuite.networks import NetworkConfig
 from rlsuite.objectives.proximal_policy_optimisation import PPOConfig
 from rlsuite.rollout import Level
 
@@ -62,7 +61,7 @@ _OTHERS = (1000, _PERCEPTRON)
 
 
 _CART_POLE = PPOSettings(
-    networks=NetworkConfig("perceptron", (64, 64), activation="tanh"),
+    networks=ActorCriticConfig("perceptron", (64, 64), activation="tanh"),
     ppo=PPOConfig(
         entropy_coefficient=0.0,
         num_epochs=8,
@@ -75,7 +74,7 @@ _CART_POLE = PPOSettings(
     lifetime=60,
 )
 _PENDULUM = PPOSettings(
-    networks=NetworkConfig("perceptron", (32, 32), activation="tanh"),
+    networks=ActorCriticConfig("perceptron", (32, 32), activation="tanh"),
     ppo=PPOConfig(
         discount=0.97,
         entropy_coefficient=0.0,
@@ -91,7 +90,7 @@ _PENDULUM = PPOSettings(
     lifetime=100,
 )
 _MINATAR = PPOSettings(
-    networks=NetworkConfig("perceptron", (64, 64)),
+    networks=ActorCriticConfig("perceptron", (64, 64)),
     ppo=PPOConfig(
         num_epochs=4,
         num_mini_batches=8,

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from gymnax.environments.environment import Environment
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
+from rlsuite.agents import ActorCriticConfig
 from rlsuite.curricula.curriculum import SampleTask
 from rlsuite.drifts import ppo_clip
 from rlsuite.envs.cheap_talk import CheapTalk, CheapTalkParams
@@ -63,7 +64,7 @@ class TrainTimeConfig:
     """
 
     channel: ChannelConfig = field(default_factory=ChannelConfig)
-    networks: NetworkConfig = field(default_factory=NetworkConfig)
+    networks: ActorCriticConfig = field(default_factory=ActorCriticConfig)
     ppo: PPOConfig = field(default_factory=PPOConfig)
     goal: GoalName = "adversary"
     life: LifeConfig = field(default_factory=LifeConfig)
@@ -103,7 +104,7 @@ def make_channel(world: Environment, config: ChannelConfig) -> Channel:
 
 
 def victim_life(
-    world: Environment, networks: NetworkConfig, config: PPOConfig, life: LifeConfig
+    world: Environment, networks: ActorCriticConfig, config: PPOConfig, life: LifeConfig
 ) -> Life:
     """How victims live: PPO with a clip of 0.2, in worlds whose clocks are staggered.
 

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from gymnax.environments.environment import Environment
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
+from rlsuite.agents import ActorCriticConfig
 from rlsuite.curricula.curriculum import SampleTask
 from rlsuite.drifts import ppo_clip
 from rlsuite.envs.cheap_talk import CheapTalkParams
@@ -41,6 +42,7 @@ ShaperName = Literal["learned", "random"]
 
 
 _MESSENGER_NETWORKS = NetworkConfig("perceptron", (32, 32), activation="tanh")
+_ORACLE_NETWORKS = ActorCriticConfig("perceptron", (32, 32), activation="tanh")
 
 
 @dataclass(frozen=True)
@@ -62,11 +64,11 @@ class TestTimeConfig:
     """
 
     channel: ChannelConfig = field(default_factory=lambda: ChannelConfig(scale=math.pi))
-    networks: NetworkConfig = field(default_factory=NetworkConfig)
+    networks: ActorCriticConfig = field(default_factory=ActorCriticConfig)
     ppo: PPOConfig = field(default_factory=PPOConfig)
     messenger: MessengerName = "zero_shot"
     messenger_networks: NetworkConfig = _MESSENGER_NETWORKS
-    oracle_networks: NetworkConfig = _MESSENGER_NETWORKS
+    oracle_networks: ActorCriticConfig = _ORACLE_NETWORKS
     oracle_ppo: PPOConfig = field(default_factory=PPOConfig)
     oracle_lifetime: Count = 64
     life: LifeConfig = field(default_factory=LifeConfig)

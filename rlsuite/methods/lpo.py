@@ -4,12 +4,12 @@ from dataclasses import dataclass, field
 
 from gymnax.environments.environment import Environment
 
+from rlsuite.agents import ActorCriticConfig
 from rlsuite.curricula.curriculum import SampleTask
 from rlsuite.drifts import LearnedDriftConfig, learned
 from rlsuite.lifetime import Life, LifeConfig
 from rlsuite.meta.evolution_config import EvolutionConfig, evolve_objective_from_config
 from rlsuite.method import Method
-from rlsuite.networks import NetworkConfig
 from rlsuite.objectives.proximal_policy_optimisation import PPOConfig, ppo
 
 
@@ -18,7 +18,7 @@ class LPOConfig:
     """What LPO is made of; a drift that knows time makes it TA-LPO."""
 
     drift: LearnedDriftConfig = field(default_factory=LearnedDriftConfig)
-    networks: NetworkConfig = field(default_factory=NetworkConfig)
+    networks: ActorCriticConfig = field(default_factory=ActorCriticConfig)
     ppo: PPOConfig = field(default_factory=PPOConfig)
     life: LifeConfig = field(default_factory=LifeConfig)
     meta: EvolutionConfig = field(default_factory=EvolutionConfig)

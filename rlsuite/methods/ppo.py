@@ -4,12 +4,12 @@ from dataclasses import dataclass, field
 
 from gymnax.environments.environment import Environment
 
+from rlsuite.agents import ActorCriticConfig
 from rlsuite.curricula.curriculum import SampleTask, random_tasks
 from rlsuite.drifts import Drift, ppo_clip
 from rlsuite.lifetime import Life, LifeConfig
 from rlsuite.living import live
 from rlsuite.method import Method
-from rlsuite.networks import NetworkConfig
 from rlsuite.objectives.proximal_policy_optimisation import PPOConfig, ppo
 from rlsuite.ranges import Count, Positive
 
@@ -26,7 +26,7 @@ class ProximalAgentsConfig:
       num_episodes: evaluation episodes behind the return of an agent at the end of its life.
     """
 
-    networks: NetworkConfig = field(default_factory=NetworkConfig)
+    networks: ActorCriticConfig = field(default_factory=ActorCriticConfig)
     ppo: PPOConfig = field(default_factory=PPOConfig)
     life: LifeConfig = field(default_factory=LifeConfig)
     num_agents: Count = 8

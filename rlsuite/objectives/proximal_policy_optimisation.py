@@ -13,14 +13,13 @@ from jaxtyping import Array, Bool, Float, PyTree
 from rlsuite.advantages import generalised_advantage, normalise
 from rlsuite.agents import (
     ADAM_EPS_ROOT,
-    ActorPredictor,
+    ActorCritic,
     clip_by_global_norm,
-    make_actor,
-    side_by_side,
+    make_actor_critic,
 )
 from rlsuite.drifts import Drift
 from rlsuite.envs.flattening import is_array
-from rlsuite.networks import Network, NetworkConfig, make_predictor
+from rlsuite.networks import NetworkConfig
 from rlsuite.objectives.mini_batches import mini_batches
 from rlsuite.objectives.normalisation import (
     ReturnStatistics,
@@ -52,8 +51,9 @@ class PPOConfig:
       anneal_learning_rate: whether it falls linearly to zero over the agent's lifetime, and
         stays there.
       value_clip: how far a value may move from that of the rollout before moving further gains
-        nothing, as in public code of PPO; none lets it move.
-      max_gradient_norm: gradients are scaled down to this global norm over both networks.
+        nothing, as in public code of PPO; none lets it move. It matters where policy and critic
+        share a torso, which large errors of the critic would else have for themselves.
+      max_gradient_norm: gradients are scaled down to this global norm over policy and critic.
       normalise_observations: whether networks see observations shifted and scaled by the mean and
         variance of all those before.
       normalise_rewards: whether rewards are divided by the standard deviation of discounted
@@ -77,7 +77,7 @@ class PPOConfig:
 class PPOAgent(NamedTuple):
     """The learner of PPO. Statistics that are not asked for stay those of no samples."""
 
-    networks: ActorPredictor
+    networks: PyTree
     optimiser_state: optax.OptState
     observations: Statistics
     returns: ReturnStatistics
@@ -115,8 +115,9 @@ def ppo(
 
     Args:
       world: a gymnax world with discrete actions or a box of them.
-      networks: of policy and critic alike. Where they have memory, mini-batches are of whole
-        sequences, those of some of the workers.
+      networks: of policy and critic alike, two networks but where an `ActorCriticConfig` has them
+        share one. Where they have memory, mini-batches are of whole sequences, those of some of the
+        workers.
       config: hyperparameters.
       drift: what holds the policy back; `ppo_clip(0.2)` makes it PPO.
       num_workers: parallel worlds of each agent.
@@ -131,16 +132,13 @@ def ppo(
         mini-batches doesn't divide that of steps in a rollout, or of workers where agents have
         memory (when it is first learned from).
     """
-    network = side_by_side(
-        make_actor(world, networks, output_gain=0.01),
-        make_predictor(world, 1, networks, output_gain=1.0),
-    )
+    network = make_actor_critic(world, networks, policy_gain=0.01, value_gain=1.0)
     observation_shape = _shape_to_normalise(world) if config.normalise_observations else None
     return ppo_of(network, config, drift, num_workers, observation_shape=observation_shape)
 
 
 def ppo_of(
-    network: Network[ActorPredictor],
+    network: ActorCritic,
     config: PPOConfig,
     drift: Drift,
     num_workers: int,

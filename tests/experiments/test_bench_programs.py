@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from rlsuite.agents import ActorCriticConfig
 from rlsuite.experiments.bench import processes, programs
 from rlsuite.experiments.bench.families.bandits.playing import bandits, compiled, in_numpy
 from rlsuite.experiments.bench.families.cheap_talk import victims
@@ -30,7 +31,6 @@ from rlsuite.experiments.methods.learned_policy_gradient import GROOVE, LPG
 from rlsuite.experiments.ppo_settings import PPOSettings
 from rlsuite.experiments.specs import Experiment
 from rlsuite.method import Method
-from rlsuite.networks import NetworkConfig
 from rlsuite.objectives.proximal_policy_optimisation import PPOConfig
 from tests.experiments.running import plan_of
 
@@ -201,7 +201,7 @@ def test_the_compiler_tells_the_memory_of_a_generation():
 
 def test_ppo():
     config = PPOConfig(num_epochs=1, num_mini_batches=1)
-    tiny = PPOSettings(NetworkConfig("perceptron", (4,)), config, 2, 8, 2)
+    tiny = PPOSettings(ActorCriticConfig("perceptron", (4,)), config, 2, 8, 2)
     figures = ppo({"CartPole-v1": tiny}, repeats=1)
     assert list(figures) == ["thousand_world_steps_per_second_on_cartpole_v1"]
     assert undocumented("ppo", figures) == set()

@@ -5,11 +5,11 @@ import jax
 import jax.numpy as jnp
 import pytest
 
+from rlsuite.agents import ActorCriticConfig
 from rlsuite.drifts import LearnedDriftConfig, learned
 from rlsuite.experiments.ppo_settings import PPOSettings
 from rlsuite.experiments.worlds.gymnax_worlds import ppo_settings
 from rlsuite.lifetime import Task
-from rlsuite.networks import NetworkConfig
 from rlsuite.objectives.proximal_policy_optimisation import PPOConfig
 
 WORLDS = ("CartPole-v1", "Pendulum-v1", "Breakout-MinAtar", "SpaceInvaders-MinAtar", "Acrobot-v1")
@@ -32,7 +32,7 @@ def test_worlds_without_settings_of_their_own_get_those_of_their_kind():
 
 
 def test_a_life_has_as_many_steps_as_workers_rollouts_and_updates_make():
-    preset = PPOSettings(NetworkConfig("perceptron", (4,)), PPOConfig(), 3, 8, 5)
+    preset = PPOSettings(ActorCriticConfig("perceptron", (4,)), PPOConfig(), 3, 8, 5)
     assert preset.num_steps == 3 * 8 * 5
 
 

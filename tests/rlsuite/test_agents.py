@@ -12,10 +12,12 @@ from gymnax.environments import spaces
 
 import rlsuite.networks
 from rlsuite.agents import (
+    ActorCriticConfig,
     ActorPredictor,
     AgentConfig,
     TrainState,
     make_actor,
+    make_actor_critic,
     make_agent,
     random_policy,
 )
@@ -253,6 +255,104 @@ def test_discrete_actions_are_categorical():
     actor = make_actor(world, NetworkConfig("perceptron"))
     policy, _ = actor.apply(actor.init(jax.random.key(0)), (), jnp.ones((3, 4)))
     assert policy.logits.shape == (3, 2)
+
+
+SHARED = ActorCriticConfig("perceptron", (6, 5), activation="tanh", torso="shared")
+
+
+def make_two_headed(world, config=SHARED):
+    """A policy and a critic on one torso."""
+    return make_actor_critic(world, config, policy_gain=0.01, value_gain=1.0)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("torso", ["separate", "shared"])
+def test_policy_and_critic_share_a_torso_of_any_architecture(name, torso):
+    world_name, options, config = ARCHITECTURES[name]
+    world, params = gymnax.make(world_name, **options)
+    sizes = config.architecture, config.hidden_widths, config.num_filters
+    network = make_two_headed(world, ActorCriticConfig(*sizes, torso=torso))
+
+    @jax.jit
+    def outputs(key):
+        observation, _ = world.reset(key, params)
+        batch = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (2, 4, *leaf.shape)), observation)
+        return network.apply(network.init(key), network.init_memory(4), batch)[0]
+
+    outputs = outputs(jax.random.key(0))
+    assert outputs.policy.logits.shape == (2, 4, world.action_space(params).n)
+    assert outputs.prediction.shape == (2, 4, 1)
+
+
+def test_a_shared_torso_equals_a_forward_pass_by_hand():
+    world, _ = gymnax.make("CartPole-v1")
+    network = make_two_headed(world)
+    parameters = network.init(jax.random.key(0))
+    layers = [parameters["params"][f"Dense_{index}"] for index in range(3)]
+    kernels = [np.asarray(layer["kernel"], np.float64) for layer in layers]
+    random = np.random.default_rng(0)
+    biases = [random.normal(size=kernel.shape[1]) for kernel in kernels]
+    for layer, bias in zip(layers, biases, strict=True):
+        layer["bias"] = jnp.asarray(bias, jnp.float32)
+    observation = random.normal(size=(7, 4))
+    hidden = observation
+    for kernel, bias in zip(kernels[:2], biases[:2], strict=True):
+        hidden = np.tanh(hidden @ kernel + bias)
+    expected = hidden @ kernels[2] + biases[2]
+    outputs, _ = network.apply(parameters, (), jnp.asarray(observation, jnp.float32))
+    # Logits are shifted to be logarithms of probabilities; their differences are the network's.
+    logits = outputs.policy.logits
+    np.testing.assert_allclose(
+        logits[:, 0] - logits[:, 1], expected[:, 0] - expected[:, 1], rtol=1e-4, atol=1e-6
+    )
+    np.testing.assert_allclose(outputs.prediction[:, 0], expected[:, 2], rtol=1e-5, atol=1e-6)
+
+
+def test_heads_on_a_shared_torso_start_orthogonal_each_with_its_gain():
+    world, _ = gymnax.make("CartPole-v1")
+    kernel = make_two_headed(world).init(jax.random.key(0))["params"]["Dense_2"]["kernel"]
+    np.testing.assert_allclose(kernel.T @ kernel, np.diag([1e-4, 1e-4, 1.0]), atol=1e-6)
+
+
+@pytest.mark.parametrize("torso", ["separate", "shared"])
+def test_both_heads_teach_a_shared_torso_and_their_own_networks_else(torso):
+    world = BoxWorld(spaces.Box(-1.0, 1.0, (2,)))
+    network = make_two_headed(world, replace(SHARED, torso=torso))
+
+    def taught(head):
+        """Which parameters a head's output depends on."""
+
+        def loss(parameters):
+            return head(network.apply(parameters, network.init_memory(3), jnp.ones((3, 4)))[0])
+
+        gradients = jax.grad(loss)(network.init(jax.random.key(0)))
+        return jax.tree.map(lambda leaf: bool((leaf != 0).any()), gradients)
+
+    of_policy = taught(lambda outputs: outputs.policy.log_prob(jnp.ones((3, 2))).sum())
+    of_critic = taught(lambda outputs: outputs.prediction.sum())
+    if torso == "separate":
+        assert all(jax.tree.leaves(of_policy.policy)) and all(jax.tree.leaves(of_critic.prediction))
+        assert not any(jax.tree.leaves((of_policy.prediction, of_critic.policy)))
+    else:
+        assert all(jax.tree.leaves((of_policy, of_critic["heads"])))
+        assert not of_critic["log_deviation"]
+
+
+def test_a_shared_torso_remembers_once():
+    world, _ = gymnax.make("CartPole-v1")
+    network = make_two_headed(world, replace(SHARED, recurrent_width=3))
+    assert network.init_memory(2).shape == (2, 3)
+    parameters = jax.jit(network.init)(jax.random.key(0))
+    observations = jax.random.normal(jax.random.key(1), (5, 2, 4))
+    start, ended = network.init_memory(2), jnp.zeros((5, 2), bool)
+    together, memories = network.unroll(parameters, start, observations, ended)
+    memory = start
+    for observation, outputs, after in zip(
+        observations, together.prediction, memories, strict=True
+    ):
+        one, memory = network.apply(parameters, memory, observation)
+        np.testing.assert_allclose(one.prediction, outputs, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(memory, after, rtol=1e-4, atol=1e-6)
 
 
 class BoxWorld(type(gymnax.make("CartPole-v1")[0])):

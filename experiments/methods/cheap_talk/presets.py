@@ -94,7 +94,7 @@ def test_time_preset(size: str) -> Callable[[WorldSpec | None], Run]:
     def preset(world):
         run, victims = _lives(size, world)
         method = TestTimeConfig(
-            messenger_networks=victims.life.networks,
+            messenger_networks=_messenger_networks(victims.life.networks),
             oracle_networks=victims.life.networks,
             oracle_ppo=replace(victims.life.ppo, learning_rate=0.02, entropy_coefficient=0.005),
             meta=_METAS[size](victims),
@@ -120,6 +120,11 @@ def _lives(size: str, world: WorldSpec | None) -> tuple[Run, VictimSettings]:
     victims = victim_settings(tasks)
     run = replace(_SIZES[size], tasks=tasks)
     return _lasting(run, run.max_lifetime or victims.life.lifetime), victims
+
+
+def _messenger_networks(networks: NetworkConfig) -> NetworkConfig:
+    """As many units as victims have."""
+    return NetworkConfig("perceptron", networks.hidden_widths, activation=networks.activation)
 
 
 def _lasting(run: Run, lifetime: int) -> Run:

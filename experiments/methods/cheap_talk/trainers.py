@@ -6,13 +6,13 @@ from typing import Any
 import jax
 from gymnax.environments.environment import Environment
 
+from rlsuite.agents import ActorCriticConfig
 from rlsuite.envs.cheap_talk import CheapTalkParams
 from rlsuite.experiments.methods.cheap_talk.victims import victim_settings
 from rlsuite.experiments.specs import Run, WorldSpec
 from rlsuite.experiments.trainers import Trainer
 from rlsuite.lifetime import LifeConfig, Task
 from rlsuite.methods.cheap_talk import ChannelConfig, make_channel, victim_life
-from rlsuite.networks import NetworkConfig
 from rlsuite.objectives.proximal_policy_optimisation import PPOConfig
 
 
@@ -21,7 +21,7 @@ class UnderChannel:
     """Agents that learn by PPO, in a world in which a channel speaks to them."""
 
     channel: ChannelConfig
-    networks: NetworkConfig
+    networks: ActorCriticConfig
     ppo: PPOConfig
     life: LifeConfig
 

@@ -2,8 +2,9 @@
 
 from typing import NamedTuple
 
+from rlsuite.agents import ActorCriticConfig
 from rlsuite.experiments.ppo_settings import PPOSettings
-from rlsuite.networks import Activation, NetworkConfig
+from rlsuite.networks import Activation
 from rlsuite.objectives.proximal_policy_optimisation import PPOConfig
 
 WORLD_NAMES = {
@@ -35,15 +36,21 @@ def _victims(
     activation: Activation,
     population_size: int,
 ) -> VictimSettings:
+    # As in public code, whose coefficient of 0.5 is of half the squared error. One torso for both
+    # learns next to nothing where values are not clipped (docs/results/cheap_talk.md).
     ppo = PPOConfig(
         discount=discount,
         entropy_coefficient=entropy_coefficient,
+        value_coefficient=0.25,
+        value_clip=0.2,
         num_epochs=num_epochs,
         num_mini_batches=1,
         learning_rate=learning_rate,
         normalise_observations=True,
     )
-    networks = NetworkConfig("perceptron", (hidden_width, hidden_width), activation=activation)
+    networks = ActorCriticConfig(
+        "perceptron", (hidden_width, hidden_width), activation=activation, torso="shared"
+    )
     return VictimSettings(
         PPOSettings(networks, ppo, num_workers, rollout_length, lifetime), population_size
     )

@@ -6,6 +6,7 @@ Networks, PPO, workers, rollouts and lifetimes are those with which PPO is good 
 from collections.abc import Callable
 from dataclasses import replace
 
+from rlsuite.agents import ActorCriticConfig
 from rlsuite.drifts import LearnedDriftConfig
 from rlsuite.experiments.evolution import AS_IN_PUBLIC_CODE, PANELS, SYMPTOMS, evolution_experiment
 from rlsuite.experiments.meta_test import other_worlds
@@ -17,11 +18,10 @@ from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec, re
 from rlsuite.lifetime import LifeConfig
 from rlsuite.meta.evolution_config import EvolutionConfig
 from rlsuite.methods.lpo import LPOConfig, lpo
-from rlsuite.networks import NetworkConfig
 from rlsuite.objectives.objective import KnowledgeOfTime
 
 # In place of those of the world.
-_SMALL = NetworkConfig("perceptron", (32, 32), activation="tanh")
+_SMALL = ActorCriticConfig("perceptron", (32, 32), activation="tanh")
 _NETWORKS = {"laptop": _SMALL, "desk": _SMALL}
 _WORLDS = {"paper": "SpaceInvaders-MinAtar"}
 _LAPTOP_META = EvolutionConfig(

@@ -10,7 +10,7 @@ import pytest
 from flax import struct
 from gymnax.environments import environment, spaces
 
-from rlsuite.agents import ActorPredictor
+from rlsuite.agents import ActorCriticConfig, ActorPredictor
 from rlsuite.drifts import LearnedDriftConfig, learned, ppo_clip
 from rlsuite.lifetime import Life, Task
 from rlsuite.networks import NetworkConfig
@@ -89,7 +89,13 @@ def learn_by_hand(steps, policy, critic, config, by_hand):
         gain = (~flat * ratio * normalised)[..., None] * (chosen - probabilities)
         entropy = -(probabilities * log_probabilities).sum(-1, keepdims=True)
         gain += config.entropy_coefficient * -probabilities * (log_probabilities + entropy)
-        error = by_hand.outputs(critic, steps.observation)[..., 0] - targets
+        new_values = by_hand.outputs(critic, steps.observation)[..., 0]
+        error = new_values - targets
+        # A clipped value stands still once it has gone far enough towards its target.
+        clip = np.inf if config.value_clip is None else config.value_clip
+        held = (np.abs(new_values - values) > clip) & ((new_values > values) == (targets > values))
+        overshot = held & (np.abs(error) > np.abs(values + np.sign(error) * clip - targets))
+        error = np.where(held & ~overshot, 0.0, error)
         slope = 2 * config.value_coefficient * error[..., None]
         gradient = np.concatenate(
             [
@@ -105,21 +111,23 @@ def learn_by_hand(steps, policy, critic, config, by_hand):
         change = -config.learning_rate * first / (np.sqrt(second + 1e-12) + 1e-5)
         policy = policy + change[: policy.size].reshape(policy.shape)
         critic = critic + change[policy.size :].reshape(critic.shape)
-    return policy, critic, flat
+    return policy, critic, flat, held
 
 
 # With the smallest norm, gradients are small beside Adam's epsilon, so that steps show their sizes.
 @pytest.mark.parametrize(
-    ("max_gradient_norm", "learning_rate"), [(100.0, 0.1), (0.05, 0.1), (1e-4, 1.0)]
+    ("max_gradient_norm", "learning_rate", "value_clip"),
+    [(100.0, 0.1, None), (100.0, 0.1, 0.15), (0.05, 0.1, None), (1e-4, 1.0, None)],
 )
 def test_epochs_equal_the_derivation_by_hand(
-    tiny_grid, random_grid_rollout, by_hand, max_gradient_norm, learning_rate
+    tiny_grid, random_grid_rollout, by_hand, max_gradient_norm, learning_rate, value_clip
 ):
     config = PPOConfig(
         discount=0.9,
         gae_lambda=0.7,
         entropy_coefficient=0.3,
         value_coefficient=0.4,
+        value_clip=value_clip,
         num_epochs=4,
         num_mini_batches=1,
         learning_rate=learning_rate,
@@ -131,8 +139,9 @@ def test_epochs_equal_the_derivation_by_hand(
     steps = acted(objective, learner, steps)
     updated, _ = jax.jit(objective.update)(KEY, (), learner, lived(steps), CLOCK)
 
-    policy, critic, flat = learn_by_hand(steps, *kernels(learner), config, by_hand)
+    policy, critic, flat, held = learn_by_hand(steps, *kernels(learner), config, by_hand)
     assert 0 < flat.mean() < 1
+    assert 0 < held.mean() < 1 if value_clip else not held.any()
     np.testing.assert_allclose(kernels(updated)[0], policy, rtol=1e-3, atol=1e-3)
     np.testing.assert_allclose(kernels(updated)[1], critic, rtol=1e-3, atol=1e-3)
 
@@ -293,7 +302,8 @@ def test_values_gain_nothing_by_going_further_than_the_clip():
     np.testing.assert_allclose(error, np.mean([0.9**2, 0.5**2, 1.5**2]), rtol=1e-6)
 
 
-def test_it_learns_to_balance_a_pole():
+@pytest.mark.parametrize("torso", ["separate", "shared"])
+def test_it_learns_to_balance_a_pole(torso):
     world, params = gymnax.make("CartPole-v1")
     config = PPOConfig(
         gae_lambda=0.9,
@@ -301,8 +311,12 @@ def test_it_learns_to_balance_a_pole():
         num_mini_batches=2,
         learning_rate=5e-3,
         entropy_coefficient=0.0,
+        # Errors of the critic as large as returns would have a shared torso for themselves.
+        normalise_rewards=torso == "shared",
     )
-    life = Life(world, ppo(world, SMALL, config, ppo_clip(), 8), num_workers=8, rollout_length=32)
+    networks = ActorCriticConfig("perceptron", (16,), activation="tanh", torso=torso)
+    objective = ppo(world, networks, config, ppo_clip(), 8)
+    life = Life(world, objective, num_workers=8, rollout_length=32)
 
     @jax.jit
     def final_return(key, lifetime):
