@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import jax.numpy as jnp
 from annotated_types import Interval
 
-from rlsuite.agents import AgentConfig
+from rlsuite.agents import ActorCriticConfig, AgentConfig
 from rlsuite.envs.maze import (
     DRAWN_MAZES,
     SMALL_MAZES,
@@ -33,7 +33,6 @@ from rlsuite.experiments.level_design import LevelDesign
 from rlsuite.experiments.ppo_settings import PPOSettings
 from rlsuite.experiments.specs import WorldFamily, WorldSpec
 from rlsuite.lifetime import Task
-from rlsuite.networks import NetworkConfig
 from rlsuite.objectives.proximal_policy_optimisation import PPOConfig
 from rlsuite.ranges import Count
 
@@ -75,7 +74,7 @@ _PPO = PPOConfig(
     value_clip=0.2,
 )
 _SETTINGS = PPOSettings(
-    networks=NetworkConfig("perceptron", (32,), recurrent_width=32),
+    networks=ActorCriticConfig("perceptron", (32,), recurrent_width=32),
     ppo=_PPO,
     num_workers=32,
     rollout_length=64,
