@@ -17,16 +17,22 @@ from rlsuite.experiments.evaluation import from_json, to_json
 from rlsuite.experiments.files import parse_sealed
 from rlsuite.experiments.finished import load, open_run
 from rlsuite.experiments.folder import create_run
+from rlsuite.experiments.level_sets import HELD_OUT_SEED
+from rlsuite.experiments.meta_test import Contender, final_returns
 from rlsuite.experiments.methods.drifts.meta_test import DriftEvaluationConfig
 from rlsuite.experiments.methods.learned_policy_gradient.levels import (
     LEAST_OPTIMAL_RETURN,
     LevelEvaluationConfig,
+    level_set,
     level_sets,
 )
+from rlsuite.experiments.methods.learned_policy_gradient.meta_test import TUNING_SEED
+from rlsuite.experiments.methods.learned_policy_gradient.trainers import learned_by
 from rlsuite.experiments.metrics import read_metrics
 from rlsuite.experiments.registry import find_world
 from rlsuite.experiments.report import report
 from rlsuite.experiments.runner import run
+from rlsuite.experiments.statistics import interquartile_mean
 from rlsuite.lifetime import LifeConfig
 from tests.experiments.running import plan_of, train
 
@@ -38,6 +44,7 @@ TINY = LevelEvaluationConfig(
     max_lifetime=5,
     num_episodes=4,
     num_agents=8,
+    objective_rates=(0.25, 4.0),
     a2c_rates=(1.0,),
     a2c_entropies=(0.0, 0.01),
 )
@@ -132,6 +139,32 @@ def test_evaluation_holds_every_contender_on_every_set(runs, evaluation):
             assert estimate.low <= estimate.value <= estimate.high
 
 
+def test_objectives_are_tested_at_the_rate_that_is_best_on_training_levels(runs, evaluation):
+    world, rates = find_world("all_vrandlife"), (0.25, 4.0)
+    tuning = level_set("tuning", (world,), world, 3, 5, seed=TUNING_SEED)
+    held_out = level_sets(world, TINY)[0]
+    results = evaluation.tables[0].results.values()
+    chosen = evaluation.extras["policy_rates"].values()
+    for trained, rate, found in zip(runs.values(), chosen, results, strict=False):
+        returns = [returns_at(one, tuning, trained, TUNING_SEED) for one in rates]
+        qualities = [interquartile_mean(each / tuning.optimal[:, None]) for each in returns]
+        assert rate == rates[np.argmax(qualities)]
+        np.testing.assert_allclose(
+            found, returns_at(rate, held_out, trained, HELD_OUT_SEED), rtol=1e-5
+        )
+    assert any("times 0.25 or 4" in note for note in evaluation.notes)
+
+
+def returns_at(rate, levels, trained, seed):
+    """Of agents that are built with a rate, rather than told it."""
+    by_run = learned_by(trained.run, levels.world)
+    agent = replace(by_run.agent, policy_learning_rate=40.0 * rate)
+    life = LifeConfig(TINY.num_workers, TINY.rollout_length)
+    faster = replace(by_run, agent=agent, life=life)
+    contender = Contender("", "own", lambda world: faster, trained.learned)
+    return final_returns(levels, contender, TINY, seed=seed)
+
+
 def test_a_rival_tested_alike_keeps_its_part(runs, evaluation):
     kept = runs["lpg"].evaluation
     assert [name for name, _ in kept.contenders] == ["LPG", "untrained objective", "A2C, tuned"]
@@ -160,9 +193,9 @@ def test_other_worlds_are_tested_on_too():
 
 
 def test_levels_of_all_sets_pay_and_lives_are_cut():
-    for level_set in level_sets(find_world("small"), TINY):
-        assert (level_set.optimal >= LEAST_OPTIMAL_RETURN).all()
-        assert (level_set.tasks.lifetime == TINY.max_lifetime).all()
+    for one in level_sets(find_world("small"), TINY):
+        assert (one.optimal >= LEAST_OPTIMAL_RETURN).all()
+        assert (one.tasks.lifetime == TINY.max_lifetime).all()
 
 
 def test_report_shows_curve_levels_and_test(runs, evaluation):

@@ -30,6 +30,9 @@ class LevelEvaluationConfig(ObjectiveEvaluationConfig):
       num_draws: draws of each named level and maze (its start, objects and rewards).
       num_workers: parallel worlds of each agent.
       rollout_length: steps in each world between updates.
+      objective_rates: learned objectives are tuned over their agents' learning rate of the policy
+        times each of these, on training levels; with one value, that is it. Meta-gradients reach
+        back through few updates, and make these smaller than is good for a whole life.
       a2c_rates: A2C is tuned over its learning rates times each of these …
       a2c_entropies: … and each of these entropy coefficients, on training levels.
     """
@@ -38,6 +41,7 @@ class LevelEvaluationConfig(ObjectiveEvaluationConfig):
     num_draws: Count = 8
     num_workers: Count = 64
     rollout_length: Count = 20
+    objective_rates: Annotated[tuple[Positive, ...], MinLen(1)] = (1.0,)
     a2c_rates: Annotated[tuple[Positive, ...], MinLen(1)] = (0.25, 1.0, 4.0)
     a2c_entropies: Annotated[tuple[NotNegative, ...], MinLen(1)] = (0.0, 0.01, 0.05)
 

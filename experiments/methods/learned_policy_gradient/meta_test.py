@@ -1,8 +1,8 @@
 """The meta-test of LPG and its kin: on held-out levels and mazes, beside A2C tuned for them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -17,56 +17,82 @@ from rlsuite.experiments.methods.learned_policy_gradient.levels import (
     level_set,
     level_sets,
 )
-from rlsuite.experiments.methods.learned_policy_gradient.trainers import learned_by
+from rlsuite.experiments.methods.learned_policy_gradient.trainers import AtRate, faster, learned_by
 from rlsuite.experiments.specs import Watch, WorldSpec
 from rlsuite.experiments.statistics import interquartile_mean
 from rlsuite.experiments.trainers import Trainer
 from rlsuite.lifetime import Life, LifeConfig
 from rlsuite.objectives.actor_critic import A2CConfig, a2c
 
-# Neither training nor the meta-test draws from this key.
-_TUNING_SEED = 1_602_01783
+TUNING_SEED = 1_602_01783
+"""Neither training nor the meta-test draws from this key."""
+
+_T = TypeVar("_T")
 
 
 def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evaluation:
     """The objective of a run beside those of others, an untrained one, and A2C.
 
     On the levels that a run was trained on agents are built as the run says, elsewhere as is usual.
-    A2C is tuned on levels of the training distribution, other ones than those of the test.
+    A2C, and the rate at which agents learn by an objective, are tuned on levels of the training
+    distribution, other ones than those of the test.
     """
     settings, world = finished.run.evaluation, finished.named_world
     done = watch.begin("tuning A2C")
-    rate, entropy = _tune_a2c(world, settings)
+    a2c_tuned, note = _tuned_a2c(world, settings)
     done()
-    contenders = [
-        _trained(finished, finished.title, "own", settings),
-        *(
-            _trained(rival, f"{rival.title} ({rival.directory})", "rival", settings)
-            for rival in rivals
-        ),
-        _untrained(finished, settings),
-        _a2c_contender(rate, entropy, settings),
+    own = _trained(finished, finished.title, "own", settings)
+    others = [
+        _trained(rival, f"{rival.title} ({rival.directory})", "rival", settings) for rival in rivals
     ]
-    note = (
-        f"A2C was tuned on training levels: learning rates × {rate:g}, entropy coefficient "
-        f"{entropy:g}."
+    done = watch.begin("tuning objectives' rates")
+    tuned = [_tuned(one, world, settings) for one in (own, *others)]
+    done()
+    contenders = [*tuned, _untrained(finished, settings), a2c_tuned]
+    notes = [note, *_note_on_rates(settings)]
+    evaluation = meta_test(
+        MetaTest(contenders, level_sets(world, settings), notes), settings, watch
     )
-    return meta_test(MetaTest(contenders, level_sets(world, settings), [note]), settings, watch)
+    rates = {one.name: float(one.learned[0]) for one in tuned}
+    return replace(evaluation, extras={**evaluation.extras, "policy_rates": rates})
 
 
 def _trained(run: Finished, name: str, role: Role, settings: LevelEvaluationConfig) -> Contender:
-    life = _life(settings)
+    life, rate = _life(settings), jnp.float32(settings.objective_rates[0])
     return Contender(
-        name, role, lambda world: replace(learned_by(run.run, world), life=life), run.learned
+        name,
+        role,
+        lambda world: AtRate(replace(learned_by(run.run, world), life=life)),
+        (rate, run.learned),
     )
 
 
 def _untrained(run: Finished, settings: LevelEvaluationConfig) -> Contender:
     world = run.named_world
     trainer = learned_by(run.run, world)(world.world, None)
-    learned = trainer.life.objective.init_parameters(jax.random.key(_TUNING_SEED))
+    learned = trainer.life.objective.init_parameters(jax.random.key(TUNING_SEED))
     trained = _trained(run, "untrained objective", "baseline", settings)
-    return trained._replace(learned=learned)
+    return trained._replace(learned=(jnp.float32(1.0), learned))
+
+
+def _tuned(contender: Contender, world: WorldSpec, settings: LevelEvaluationConfig) -> Contender:
+    """A learned objective at the rate that does best on training levels."""
+    rates = settings.objective_rates
+    if len(rates) == 1:
+        return contender
+    parameters = contender.learned[1]
+    at_rates = [contender._replace(learned=(jnp.float32(rate), parameters)) for rate in rates]
+    return _best(zip(rates, at_rates, strict=True), world, settings)[1]
+
+
+def _note_on_rates(settings: LevelEvaluationConfig) -> list[str]:
+    *others, last = (f"{rate:g}" for rate in settings.objective_rates)
+    if not others:
+        return []
+    return [
+        "The policy's learning rate of agents by each learned objective was tuned on training "
+        f"levels: the run's times {', '.join(others)} or {last}."
+    ]
 
 
 def _life(settings: LevelEvaluationConfig) -> LifeConfig:
@@ -83,8 +109,7 @@ class _ByA2C:
     def __call__(self, world: Environment, learned: Any) -> Trainer:
         rate, entropy = learned
         agent = replace(
-            self.agent,
-            policy_learning_rate=self.agent.policy_learning_rate * rate,
+            faster(self.agent, rate),
             prediction_learning_rate=self.agent.prediction_learning_rate * rate,
         )
         objective = a2c(make_agent(world, agent), A2CConfig(entropy_coefficient=entropy))
@@ -96,19 +121,30 @@ def _a2c_contender(rate: float, entropy: float, settings: LevelEvaluationConfig)
     return Contender("A2C, tuned", "baseline", lambda world: _ByA2C(world.agent, life), chosen)
 
 
-def _tune_a2c(world: WorldSpec, settings: LevelEvaluationConfig) -> tuple[float, float]:
-    """The learning-rate factor and entropy coefficient that do best on training levels."""
+def _tuned_a2c(world: WorldSpec, settings: LevelEvaluationConfig) -> tuple[Contender, str]:
+    """With the learning rates and entropy coefficient that do best on training levels."""
+    grid = [(rate, entropy) for rate in settings.a2c_rates for entropy in settings.a2c_entropies]
+    of_grid = [_a2c_contender(rate, entropy, settings) for rate, entropy in grid]
+    (rate, entropy), best = _best(zip(grid, of_grid, strict=True), world, settings)
+    note = (
+        f"A2C was tuned on training levels: learning rates × {rate:g}, entropy coefficient "
+        f"{entropy:g}."
+    )
+    return best, note
+
+
+def _best(
+    choices: Iterable[tuple[_T, Contender]], world: WorldSpec, settings: LevelEvaluationConfig
+) -> tuple[_T, Contender]:
+    """What does best on training levels, the first of those that do equally well."""
     levels = level_set(
-        "tuning", (world,), world, settings.num_levels, settings.max_lifetime, _TUNING_SEED
+        "tuning", (world,), world, settings.num_levels, settings.max_lifetime, TUNING_SEED
     )
 
     def quality(choice):
-        rate, entropy = choice
-        contender = _a2c_contender(rate, entropy, settings)
-        returns = final_returns(levels, contender, settings, seed=_TUNING_SEED)
+        returns = final_returns(levels, choice[1], settings, seed=TUNING_SEED)
         if levels.optimal is not None:
             returns = returns / levels.optimal[:, None]
         return float(interquartile_mean(returns))
 
-    grid = [(rate, entropy) for rate in settings.a2c_rates for entropy in settings.a2c_entropies]
-    return max(grid, key=quality)
+    return max(choices, key=quality)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gymnax.environments.environment import Environment
+from jaxtyping import Array, Float
 
 from rlsuite.agents import AgentConfig, make_agent
 from rlsuite.experiments.specs import Run, WorldSpec
@@ -29,6 +30,28 @@ class ByLPG:
         objective = lpg(make_agent(world, self.agent, config.num_predictions), config)
         life = Life(world, objective, self.life.num_workers, self.life.rollout_length)
         return Trainer(life, learned)
+
+
+@dataclass(frozen=True)
+class AtRate:
+    """Agents that learn by an objective, at a multiple of their policy's learning rate.
+
+    What was learned is that multiple, which may be traced, and the objective's parameters.
+    """
+
+    learned_by: ByLPG
+
+    def __call__(self, world: Environment, learned: Any) -> Trainer:
+        """Agents in a world that learn at a multiple of the rate by an objective's parameters."""
+        rate, parameters = learned
+        return replace(self.learned_by, agent=faster(self.learned_by.agent, rate))(
+            world, parameters
+        )
+
+
+def faster(agent: AgentConfig, rate: float | Float[Array, ""]) -> AgentConfig:
+    """The same agent, its policy's learning rate multiplied."""
+    return replace(agent, policy_learning_rate=agent.policy_learning_rate * rate)
 
 
 def learned_by(run: Run, world: WorldSpec) -> ByLPG:
