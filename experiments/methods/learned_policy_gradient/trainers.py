@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gymnax.environments.environment import Environment
-from jaxtyping import Array, Float
 
 from rlsuite.agents import AgentConfig, make_agent
 from rlsuite.experiments.specs import Run, WorldSpec
@@ -49,8 +48,8 @@ class AtRate:
         )
 
 
-def faster(agent: AgentConfig, rate: float | Float[Array, ""]) -> AgentConfig:
-    """The same agent, its policy's learning rate multiplied."""
+def faster(agent: AgentConfig, rate: Any) -> AgentConfig:
+    """The same agent, its policy's learning rate multiplied by a number that may be traced."""
     return replace(agent, policy_learning_rate=agent.policy_learning_rate * rate)
 
 
