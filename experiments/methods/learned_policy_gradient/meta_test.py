@@ -59,12 +59,11 @@ def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evalua
 
 def _trained(run: Finished, name: str, role: Role, settings: LevelEvaluationConfig) -> Contender:
     life, rate = _life(settings), jnp.float32(settings.objective_rates[0])
-    return Contender(
-        name,
-        role,
-        lambda world: AtRate(replace(learned_by(run.run, world), life=life)),
-        (rate, run.learned),
-    )
+
+    def by(world):
+        return AtRate(replace(learned_by(run.run, world), life=life), run.run.method.agent)
+
+    return Contender(name, role, by, (rate, run.learned))
 
 
 def _untrained(run: Finished, settings: LevelEvaluationConfig) -> Contender:
@@ -91,7 +90,7 @@ def _note_on_rates(settings: LevelEvaluationConfig) -> list[str]:
         return []
     return [
         "The policy's learning rate of agents by each learned objective was tuned on training "
-        f"levels: the run's times {', '.join(others)} or {last}."
+        f"levels: the run's times {', '.join(others)} or {last}, where agents are like those."
     ]
 
 
@@ -105,26 +104,28 @@ class _ByA2C:
 
     agent: AgentConfig
     life: LifeConfig
+    tuned: AgentConfig
 
     def __call__(self, world: Environment, learned: Any) -> Trainer:
         rate, entropy = learned
-        agent = replace(
-            faster(self.agent, rate),
-            prediction_learning_rate=self.agent.prediction_learning_rate * rate,
-        )
+        agent = faster(self.agent, self.tuned, rate, rate)
         objective = a2c(make_agent(world, agent), A2CConfig(entropy_coefficient=entropy))
         return Trainer(Life(world, objective, self.life.num_workers, self.life.rollout_length))
 
 
-def _a2c_contender(rate: float, entropy: float, settings: LevelEvaluationConfig) -> Contender:
-    chosen, life = (jnp.float32(rate), jnp.float32(entropy)), _life(settings)
-    return Contender("A2C, tuned", "baseline", lambda world: _ByA2C(world.agent, life), chosen)
+def _a2c_contender(
+    rate: float, entropy: float, world: WorldSpec, settings: LevelEvaluationConfig
+) -> Contender:
+    chosen, life, tuned = (jnp.float32(rate), jnp.float32(entropy)), _life(settings), world.agent
+    return Contender(
+        "A2C, tuned", "baseline", lambda world: _ByA2C(world.agent, life, tuned), chosen
+    )
 
 
 def _tuned_a2c(world: WorldSpec, settings: LevelEvaluationConfig) -> tuple[Contender, str]:
     """With the learning rates and entropy coefficient that do best on training levels."""
     grid = [(rate, entropy) for rate in settings.a2c_rates for entropy in settings.a2c_entropies]
-    of_grid = [_a2c_contender(rate, entropy, settings) for rate, entropy in grid]
+    of_grid = [_a2c_contender(rate, entropy, world, settings) for rate, entropy in grid]
     (rate, entropy), best = _best(zip(grid, of_grid, strict=True), world, settings)
     note = (
         f"A2C was tuned on training levels: learning rates × {rate:g}, entropy coefficient "

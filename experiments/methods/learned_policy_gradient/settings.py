@@ -33,7 +33,7 @@ LAPTOP_EVALUATION = LevelEvaluationConfig(
     max_lifetime=250,
     num_episodes=32,
     num_agents=32,
-    objective_rates=(1.0, 2.0, 4.0, 8.0),
+    objective_rates=(1.0, 4.0, 16.0),
 )
 
 # What backends can multiply by; those not named here can do all.

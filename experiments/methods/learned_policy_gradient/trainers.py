@@ -36,21 +36,43 @@ class AtRate:
     """Agents that learn by an objective, at a multiple of their policy's learning rate.
 
     What was learned is that multiple, which may be traced, and the objective's parameters.
+
+    Attributes:
+      learned_by: how they learn at the rate itself.
+      tuned: the agents whose rate was tuned; others, as those of a world of another kind, keep
+        theirs.
     """
 
     learned_by: ByLPG
+    tuned: AgentConfig
 
     def __call__(self, world: Environment, learned: Any) -> Trainer:
         """Agents in a world that learn at a multiple of the rate by an objective's parameters."""
         rate, parameters = learned
-        return replace(self.learned_by, agent=faster(self.learned_by.agent, rate))(
-            world, parameters
-        )
+        agent = faster(self.learned_by.agent, self.tuned, rate)
+        return replace(self.learned_by, agent=agent)(world, parameters)
 
 
-def faster(agent: AgentConfig, rate: Any) -> AgentConfig:
-    """The same agent, its policy's learning rate multiplied by a number that may be traced."""
-    return replace(agent, policy_learning_rate=agent.policy_learning_rate * rate)
+def faster(
+    agent: AgentConfig, tuned: AgentConfig, policy: Any, prediction: Any = 1.0
+) -> AgentConfig:
+    """The agent, its learning rates multiplied as is best for a tuned one, where they are alike.
+
+    Networks and optimiser have to be of the same kind; other agents stay as they are.
+
+    Args:
+      agent: whose rates they are.
+      tuned: for whom the multiples were found.
+      policy: of the policy's rate; it may be traced.
+      prediction: likewise.
+    """
+    if (agent.architecture, agent.optimiser) != (tuned.architecture, tuned.optimiser):
+        return agent
+    return replace(
+        agent,
+        policy_learning_rate=agent.policy_learning_rate * policy,
+        prediction_learning_rate=agent.prediction_learning_rate * prediction,
+    )
 
 
 def learned_by(run: Run, world: WorldSpec) -> ByLPG:
