@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from gymnax.environments.environment import Environment
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from rlsuite.rollout import Level
@@ -20,9 +21,12 @@ class LevelDesign(NamedTuple):
       is_solvable: `level -> whether` anybody can reach its goal.
       measures: by name, `level -> number`, what is worth watching of levels, such as the number of
         walls; one that a level doesn't have is NaN.
+      construction: `num_walls -> (world, num_steps)`, a teacher's world in which an episode of so
+        many steps builds a level, shown under `"extra"`; none if nobody can build any.
     """
 
     editors: Mapping[str, Callable[[int], Editor]]
     drawn: Mapping[str, Level]
     is_solvable: Callable[[Level], Bool[Array, ""]]
     measures: Mapping[str, Callable[[Level], Float[Array, ""] | Int[Array, ""]]]
+    construction: Callable[[int], tuple[Environment, int]] | None = None

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
 from rlsuite.curricula.designer import Designer, DesignerState
 from rlsuite.lifetime import Life
@@ -80,7 +80,7 @@ def design(
         evidence = evidence_of(
             life.objective, state.learner, experience, discount=discount, gae_lambda=gae_lambda
         )
-        episodes = _episodes(experience)
+        episodes = episodes_of(experience)
         designed, scores = designer.report(
             report_key, designed, lesson, evidence, episodes.worker_return
         )
@@ -102,7 +102,7 @@ def design(
             "score": jnp.nanmean(scores),
             "episode_return": episodes.mean_return,
             "solve_rate": episodes.solve_rate,
-            "parameter_norm": optax.tree.norm(_numbers(learner)),
+            "parameter_norm": optax.tree.norm(real_numbers(learner)),
             "gradient_updates": num_updates.astype(jnp.float32),
         }
 
@@ -120,25 +120,39 @@ def act_on(key: PRNGKeyArray, life: Life, learner: Learner, level: Level) -> Exp
     return rollout(act_key, life.world, levels, policy, worlds, memory, length)[2]
 
 
-class _Episodes(NamedTuple):
-    """Of the episodes of a rollout: each worker's mean return, and what they come to."""
+class Episodes(NamedTuple):
+    """What a rollout that starts with episodes has come to, and its first ones.
+
+    Attributes:
+      worker_return: mean return of each worker's episodes that ended; of one in which none has,
+        what it has brought so far.
+      worker_best: the best of them, likewise.
+      mean_return: of all that ended.
+      solve_rate: the share of workers whose first episode had a positive return, of those whose
+        first has ended.
+    """
 
     worker_return: Float[Array, " worker"]
+    worker_best: Float[Array, " worker"]
     mean_return: Float[Array, ""]
     solve_rate: Float[Array, ""]
 
 
-def _episodes(experience: Experience) -> _Episodes:
+def episodes_of(experience: Experience) -> Episodes:
+    """The episodes of a rollout that starts with one on each worker's level."""
     steps = experience.transitions
     running, returns = finished_returns(jnp.zeros_like(steps.reward[0]), steps)
-    means = jnp.nanmean(returns, axis=0)
-    # Where none has ended, what it has brought so far.
-    means = jnp.where(steps.ended.any(axis=0), means, running)
+    has_ended = steps.ended.any(axis=0)
     first = jnp.take_along_axis(returns, jnp.argmax(steps.ended, axis=0)[None], axis=0)[0]
     solved = jnp.where(jnp.isnan(first), jnp.nan, first > 0)
-    return _Episodes(means, jnp.nanmean(returns), jnp.nanmean(solved))
+    return Episodes(
+        worker_return=jnp.where(has_ended, jnp.nanmean(returns, axis=0), running),
+        worker_best=jnp.where(has_ended, jnp.nanmax(returns, axis=0), running),
+        mean_return=jnp.nanmean(returns),
+        solve_rate=jnp.nanmean(solved),
+    )
 
 
-def _numbers(learner: Learner) -> list[Array]:
-    """Its real numbers: what is counted has no say in whether all is well."""
-    return [leaf for leaf in jax.tree.leaves(learner) if jnp.issubdtype(leaf.dtype, jnp.floating)]
+def real_numbers(tree: PyTree) -> list[Array]:
+    """Leaves that are: what is counted has no say in whether all is well."""
+    return [leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.floating)]

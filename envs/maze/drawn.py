@@ -29,6 +29,22 @@ DRAWN_MAZES: dict[str, str] = {
 """Mazes of 13 x 13 cells by name: rooms with doors, nested rings, and mazes with a single path."""
 
 
+TINY_MAZES: dict[str, str] = {
+    "TinyHook": """
+>#.G
+.#.#
+.#..
+....
+""",
+    "TinyDoor": """
+>.#.
+..#.
+....
+..#G
+""",
+}
+"""Mazes of 4 x 4 cells by name, for tests that take seconds."""
+
 SMALL_MAZES: dict[str, str] = {
     "SmallRooms": """
 >..#...

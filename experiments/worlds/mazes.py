@@ -12,6 +12,7 @@ from rlsuite.agents import ActorCriticConfig, AgentConfig
 from rlsuite.envs.maze import (
     DRAWN_MAZES,
     SMALL_MAZES,
+    TINY_MAZES,
     UNREACHABLE,
     Maze,
     Params,
@@ -26,6 +27,7 @@ from rlsuite.envs.maze import (
     render,
     shortest_path,
 )
+from rlsuite.envs.maze.construction import MazeConstruction
 from rlsuite.envs.maze.levels import check_budget
 from rlsuite.experiments.errors import ConfigError, nearest
 from rlsuite.experiments.fields import from_text
@@ -121,18 +123,24 @@ def maze(name: str, config: MazeConfig) -> WorldSpec:
             drawn=_drawn(world, limit),
             is_solvable=partial(is_solvable, world),
             measures={"walls": _num_walls, "path_length": partial(_path_length, world)},
+            construction=partial(_construction, world),
         ),
     )
 
 
 def _drawn(world: Maze, limit: int) -> dict[str, Params]:
     """Mazes drawn by hand of the largest size that fits."""
-    for drawn in (DRAWN_MAZES, SMALL_MAZES):
+    for drawn in (DRAWN_MAZES, SMALL_MAZES, TINY_MAZES):
         levels = {name: parse_level(text, limit) for name, text in drawn.items()}
         side = round(next(iter(levels.values())).walls.size ** 0.5)
         if side <= world.side:
             return {name: enlarge(level, Maze(side), world) for name, level in levels.items()}
     return {}
+
+
+def _construction(world: Maze, num_walls: int) -> tuple[MazeConstruction, int]:
+    construction = MazeConstruction(world, num_walls)
+    return construction, construction.num_steps
 
 
 def _num_walls(level: Params):

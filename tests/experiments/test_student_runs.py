@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlsuite.experiments.cli import main
+from rlsuite.experiments.conformance import check_run, check_test
 from rlsuite.experiments.errors import BAD_INPUT
-from rlsuite.experiments.finished import default_run
+from rlsuite.experiments.finished import default_run, open_run
 from rlsuite.experiments.methods.design.risk import (
     conditional_value_at_risk,
     curve_over,
@@ -105,3 +106,32 @@ def test_rollouts_hold_a_whole_episode():
         run = default_run(METHODS.find("plr"), "laptop", tasks)
         limit = plan_of("plr", tasks=tasks).named_world.world.default_params.max_steps_in_episode
         assert limit < run.method.life.rollout_length <= limit + 8
+
+
+def test_a_run_is_resumed_tested_and_drawn(tmp_path):
+    check_run("accel", tmp_path / "run")
+    check_test(tmp_path / "run")
+    evaluation = open_run(tmp_path / "run").evaluation
+    assert [table.name for table in evaluation.tables] == [
+        *("drawn mazes", "random mazes", "drawn mazes, return")
+    ]
+    assert [curves.name for curves in evaluation.curves] == [
+        "solve rate on the worst of random mazes",
+        *("solve rate over the walls", "solve rate over the path length"),
+    ]
+    # 4 workers for 24 steps, twice.
+    assert any("192 steps of its worlds in 2 rollouts" in note for note in evaluation.notes)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--teacher_walls", "15"], "teacher_walls: 15 is not allowed; it must be from 0 to 14"),
+        (["--teacher.num_filters", "4,4"], "teacher.num_filters: (4, 4) is not allowed"),
+        (["--world", "Maze-v0"], "tasks: 'Maze-v0' is not allowed"),
+    ],
+)
+def test_what_no_teacher_can_build_is_said_in_one_line(options, message, capsys, tmp_path):
+    assert main(["train", "paired", "smoke", *options, "--out", str(tmp_path / "run")]) == BAD_INPUT
+    said = capsys.readouterr().err
+    assert message in said and said.count("\n") == 1

@@ -1,6 +1,6 @@
 """The test of students: on mazes drawn by hand, on random ones, and on the worst of these."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple
 
@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from annotated_types import Interval
+from jax.tree_util import Partial
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from rlsuite.agents import random_policy
@@ -19,7 +20,7 @@ from rlsuite.experiments.methods.design.risk import curve_over, even_edges, risk
 from rlsuite.experiments.specs import Watch, WorldSpec
 from rlsuite.objectives.objective import Learner
 from rlsuite.ranges import Count
-from rlsuite.rollout import Level, Policy, episode_returns
+from rlsuite.rollout import Level, episode_returns
 
 _AT_ONCE = 64
 _MOST_GROUPS = 10
@@ -54,43 +55,54 @@ _Returns = Mapping[Contender, Float[np.ndarray, "level attempt"]]
 def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evaluation:
     """Shares of attempts that are solved, beside a student that has not learned and mere chance."""
     world, settings = finished.named_world, finished.run.evaluation
-    policies = _policies(finished, rivals)
     sets = [*_drawn(world), _random(world, settings.num_levels)]
-    watch.expect(len(sets) * len(policies))
-    found: dict[str, _Returns] = {}
-    for levels in sets:
-        returns = {}
-        for who, policy in policies.items():
-            done = watch.begin(f"{who.name} on {levels.name}")
-            returns[who] = _attempts(world, levels.levels, policy, settings.num_attempts)
-            done()
-        found[levels.name] = returns
-    tables = [_solved(levels, found[levels.name]) for levels in sets]
-    tables += [_returned(levels, found[levels.name]) for levels in sets[:-1]]
+    contenders = _contenders(finished, rivals)
+    watch.expect(len(contenders))
+    found = {}
+    for who, attempt in contenders.items():
+        done = watch.begin(f"attempts of {who.name}")
+        found[who] = _attempts(attempt, sets, settings.num_attempts)
+        done()
+    of_set = [{who: returns[index] for who, returns in found.items()} for index in range(len(sets))]
+    tables = [_solved(*both) for both in zip(sets, of_set, strict=True)]
+    tables += [_returned(*both) for both in zip(sets[:-1], of_set[:-1], strict=True)]
     return Evaluation(
-        contenders=list(policies),
+        contenders=list(contenders),
         tables=tables,
-        curves=_curves(world, sets[-1].levels, found[sets[-1].name]),
+        curves=_curves(world, sets[-1].levels, of_set[-1]),
         notes=[*_notes(settings), *(_count(run) for run in (finished, *rivals))],
-        extras={"solved": {name: _means(returns) for name, returns in found.items()}},
+        extras={"solved": {one.name: _means(of) for one, of in zip(sets, of_set, strict=True)}},
     )
 
 
-def _policies(finished: Finished, rivals: Sequence[Finished]) -> dict[Contender, Policy]:
+_Attempt = Callable[[PRNGKeyArray, Level, int], Float[Array, " attempt"]]
+"""`(key, level, number) -> returns` of so many attempts at a level."""
+
+
+def _contenders(finished: Finished, rivals: Sequence[Finished]) -> dict[Contender, _Attempt]:
+    """Who is tested, and how each attempts a level."""
     world = finished.named_world.world
     runs = {Contender(finished.title, "own"): finished}
     runs |= {Contender(f"{one.title} ({one.directory})", "rival"): one for one in rivals}
-
-    def acting(run: Finished, learner: Learner) -> Policy:
-        return run.run.method.life_in(world).objective.behaviour(learner)
-
-    policies = {who: acting(run, run.learned) for who, run in runs.items()}
     objective = finished.run.method.life_in(world).objective
     untrained = jit(objective.init, program="once")(jax.random.key(HELD_OUT_SEED))
+
+    def of_student(run: Finished, learner: Learner) -> _Attempt:
+        behaviour = run.run.method.life_in(world).objective.behaviour
+
+        # What it has learned is an argument, so that students of one size share a program.
+        def attempt(learner, key, level, number):
+            return episode_returns(key, world, level, behaviour(learner), number)
+
+        return Partial(attempt, learner)
+
+    def by_chance(key, level, number):
+        return episode_returns(key, world, level, random_policy(world), number)
+
     return {
-        **policies,
-        Contender("untrained student", "baseline"): acting(finished, untrained),
-        Contender("random policy", "baseline"): random_policy(world),
+        **{who: of_student(run, run.learned) for who, run in runs.items()},
+        Contender("untrained student", "baseline"): of_student(finished, untrained),
+        Contender("random policy", "baseline"): Partial(by_chance),
     }
 
 
@@ -123,20 +135,19 @@ def _optimal(world: WorldSpec, levels: Level) -> Float[np.ndarray, " level"] | N
 
 
 def _attempts(
-    world: WorldSpec, levels: Level, policy: Policy, number: int
-) -> Float[np.ndarray, "level attempt"]:
-    """Returns of attempts at each level."""
-    num_levels = len(jax.tree.leaves(levels)[0])
+    attempt: _Attempt, sets: Sequence[_Levels], number: int
+) -> list[Float[np.ndarray, "level attempt"]]:
+    """Returns of attempts at each level of several sets, by one program."""
+    every = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *(one.levels for one in sets))
+    sizes = [len(one.strata) for one in sets]
 
-    def at_one(key: PRNGKeyArray, level: Level) -> Float[Array, " attempt"]:
-        return episode_returns(key, world.world, level, policy, number)
+    def at_all(attempt, keys, levels):
+        batch = min(_AT_ONCE, sum(sizes))
+        return jax.lax.map(lambda both: attempt(*both, number), (keys, levels), batch_size=batch)
 
-    def at_all(keys, levels):
-        batch = min(_AT_ONCE, num_levels)
-        return jax.lax.map(lambda both: at_one(*both), (keys, levels), batch_size=batch)
-
-    keys = jax.random.split(jax.random.key(HELD_OUT_SEED + 1), num_levels)
-    return np.asarray(jit(at_all)(keys, levels))
+    keys = jax.random.split(jax.random.key(HELD_OUT_SEED + 1), sum(sizes))
+    returns = np.asarray(jit(at_all)(attempt, keys, every))
+    return np.split(returns, np.cumsum(sizes)[:-1])
 
 
 def _solved(levels: _Levels, returns: _Returns) -> Table:

@@ -9,7 +9,6 @@ from jaxtyping import Float
 
 from rlsuite.curricula.learnable_levels import LearnableLevels
 from rlsuite.curricula.level_replay import LevelReplayState
-from rlsuite.designing import DesignState
 from rlsuite.experiments import plots
 from rlsuite.experiments.evaluation import Evaluation
 from rlsuite.experiments.finished import Finished
@@ -51,8 +50,7 @@ def pictures(finished: Finished, evaluation: Evaluation | None) -> Sequence[Sect
 
 
 def _scored(finished: Finished) -> _Scored | None:
-    state: DesignState = jax.device_get(finished.state)
-    held = state.designer
+    held = jax.device_get(getattr(finished.state, "designer", None))
     if isinstance(held, LearnableLevels):
         return _Scored(held.task.level, np.asarray(held.learnability), "learnability")
     if isinstance(held, LevelReplayState):

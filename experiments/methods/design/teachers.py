@@ -1,0 +1,102 @@
+"""PAIRED and the minimax teacher as methods of the command."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+import jax
+
+from rlsuite.experiments.errors import ConfigError
+from rlsuite.experiments.methods.design.evaluation import test
+from rlsuite.experiments.methods.design.methods import (
+    KIND,
+    PANELS,
+    checked,
+    design_of,
+    experiment,
+    measures_of,
+)
+from rlsuite.experiments.methods.design.pictures import pictures
+from rlsuite.experiments.methods.design.presets import SIZES, presets
+from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec
+from rlsuite.method import Method
+from rlsuite.methods.minimax import minimax
+from rlsuite.methods.paired import TeachingConfig, paired
+from rlsuite.students import StudentConfig
+from rlsuite.teaching import TeachingState
+
+
+def _build(
+    make: Callable[..., Method], num_students: int, run: Run, world: WorldSpec | None
+) -> Experiment:
+    world, config = checked(run, world), run.method
+    construct = design_of(world).construction
+    if construct is None:
+        raise ConfigError(f"tasks: '{world.name}' is not allowed; nobody can build its levels")
+    try:
+        construction, num_steps = construct(config.teacher_walls)
+    except ValueError as error:
+        raise ConfigError(f"teacher_walls: {str(error).partition(': ')[2]}") from error
+    try:
+        config.teacher_in(construction, num_steps)
+    except ValueError as error:
+        raise ConfigError(f"teacher.{error}") from error
+    method = make(
+        world.world,
+        construction,
+        config,
+        num_steps=num_steps,
+        lifetime=run.steps,
+        measures=measures_of(world),
+    )
+    life = config.life
+    others = (num_students - 1) * life.num_workers * life.rollout_length
+    return experiment(method, config, searched=others)
+
+
+def first_student(state: TeachingState):
+    """What the protagonist has learned."""
+    return jax.tree.map(lambda leaf: leaf[0], state.students)
+
+
+def _parts(size: str, filters: int, walls: int) -> dict:
+    """What a teacher adds to a size: a network like its students', with filters of its own."""
+    student, ppo = SIZES[size].student, SIZES[size].ppo
+    teacher: StudentConfig = replace(student, num_filters=(filters,))
+    return {"teacher": teacher, "teacher_ppo": ppo, "teacher_walls": walls}
+
+
+_PRESETS = presets(
+    TeachingConfig,
+    {
+        "smoke": _parts("smoke", 4, 3),
+        "laptop": _parts("laptop", 16, 12),
+        "desk": _parts("desk", 16, 12),
+        "paper": _parts("paper", 128, 47),
+    },
+)
+_spec = partial(
+    MethodSpec,
+    kind=KIND,
+    paper="2012.02096",
+    presets=_PRESETS,
+    test=test,
+    pictures=pictures,
+    learned=first_student,
+    panels=PANELS
+    | {
+        "teacher_reward": "reward of the teacher",
+        "teacher_policy_entropy": "policy entropy of the teacher (nats)",
+    },
+)
+
+PAIRED = _spec(
+    name="paired",
+    summary="a teacher that builds levels which one student can do and the other can't",
+    build=partial(_build, paired, 2),
+)
+MINIMAX = _spec(
+    name="minimax",
+    summary="a teacher that builds levels which the student fails at",
+    build=partial(_build, minimax, 1),
+)
