@@ -10,11 +10,14 @@ _ALGEBRA = re.compile(
 _TENSOR = re.compile(r"tensor<((?:\d+x)+)[a-z]")
 
 
-def algebra(lowered):
-    """The shapes of what each call of a decomposition or a solver reads and returns."""
+def algebra(module):
+    """The shapes of what each call of a decomposition or a solver reads and returns.
+
+    Of a module of MLIR, as text.
+    """
     return [
         [tuple(map(int, shape.rstrip("x").split("x"))) for shape in _TENSOR.findall(_types(line))]
-        for line in lowered.as_text().split("\n")
+        for line in module.split("\n")
         if _ALGEBRA.search(line)
     ]
 
