@@ -181,6 +181,15 @@ def required(world: WorldSpec | None) -> WorldSpec:
     return world
 
 
+def worldless(runs: Mapping[str, Run]) -> dict[str, Callable[[WorldSpec | None], Run]]:
+    """Presets of runs in which there is no world to choose."""
+
+    def preset(run: Run) -> Callable[[WorldSpec | None], Run]:
+        return lambda world: run
+
+    return {size: preset(run) for size, run in runs.items()}
+
+
 class Experiment(NamedTuple):
     """A method, with what people want to see of it.
 

@@ -1,7 +1,7 @@
 """Players by a plan of few states: tit for tat and its kin, as tables that can be passed around."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -147,7 +147,27 @@ def replying(view: View) -> Machine:
     return machine(jnp.concatenate([first[None], replies]), following)
 
 
-SCRIPTS: dict[str, Script] = {
+ScriptName = Literal[
+    "always 0",
+    "always 1",
+    "defect once",
+    "tit for tat",
+    "tit for two tats",
+    "suspicious tit for tat",
+    "reverse tit for tat",
+    "hard tit for tat",
+    "grim trigger",
+    "naive prober",
+    "alternating 0 1",
+    "alternating 1 0",
+    "random",
+    "win-stay lose-shift",
+    "maximin",
+    "stubborn",
+    "turn-taker",
+    "reply to last",
+]
+SCRIPTS: dict[ScriptName, Script] = {
     "always 0": by_label(always, COOPERATE),
     "always 1": by_label(always, DEFECT),
     "defect once": by_label(in_turn, DEFECT, COOPERATE, repeat_from=1),

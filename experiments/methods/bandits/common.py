@@ -19,7 +19,7 @@ from rlsuite.bandits.playing import (
 from rlsuite.compiling import Program, jit
 from rlsuite.envs.bandits.bandit import Instance
 from rlsuite.experiments.evaluation import Curve
-from rlsuite.experiments.specs import Run, Watch, WorldSpec
+from rlsuite.experiments.specs import Watch
 from rlsuite.experiments.statistics import bootstrap
 
 _NUM_BLOCKS = 100
@@ -31,15 +31,6 @@ Seats = Mapping[str, tuple[Bandit, Player]]
 
 Course = Float[np.ndarray, "block instance draw"]
 """Mean payoffs per round, averaged over blocks of rounds."""
-
-
-def worldless(runs: Mapping[str, Run]) -> dict[str, Callable[[WorldSpec | None], Run]]:
-    """Presets of runs in which there is nothing to observe, and so no world to choose."""
-
-    def preset(run: Run) -> Callable[[WorldSpec | None], Run]:
-        return lambda world: run
-
-    return {size: preset(run) for size, run in runs.items()}
 
 
 class Games(NamedTuple):

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rlsuite.experiments.errors import ConfigError
-from rlsuite.experiments.methods.bandits.common import worldless
 from rlsuite.experiments.methods.bandits.last_switch_pictures import pictures
 from rlsuite.experiments.methods.bandits.last_switch_players import LSDEvaluationConfig
 from rlsuite.experiments.methods.bandits.last_switch_test import test
-from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec
+from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec, worldless
 from rlsuite.methods.lsd_bandits import LSDBanditsConfig, lsd_bandits
 
 _EVALUATION = LSDEvaluationConfig()

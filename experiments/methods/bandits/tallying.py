@@ -1,10 +1,9 @@
 """Weighted tallying bandits as a method of the command."""
 
-from rlsuite.experiments.methods.bandits.common import worldless
 from rlsuite.experiments.methods.bandits.tallying_pictures import pictures
 from rlsuite.experiments.methods.bandits.tallying_players import TallyingEvaluationConfig
 from rlsuite.experiments.methods.bandits.tallying_test import test
-from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec
+from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec, worldless
 from rlsuite.methods.weighted_tallying_bandits import (
     WeightedTallyingBanditsConfig,
     weighted_tallying_bandits,

@@ -1,0 +1,127 @@
+"""Who plays in tournaments of repeated games."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float
+
+from rlsuite.bandits.adversarial import exp3
+from rlsuite.compiling import jit
+from rlsuite.envs.games.game import View, swap_roles, view_from
+from rlsuite.envs.games.machines import SCRIPTS, Script, ScriptName, machines_of
+from rlsuite.envs.games.world import RepeatedGames
+from rlsuite.experiments.level_sets import HELD_OUT_SEED
+from rlsuite.games.gradients import Opponents, policy_gradient, specialist, worth_against
+from rlsuite.games.players import by_policy, fictitious_play, from_bandit, hedge, scripted
+from rlsuite.games.playing import Player
+from rlsuite.method import train
+from rlsuite.methods.repeated_games import RepeatedGamesConfig
+from rlsuite.objectives.objective import Learner
+from rlsuite.ranges import Count
+
+GRADIENT = "memory-one policy gradient"
+PREDICTORS = {
+    "fictitious play": 0,
+    "predictor of 1 round": 1,
+    "predictor of 2 rounds": 2,
+    "predictor of 3 rounds": 3,
+}
+"""By how many rounds they look back."""
+
+BaselineName = Literal[
+    ScriptName,
+    "fictitious play",
+    "predictor of 1 round",
+    "predictor of 2 rounds",
+    "predictor of 3 rounds",
+    "Hedge",
+    "EXP3",
+    "memory-one policy gradient",
+]
+BASELINES: tuple[BaselineName, ...] = get_args(BaselineName)
+"""Who may play beside the method's agents."""
+
+RATE = 0.1
+"""Of Adam, by which memory-one plans learn."""
+
+
+@dataclass(frozen=True)
+class GamesEvaluationConfig:
+    """How players of games are tested.
+
+    Attributes:
+      num_draws: matches of each pair of players at each game from either seat.
+      baselines: who plays beside the run's agents; each of them counts as an opponent as much as
+        all agents of the run together.
+      num_pairs: of learners of one kind, at each of some games.
+      num_gradient_steps: that such learners and memory-one plans make before they play.
+    """
+
+    num_draws: Count = 4
+    baselines: tuple[BaselineName, ...] = BASELINES
+    num_pairs: Count = 256
+    num_gradient_steps: Count = 400
+
+
+def agents_of(config: RepeatedGamesConfig, learners: Learner) -> list[Player]:
+    """What agents have become, as players; learners have a leading `agent` axis."""
+    objective = config.life_in(RepeatedGames()).objective
+    return [
+        by_policy(objective.behaviour(jax.tree.map(lambda leaf, at=place: leaf[at], learners)))
+        for place in range(config.num_agents)
+    ]
+
+
+def baselines_of(
+    names: Sequence[BaselineName],
+    config: RepeatedGamesConfig,
+    games: Float[Array, "game 2 2 2"],
+    num_gradient_steps: int,
+) -> dict[str, Player]:
+    """Players that no run has learned.
+
+    Args:
+      names: who plays.
+      config: of the run, whose opponents a memory-one plan has learned against as well.
+      games: that will be played.
+      num_gradient_steps: of memory-one plans.
+    """
+    players: dict[str, Player] = {name: scripted(SCRIPTS[name]) for name in get_args(ScriptName)}
+    players |= {name: fictitious_play(order) for name, order in PREDICTORS.items()}
+    players |= {"Hedge": hedge(), "EXP3": from_bandit(exp3(2, config.num_rounds))}
+    if GRADIENT in names:
+        players[GRADIENT] = scripted(memory_one_plans(config, games, num_gradient_steps))
+    return {name: players[name] for name in names}
+
+
+def memory_one_plans(
+    config: RepeatedGamesConfig, games: Float[Array, "game 2 2 2"], num_steps: int
+) -> Script:
+    """For each game and seat, a plan that has learned against the scripts a run's agents meet."""
+    scripts = [SCRIPTS[name] for name in config.opponents]
+    rounds = jnp.int32(config.num_rounds)
+    views = jax.tree.map(
+        lambda *leaves: jnp.concatenate(leaves),
+        *(view_from(games, jnp.int32(seat), rounds) for seat in (0, 1)),
+    )
+
+    def learned(key, view):
+        machines = machines_of(scripts, View(swap_roles(view.payoffs), 1 - view.seat, rounds))
+        method = policy_gradient(
+            worth_against(config.num_rounds),
+            lambda key: Opponents(view, machines),
+            optax.adam(RATE),
+            num_agents=1,
+        )
+        return jax.nn.sigmoid(train(method, num_steps)(key)[0].logits[0, 0])
+
+    keys = jax.random.split(jax.random.key(HELD_OUT_SEED), views.seat.size)
+    return specialist(views, jit(jax.vmap(learned))(keys, views))
+
+
+Kinds = Mapping[str, Sequence[Player]]
+"""Players by name: one, or several that have learned in the same way."""

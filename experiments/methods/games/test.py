@@ -1,0 +1,173 @@
+"""The test of agents in repeated games: a tournament of all against all."""
+
+from collections.abc import Mapping, Sequence
+from typing import get_args
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from rlsuite.envs.games.machines import ScriptName
+from rlsuite.envs.games.ordinal import FAMILIES, family, ordinal_games
+from rlsuite.experiments.errors import UserError
+from rlsuite.experiments.evaluation import Contender, Evaluation, Table
+from rlsuite.experiments.finished import Finished
+from rlsuite.experiments.methods.games.coordination import (
+    note_on_agents,
+    notes_on_pairs,
+    rows_of_totals,
+)
+from rlsuite.experiments.methods.games.matches import (
+    BOS,
+    PD,
+    Played,
+    Run,
+    all_games,
+    best_scores,
+    play,
+)
+from rlsuite.experiments.methods.games.players import PREDICTORS, baselines_of
+from rlsuite.experiments.specs import Watch
+
+_DILEMMA = (
+    *("always 0", "always 1", "defect once"),
+    *("tit for tat", "suspicious tit for tat", "reverse tit for tat"),
+)
+
+
+def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evaluation:
+    """Scores of a run's agents and others in all games, and what the paper's case studies show."""
+    config, settings = finished.run.method, finished.run.evaluation
+    learned = {Contender(finished.title, "own"): finished}
+    learned |= {Contender(f"{one.title} ({one.directory})", "rival"): one for one in rivals}
+    own = finished.title
+    for one in rivals:
+        if one.run.method.num_rounds != config.num_rounds:
+            raise UserError(f"'{one.directory}' has learned matches of another number of rounds")
+    done = watch.begin("memory-one plans")
+    games = jnp.asarray(all_games())
+    baselines = baselines_of(settings.baselines, config, games, settings.num_gradient_steps)
+    done()
+    runs = {who.name: Run(one.run.method, one.learned) for who, one in learned.items()}
+    done = watch.begin("all against all")
+    played = play(runs, baselines, config.num_rounds, settings.num_draws)
+    done()
+    done = watch.begin("pairs of learners")
+    notes = [*_notes(played, own, config.num_rounds), *notes_on_pairs(settings, config.num_rounds)]
+    done()
+    population = [own, *baselines]
+    met = {name: name in config.opponents for name in get_args(ScriptName) if name in baselines}
+    return Evaluation(
+        contenders=[*learned, *(Contender(name, "baseline") for name in baselines)],
+        tables=[
+            *_tables(played, population),
+            *_tables_of_scripts(played, met, config.num_rounds),
+        ],
+        notes=[
+            "Scores are payoffs over the highest of the game, in the mean over both seats and over "
+            "opponents, of whom all agents of the run are one.",
+            *notes,
+        ],
+        extras=_extras(played, own, population),
+    )
+
+
+def _tables(played: Played, population: Sequence[str]) -> list[Table]:
+    """Of all strict ordinal games, and of the case studies."""
+    strata = [family(game) for game in ordinal_games()]
+    scores = {name: played.against(name, population) for name in played.members}
+    return [
+        _table("all games", scores, slice(None, PD), strata),
+        _table("Prisoner's Dilemma", scores, slice(PD, BOS), ["Prisoner's Dilemma"]),
+        _table("Battle of the Sexes", scores, slice(BOS, None), ["Battle of the Sexes"]),
+    ]
+
+
+def _tables_of_scripts(
+    played: Played, met: Mapping[ScriptName, bool], num_rounds: int
+) -> list[Table]:
+    """Of all strict ordinal games against scripts alone, as fractions of the best responses'."""
+    strata = [family(game) for game in ordinal_games()]
+    tables = []
+    for kind, is_met in (("scripts it has met", True), ("strangers", False)):
+        scripts = [name for name, known in met.items() if known == is_met]
+        if scripts:
+            scores = {name: played.against(name, scripts) for name in played.members}
+            best = best_scores(scripts, num_rounds)[:PD]
+            tables.append(_table(kind, scores, slice(None, PD), strata, best))
+    return tables
+
+
+def _table(
+    name: str,
+    scores: Mapping[str, Float[np.ndarray, "game _"]],
+    games: slice,
+    strata: Sequence[str],
+    best: Float[np.ndarray, " level"] | None = None,
+) -> Table:
+    return Table(
+        name=name,
+        unit="score",
+        results={who: found[games] for who, found in scores.items()},
+        strata=strata,
+        optimal=best,
+    )
+
+
+def _notes(played: Played, own: str, num_rounds: int) -> list[str]:
+    """The case studies in sentences."""
+    unit = 10.0 * num_rounds
+    dilemma = rows_of_totals(played, [own, "grim trigger", "tit for tat"], _DILEMMA, PD, unit)
+    turns = rows_of_totals(
+        played,
+        [own, "stubborn", *PREDICTORS],
+        ["always 0", "alternating 0 1", "alternating 1 0"],
+        BOS,
+        unit,
+    )
+    return [
+        f"Totals in the Prisoner's Dilemma, {dilemma}.",
+        f"Totals of the first player in the Battle of the Sexes, {turns}.",
+        note_on_agents(played, own),
+    ]
+
+
+def _extras(played: Played, own: str, population: Sequence[str]) -> dict:
+    """What pictures show."""
+    families = np.array([family(game) for game in ordinal_games()])
+    scores = {name: played.against(name, population)[:PD] for name in played.members}
+    means = {
+        name: {one: found[families == one].mean() for one in FAMILIES} | {"all": found.mean()}
+        for name, found in scores.items()
+    }
+    agents = {name: found.tolist() for name, found in _means_of_agents(scores[own], families)}
+    place = played.places(own).start
+    return {
+        "means": means,
+        "agents": agents,
+        "map": scores[own].mean(axis=1).tolist(),
+        "families": families.tolist(),
+        "dilemma": played.matrix(PD, 0).tolist(),
+        "battle": played.matrix(BOS, 0).tolist(),
+        "names": list(played.members),
+        "strips": {
+            name: [
+                [
+                    played.actions[:, place, there, 0, game].tolist(),
+                    played.actions[:, there, place, 1, game].tolist(),
+                ]
+                for game in (PD, BOS)
+            ]
+            for name in played.members
+            for there in [played.places(name).start]
+        },
+    }
+
+
+def _means_of_agents(
+    scores: Float[np.ndarray, "game member"], families: np.ndarray
+) -> list[tuple[str, np.ndarray]]:
+    """By family, each agent's mean."""
+    return [(one, scores[families == one].mean(axis=0)) for one in FAMILIES] + [
+        ("all", scores.mean(axis=0))
+    ]
