@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 from rlsuite.agents import ActorCriticConfig
+from rlsuite.envs.games import ordinal_games
 from rlsuite.experiments.bench import processes, programs
 from rlsuite.experiments.bench.families.bandits.playing import bandits, compiled, in_numpy
 from rlsuite.experiments.bench.families.cheap_talk import victims
+from rlsuite.experiments.bench.families.games import playing as matches
 from rlsuite.experiments.bench.families.grid_world.stepping import grid_world
 from rlsuite.experiments.bench.families.learned_policy_gradient import (
     generation,
@@ -78,6 +80,20 @@ def test_bandits():
     figures = bandits(num_games=8, num_rounds=20, repeats=1)
     assert len(figures) == 5 and all(value > 0 for value in figures.values())
     assert undocumented("bandits", figures) == set()
+
+
+def test_games():
+    figures = matches.games(num_games=1, num_rounds=4, repeats=1)
+    assert len(figures) == 5 and all(value > 0 for value in figures.values())
+    assert undocumented("games", figures) == set()
+
+
+def test_loops_of_numpy_play_the_same_matches():
+    payoffs = ordinal_games()[[5, 40]]
+    machines = matches.tables(payoffs, 6)
+    expected = matches.one_by_one(payoffs, machines, 6)
+    np.testing.assert_array_equal(matches.in_numpy(payoffs, machines, 6), expected)
+    np.testing.assert_allclose(matches.compiled(payoffs, 6)(), expected)
 
 
 def test_the_loop_of_numpy_plays_the_same_game():

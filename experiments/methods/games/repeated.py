@@ -15,9 +15,9 @@ from rlsuite.networks import NetworkConfig
 _METHOD = RepeatedGamesConfig()
 _LAPTOP = Run(
     tasks=None,
-    steps=1500,
+    steps=600,
     log_every=10,
-    checkpoint_every=500,
+    checkpoint_every=200,
     method=_METHOD,
     evaluation=GamesEvaluationConfig(),
 )
