@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from rlsuite.agents import ActorCriticConfig
 from rlsuite.curricula.curriculum import random_tasks
 from rlsuite.envs.games.game import battle_of_the_sexes, prisoners_dilemma
 from rlsuite.envs.games.machines import SCRIPTS, ScriptName
@@ -22,7 +23,6 @@ from rlsuite.lifetime import LifeConfig, Task
 from rlsuite.living import live
 from rlsuite.method import Method
 from rlsuite.methods.ppo import PPOAgentsConfig
-from rlsuite.networks import NetworkConfig
 from rlsuite.objectives.proximal_policy_optimisation import PPOConfig
 from rlsuite.ranges import Count
 
@@ -51,8 +51,8 @@ class RepeatedGamesConfig(PPOAgentsConfig):
       num_rounds: of a match.
     """
 
-    networks: NetworkConfig = field(
-        default_factory=lambda: NetworkConfig("perceptron", (64,), recurrent_width=64)
+    networks: ActorCriticConfig = field(
+        default_factory=lambda: ActorCriticConfig("perceptron", (64,), recurrent_width=64)
     )
     ppo: PPOConfig = field(
         default_factory=lambda: PPOConfig(

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from rlsuite.agents import ActorCriticConfig
 from rlsuite.experiments.methods.agents.common import PANELS, learners
 from rlsuite.experiments.methods.games.pictures import pictures
 from rlsuite.experiments.methods.games.players import GamesEvaluationConfig
@@ -10,7 +11,6 @@ from rlsuite.experiments.ppo_settings import check_mini_batches
 from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec, worldless
 from rlsuite.lifetime import LifeConfig
 from rlsuite.methods.repeated_games import RepeatedGamesConfig, repeated_games
-from rlsuite.networks import NetworkConfig
 
 _METHOD = RepeatedGamesConfig()
 _LAPTOP = Run(
@@ -29,7 +29,7 @@ _SIZES = {
         checkpoint_every=2,
         method=replace(
             _METHOD,
-            networks=NetworkConfig("perceptron", (8,), recurrent_width=8),
+            networks=ActorCriticConfig("perceptron", (8,), recurrent_width=8),
             life=LifeConfig(4, 10),
             opponents=("always 0", "tit for tat"),
             num_agents=2,

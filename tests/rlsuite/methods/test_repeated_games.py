@@ -6,14 +6,14 @@ import jax
 import pytest
 
 import rlsuite
+from rlsuite.agents import ActorCriticConfig
 from rlsuite.envs.games.machines import SCRIPTS
 from rlsuite.lifetime import LifeConfig
 from rlsuite.methods.repeated_games import HELD_OUT, MET, RepeatedGamesConfig, repeated_games
-from rlsuite.networks import NetworkConfig
 from rlsuite.objectives.proximal_policy_optimisation import PPOConfig
 
 CONFIG = RepeatedGamesConfig(
-    networks=NetworkConfig("perceptron", (16,), recurrent_width=16),
+    networks=ActorCriticConfig("perceptron", (16,), recurrent_width=16),
     ppo=PPOConfig(discount=1.0, learning_rate=1e-2, num_mini_batches=2),
     life=LifeConfig(32, 6),
     num_agents=2,
