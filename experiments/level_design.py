@@ -4,12 +4,10 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from gymnax.environments.environment import Environment
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int
 
+from rlsuite.curricula.curriculum import Editor
 from rlsuite.rollout import Level
-
-Editor = Callable[[PRNGKeyArray, Level], Level]
-"""`(key, level) -> level`, a slightly different one."""
 
 
 class LevelDesign(NamedTuple):

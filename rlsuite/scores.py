@@ -238,11 +238,25 @@ def learnability(
     return episodes / jnp.maximum(episodes - 1, 1) * share * (1 - share)
 
 
-def learnable() -> Score:
-    """`learnability` by the episodes that ended in the last rollout, which start with it.
+class Attempts(NamedTuple):
+    """Running returns of each worker's episode, and what those that ended last come to."""
+
+    running: Float[Array, " worker"]
+    learnability: Float[Array, ""]
+
+
+def learnable(num_workers: int, *, from_start: bool = False) -> Score:
+    """`learnability` by the episodes that ended in the last meta-step, or the last rollout.
 
     An episode is a success if its return is positive.
+
+    Args:
+      num_workers: parallel worlds of each agent.
+      from_start: as `max_monte_carlo` takes it.
     """
+
+    def init(key, task):
+        return Attempts(jnp.zeros(num_workers), jnp.zeros(()))
 
     def count(running, inputs):
         reward, ended = inputs
@@ -250,13 +264,12 @@ def learnable() -> Score:
         return jnp.where(ended, 0.0, running), jnp.stack([ended & (running > 0), ended])
 
     def observe(state, task, evidence):
-        del state, task
-        start = jnp.zeros_like(evidence.rewards[0])
-        _, counted = jax.lax.scan(count, start, (evidence.rewards, evidence.ended))
-        return learnability(*counted.sum(axis=(0, 2)))
+        start = jnp.zeros(num_workers) if from_start else state.running
+        running, counted = jax.lax.scan(count, start, (evidence.rewards, evidence.ended))
+        return Attempts(running, learnability(*counted.sum(axis=(0, 2))))
 
-    return no_score()._replace(
-        init=lambda key, task: jnp.zeros(()),
+    return Score(
+        init=init,
         observe=observe,
-        value=lambda key, state, task, agent_return: state,
+        value=lambda key, state, task, agent_return: state.learnability,
     )

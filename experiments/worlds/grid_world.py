@@ -7,12 +7,15 @@ from typing import Any
 from rlsuite.agents import AgentConfig
 from rlsuite.envs.gridworld import (
     LEVEL_DISTRIBUTIONS,
+    edit_grid_level,
     level_distribution,
     optimal_return,
     picture_key,
     render,
 )
+from rlsuite.envs.gridworld.editing import is_valid
 from rlsuite.experiments.errors import ConfigError
+from rlsuite.experiments.level_design import LevelDesign
 from rlsuite.experiments.specs import WorldFamily, WorldSpec
 from rlsuite.experiments.worlds.gymnax_worlds import ppo_settings
 from rlsuite.lifetime import Task
@@ -42,6 +45,12 @@ def grid_world(name: str, **sizes: int) -> WorldSpec:
         optimal_return=partial(optimal_return, world) if world.tabular else None,
         draw=partial(render, world),
         key=picture_key,
+        design=LevelDesign(
+            editors={"levels": partial(edit_grid_level, name, world)},
+            drawn={},
+            is_solvable=lambda level: is_valid(level, world),
+            measures={"walls": lambda level: level.walls.sum()},
+        ),
     )
 
 

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
-from rlsuite.curricula.curriculum import Curriculum, Proposal, SampleTask
+from rlsuite.curricula.curriculum import Curriculum, Editor, Proposal, SampleTask
 from rlsuite.lifetime import Task
 from rlsuite.method import Metrics
 from rlsuite.ranges import Count, Fraction, Positive
@@ -192,7 +192,13 @@ def buffer_metrics(buffer: Buffer) -> Metrics:
     }
 
 
-def prioritised_replay(sample_task: SampleTask, config: BufferConfig) -> Curriculum:
+def prioritised_replay(
+    sample_task: SampleTask,
+    config: BufferConfig,
+    *,
+    edit: Editor | None = None,
+    edited_fraction: float = 1.0,
+) -> Curriculum:
     """A curriculum over a buffer of scored tasks (Jiang et al., arXiv 2010.03934; 2310.02782).
 
     A wanted task is replayed with `replay_probability`, else drawn anew; a fresh one takes an
@@ -201,9 +207,38 @@ def prioritised_replay(sample_task: SampleTask, config: BufferConfig) -> Curricu
     replayed nor replaced, so no two agents share one. As long as fewer tasks are scored and idle
     than are to be replayed, the rest are drawn anew. Metrics speak of the scores that are finite.
 
+    With an editor a part of the fresh tasks are not drawn anew but tasks of the buffer, chosen as
+    those to be replayed are, with edited levels, as ACCEL has it (Parker-Holder et al., arXiv
+    2203.01302).
+
     The buffer must hold at least twice as many tasks as there are agents; `propose` raises a
     ValueError otherwise.
+
+    Args:
+      sample_task: `key -> Task`.
+      config: of the buffer.
+      edit: what is done to levels; none edits nothing.
+      edited_fraction: the probability that a fresh task is an edited one, where there is any to
+        edit.
     """
+
+    def edited(key, buffer, log_weights, fresh):
+        """Fresh tasks, some of them in exchange for edited ones."""
+        if edit is None:
+            return fresh
+        num_agents = fresh.lifetime.size
+        coin_key, choice_key, edit_key = jax.random.split(key, 3)
+        parents = choose_replays(choice_key, log_weights, num_agents)
+        is_there = jnp.arange(num_agents) < jnp.isfinite(log_weights).sum()
+        chosen = is_there & jax.random.bernoulli(coin_key, edited_fraction, (num_agents,))
+        tasks = jax.tree.map(lambda leaf: leaf[parents], buffer.task)
+        keys = jax.random.split(edit_key, num_agents)
+        tasks = tasks._replace(level=jax.vmap(edit)(keys, tasks.level))
+        return jax.tree.map(
+            lambda new, old: jnp.where(chosen.reshape(-1, *(1,) * (old.ndim - 1)), new, old),
+            tasks,
+            fresh,
+        )
 
     def init(key):
         return empty_buffer(key, sample_task, config.size)
@@ -228,6 +263,7 @@ def prioritised_replay(sample_task: SampleTask, config: BufferConfig) -> Curricu
         ticket = jnp.where(is_replay, replay_ticket, _hand_out(victims, replace, num_agents)[1])
 
         fresh = jax.vmap(sample_task)(jax.random.split(sample_key, num_agents))
+        fresh = edited(jax.random.fold_in(key, 3), buffer, log_weights, fresh)
         # Slots out of range are dropped: that is how an update leaves the unwanted alone.
         written = jnp.where(replace, ticket, config.size)
         played = jnp.where(wanted, ticket, config.size)

@@ -10,9 +10,12 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from rlsuite.lifetime import Task
 from rlsuite.method import Metrics
+from rlsuite.rollout import Level
 
 CurriculumState = Any
 SampleTask = Callable[[PRNGKeyArray], Task]
+Editor = Callable[[PRNGKeyArray, Level], Level]
+"""`(key, level) -> level`, a slightly different one."""
 
 
 class Proposal(NamedTuple):

@@ -1,6 +1,5 @@
 """Levels that are worth another visit, and edits of them: PLR and ACCEL, as designers."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -17,7 +16,7 @@ from rlsuite.curricula.buffer import (
     empty_buffer,
     replay_log_weights,
 )
-from rlsuite.curricula.curriculum import SampleTask
+from rlsuite.curricula.curriculum import Editor, SampleTask
 from rlsuite.curricula.designer import Designer, Lesson, draw_tasks
 from rlsuite.lifetime import Task
 from rlsuite.ranges import Fraction, Positive
@@ -26,9 +25,6 @@ from rlsuite.scores import Evidence, Score, ScoreState
 
 NEW, REPLAYED, EDITED = range(3)
 """Where the levels of a lesson come from."""
-
-Editor = Callable[[PRNGKeyArray, Level], Level]
-"""`(key, level) -> level`, a slightly different one."""
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from gymnax.environments.environment import Environment
 
-from rlsuite.curricula.curriculum import SampleTask
-from rlsuite.curricula.level_replay import Editor, replayed_levels
+from rlsuite.curricula.curriculum import Editor, SampleTask
+from rlsuite.curricula.level_replay import replayed_levels
 from rlsuite.designing import Measures
 from rlsuite.method import Method
 from rlsuite.methods.lpg import OptimalReturn

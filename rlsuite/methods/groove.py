@@ -1,12 +1,13 @@
 """GROOVE: LPG meta-trained on the tasks that a hand-written antagonist does better at."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
 from gymnax.environments.environment import Environment
 
 from rlsuite.curricula.buffer import BufferConfig, prioritised_replay
-from rlsuite.curricula.curriculum import SampleTask
+from rlsuite.curricula.curriculum import Editor, SampleTask
 from rlsuite.meta.gradient_config import meta_gradient_from_config
 from rlsuite.meta.held_out import watch_held_out
 from rlsuite.method import Method
@@ -19,17 +20,24 @@ from rlsuite.methods.lpg import (
     whole_meta_steps,
 )
 from rlsuite.objectives.actor_critic import A2CConfig
+from rlsuite.ranges import Count, Fraction
 from rlsuite.scores import (
     Score,
     algorithmic_regret,
     exact_regret,
     l1_value_loss,
+    learnable,
     max_monte_carlo,
     positive_value_loss,
 )
 
 ScoreName = Literal[
-    "algorithmic_regret", "positive_value_loss", "l1_value_loss", "max_monte_carlo", "exact_regret"
+    "algorithmic_regret",
+    "positive_value_loss",
+    "l1_value_loss",
+    "max_monte_carlo",
+    "learnability",
+    "exact_regret",
 ]
 
 
@@ -41,11 +49,16 @@ class GrooveConfig(LPGPartsConfig):
       antagonist: hyperparameters of the antagonist, which has the agent's own networks.
       buffer: how tasks are kept and replayed.
       score: what makes a task worth replaying.
+      edited_fraction: of the tasks that are not replayed, the share that are not drawn anew but
+        edited from tasks of the buffer.
+      num_edits: of the level of each of these.
     """
 
     antagonist: A2CConfig = field(default_factory=A2CConfig)
     buffer: BufferConfig = field(default_factory=BufferConfig)
     score: ScoreName = "algorithmic_regret"
+    edited_fraction: Fraction = 0.0
+    num_edits: Count = 5
 
 
 def groove(
@@ -55,6 +68,7 @@ def groove(
     *,
     score: Score | None = None,
     optimal_return: OptimalReturn | None = None,
+    editor: Callable[[int], Editor] | None = None,
 ) -> Method:
     """LPG meta-trained on the tasks it regrets most (arXiv 2310.02782, Algorithm 1).
 
@@ -66,20 +80,38 @@ def groove(
       optimal_return: needed by the score `exact_regret`, and what returns on held-out levels are
         fractions of where it is known.
 
+      editor: `num_edits -> edit`, needed where some tasks are edited.
+
     Returns:
       A method whose state holds the learned objective in `parameters`, and the level buffer in the
       `curriculum` of what `rlsuite.watching.unwatched` makes of it.
 
     Raises:
-      ValueError: if the score needs an `optimal_return` and there is none.
+      ValueError: if the score needs an `optimal_return`, or edits an editor, and there is none.
     """
     score = score or _named_score(world, config, optimal_return)
     life = agent_life(world, config)
     critic = value_critic(world, config.agent)
     sample = whole_meta_steps(sample_task, config.meta.num_updates)
-    curriculum = prioritised_replay(sample, config.buffer)
+    curriculum = prioritised_replay(
+        sample,
+        config.buffer,
+        edit=_edit(config, editor),
+        edited_fraction=config.edited_fraction,
+    )
     method = meta_gradient_from_config(life, critic, curriculum, score, config.meta)
     return watch_held_out(method, life, sample_task, optimal_return, config.held_out)
+
+
+def _edit(config: GrooveConfig, editor: Callable[[int], Editor] | None) -> Editor | None:
+    if config.edited_fraction == 0.0:
+        return None
+    if editor is None:
+        raise ValueError(
+            f"edited_fraction: {config.edited_fraction} is not allowed; it must be 0 for worlds "
+            "whose levels can't be edited"
+        )
+    return editor(config.num_edits)
 
 
 def _named_score(world, config: GrooveConfig, optimal_return) -> Score:
@@ -91,6 +123,8 @@ def _named_score(world, config: GrooveConfig, optimal_return) -> Score:
     if config.score == "algorithmic_regret":
         antagonist = antagonist_life(world, config, config.antagonist)
         return algorithmic_regret(antagonist, meta.num_updates, meta.num_episodes)
+    if config.score == "learnability":
+        return learnable(config.life.num_workers)
     if config.score == "max_monte_carlo":
         return max_monte_carlo(config.life.num_workers, meta.discount)
     return {"positive_value_loss": positive_value_loss, "l1_value_loss": l1_value_loss}[

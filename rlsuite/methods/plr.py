@@ -49,11 +49,11 @@ class PLRConfig(StudentsConfig):
             return exact_regret(optimal_return)
         if self.score == "max_monte_carlo":
             return max_monte_carlo(1, self.ppo.discount, from_start=True)
-        return {
-            "positive_value_loss": positive_value_loss,
-            "l1_value_loss": l1_value_loss,
-            "learnability": learnable,
-        }[self.score]()
+        if self.score == "learnability":
+            return learnable(1, from_start=True)
+        return {"positive_value_loss": positive_value_loss, "l1_value_loss": l1_value_loss}[
+            self.score
+        ]()
 
 
 def plr(

@@ -180,10 +180,21 @@ def test_learnable_counts_the_episodes_of_the_last_rollout():
     rewards = jnp.array([[0.0, 1.0], [0.5, 0.0], [0.0, 0.0], [0.0, 0.3]])
     ended = jnp.array([[False, True], [True, False], [False, True], [True, False]])
     evidence = Evidence(rewards, ended, rewards, rewards)
-    score, task = learnable(), Task(jnp.array(0.0), jnp.array(1))
+    score, task = learnable(2, from_start=True), Task(jnp.array(0.0), jnp.array(1))
     state = score.observe(score.init(KEY, task), task, evidence)
     # Four episodes ended, of which the first of each worker paid.
     np.testing.assert_allclose(score.value(KEY, state, task, jnp.nan), 4 / 3 * 0.25, rtol=1e-6)
+
+
+def test_episodes_that_go_on_are_judged_by_their_whole_return():
+    score, task = learnable(1), Task(jnp.array(0.0), jnp.array(1))
+    nothing, paid = jnp.zeros((3, 1)), jnp.array([[0.0], [0.0], [0.5]])
+    ends = jnp.array([[True], [False], [False]])
+    state = score.observe(score.init(KEY, task), task, Evidence(paid, ends, paid, paid))
+    # The reward of the meta-step before makes the first a success, the second fails.
+    both = jnp.array([[True], [False], [True]])
+    state = score.observe(state, task, Evidence(nothing, both, nothing, nothing))
+    np.testing.assert_allclose(score.value(KEY, state, task, jnp.nan), 2 * 0.25, rtol=1e-6)
 
 
 def test_the_best_return_outlives_rollouts_that_start_anew():

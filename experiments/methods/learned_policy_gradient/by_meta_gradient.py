@@ -138,7 +138,14 @@ def _build_groove(run: Run, world: WorldSpec | None) -> Experiment:
             f"score: {config.score!r} is not allowed; it must be another one for {world.name}, "
             "whose optimal return is not known"
         )
-    method = groove(world.world, world.sample_task, config, optimal_return=world.optimal_return)
+    editors = {} if world.design is None else world.design.editors
+    method = groove(
+        world.world,
+        world.sample_task,
+        config,
+        optimal_return=world.optimal_return,
+        editor=next(iter(editors.values()), None),
+    )
     updates, steps = _work(config)
     if config.score == "algorithmic_regret":
         steps += updates * config.life.num_workers * config.life.rollout_length

@@ -449,3 +449,27 @@ def test_tiny_ages_are_ages():
     ages = jnp.array([1e-35, 1e-35, 0.0, 0.0])
     found = np.exp(replay_log_weights(jnp.arange(4.0), ages, jnp.ones(4, bool), config))
     np.testing.assert_allclose(found, [0.5, 0.5, 0, 0], rtol=1e-5)
+
+
+def test_fresh_tasks_are_edits_of_what_is_scored():
+    """Levels lie between 0 and 1, edits move them by ten; nothing is edited before it is scored."""
+    curriculum = prioritised_replay(
+        sample_task,
+        BufferConfig(size=SIZE, replay_probability=0.0),
+        edit=lambda key, level: level + 10.0,
+    )
+    everyone = jnp.ones(AGENTS, bool)
+    state = curriculum.init(jax.random.key(0))
+    state, first = curriculum.propose(jax.random.key(1), state, everyone)
+    assert (first.task.level < 1).all()
+    state = curriculum.report(state, first.ticket, jnp.arange(3.0), jnp.array([True, True, False]))
+    state, second = curriculum.propose(jax.random.key(2), state, everyone)
+    edited = np.asarray(second.task.level)
+    # Two were scored, so that two are edited and one is drawn.
+    np.testing.assert_allclose(np.sort(edited)[1:], np.sort(first.task.level[:2]) + 10.0, rtol=1e-5)
+    assert edited.min() < 1
+    lifetimes = dict(zip(first.task.level.tolist(), first.task.lifetime.tolist(), strict=True))
+    for level, lifetime in zip(edited, second.task.lifetime, strict=True):
+        if level > 1:
+            nearest = min(lifetimes, key=lambda one, level=level: abs(one + 10.0 - level))
+            assert lifetimes[nearest] == lifetime

@@ -1,5 +1,7 @@
 """Tests of GROOVE's parts; that it runs is shown where methods are trained (test_method.py)."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import pytest
@@ -30,6 +32,7 @@ def sample_task(tiny_grid):
         ("positive_value_loss", [(2,)]),
         ("l1_value_loss", [(2,)]),
         ("max_monte_carlo", [(2, 3), (2, 3), (2,), (2,)]),
+        ("learnability", [(2, 3), (2,)]),
         ("exact_regret", []),
     ],
 )
@@ -97,3 +100,19 @@ def test_lifetimes_are_rounded_up_to_whole_meta_steps(tiny_grid, make, lifetime,
     # Without compiling all of it: constants fold as the function is traced.
     state = jax.jit(lambda key: method.init(key).slots.agent.task.lifetime)(jax.random.key(0))
     assert state.tolist() == [rounded] * 2
+
+
+def test_levels_that_cannot_be_edited_are_not(tiny_grid, sample_task):
+    config = GrooveConfig(OBJECTIVE, life=LIFE, meta=META, buffer=BufferConfig(size=4))
+    with pytest.raises(ValueError, match=r"edited_fraction: 0.5 is not allowed; it must be 0"):
+        groove(tiny_grid, sample_task, replace(config, edited_fraction=0.5))
+    edited = replace(config, edited_fraction=0.5, num_edits=3)
+    asked = []
+    method = groove(
+        tiny_grid,
+        sample_task,
+        edited,
+        editor=lambda n: asked.append(n) or (lambda key, level: level),
+    )
+    jax.eval_shape(method.step, jax.eval_shape(method.init, jax.random.key(0)))
+    assert asked == [3]
