@@ -87,7 +87,8 @@ def _tuned(contender: Contender, world: WorldSpec, settings: LevelEvaluationConf
 def _note_on_rates(settings: LevelEvaluationConfig) -> list[str]:
     *others, last = (f"{rate:g}" for rate in settings.objective_rates)
     if not others:
-        return []
+        fixed = f"Agents by learned objectives have the run's policy learning rate times {last}."
+        return [] if last == "1" else [fixed]
     return [
         "The policy's learning rate of agents by each learned objective was tuned on training "
         f"levels: the run's times {', '.join(others)} or {last}, where agents are like those."
