@@ -1,0 +1,244 @@
+r"""Archives of cells: what was the best way there, and how often it was seen.
+
+A cell is what states have in common that are worth telling apart. The archive remembers, for each,
+the state in which it was entered by the best trajectory so far, and that trajectory's actions, so
+that one can return to it (Ecoffet et al., arXiv 1901.10995 and 2004.12919).
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree, Shaped
+
+NOWHERE = -1
+"""Instead of a cell, where a trajectory is over."""
+
+
+class CellArchive(NamedTuple):
+    """What is known of each cell. Those that were never entered have a length of -1.
+
+    Attributes:
+      state: of the world, when the cell was entered by its trajectory.
+      score: sum of rewards of the trajectory.
+      length: how many actions it has.
+      action: its actions; what comes after them means nothing.
+      seen: trajectories that came through the cell, those that began there included.
+      chosen: trajectories that began there.
+      chosen_since_new: those of them since the last that improved the archive.
+    """
+
+    state: PyTree[Shaped[Array, "cell ..."]]
+    score: Float[Array, " cell"]
+    length: Int[Array, " cell"]
+    action: Int[Array, "cell step"]
+    seen: Int[Array, " cell"]
+    chosen: Int[Array, " cell"]
+    chosen_since_new: Int[Array, " cell"]
+
+    @property
+    def entered(self) -> Bool[Array, " cell"]:
+        """Whether there is a way there."""
+        return self.length >= 0
+
+
+class Trajectories(NamedTuple):
+    """What was done from some cells on.
+
+    Attributes:
+      start: the cell each of them began in.
+      action: after so many steps.
+      reward: likewise.
+      cell: that the step led to; `NOWHERE` once the trajectory is over.
+      state: of the world after the step.
+    """
+
+    start: Int[Array, " trajectory"]
+    action: Int[Array, "trajectory step"]
+    reward: Float[Array, "trajectory step"]
+    cell: Int[Array, "trajectory step"]
+    state: PyTree[Shaped[Array, "trajectory step ..."]]
+
+
+Weigh = Callable[[CellArchive], Float[Array, " cell"]]
+"""How likely cells are chosen, up to a factor; what was never entered is left out anyway."""
+
+
+def new_archive(state: Any, cell: Int[Array, ""], num_cells: int, max_length: int) -> CellArchive:
+    """An archive that knows one cell, where all trajectories begin.
+
+    Args:
+      state: of the world at the start.
+      cell: that the start lies in.
+      num_cells: how many there may be.
+      max_length: the most actions of a trajectory.
+    """
+    none = jnp.zeros(num_cells, jnp.int32)
+    return CellArchive(
+        state=jax.tree.map(
+            lambda leaf: jnp.broadcast_to(leaf, (num_cells, *jnp.shape(leaf))), state
+        ),
+        score=jnp.full(num_cells, -jnp.inf).at[cell].set(0.0),
+        length=jnp.full(num_cells, -1, jnp.int32).at[cell].set(0),
+        action=jnp.zeros((num_cells, max_length), jnp.int8),
+        seen=none.at[cell].set(1),
+        chosen=none,
+        chosen_since_new=none,
+    )
+
+
+def choose(
+    key: PRNGKeyArray, archive: CellArchive, weights: Float[Array, " cell"], number: int
+) -> Int[Array, " trajectory"]:
+    """Cells that were entered, drawn with replacement in proportion to weights."""
+    logits = jnp.where(archive.entered & (weights > 0), jnp.log(weights), -jnp.inf)
+    return jax.random.categorical(key, logits, shape=(number,))
+
+
+def insert(archive: CellArchive, found: Trajectories, *, reset_counters: bool) -> CellArchive:
+    """The archive after some trajectories, as if they had been told one step after the other.
+
+    A cell takes over a trajectory that comes there with a higher score, or with the same in fewer
+    steps; of equal ones the first. Each is seen once by a trajectory, however often it is passed.
+
+    Args:
+      archive: before.
+      found: trajectories that began in its cells.
+      reset_counters: whether cells that have changed count from zero again (arXiv 2004.12919).
+    """
+    num_cells, max_length = archive.action.shape
+    score = archive.score[found.start][:, None] + jnp.cumsum(found.reward, axis=1)
+    steps = jnp.arange(1, found.cell.shape[1] + 1)
+    length = archive.length[found.start][:, None] + steps
+    allowed = (found.cell != NOWHERE) & (length <= max_length)
+    cell = jnp.where(allowed, found.cell, num_cells)
+    winner = _best(cell.reshape(-1), score.reshape(-1), length.reshape(-1), num_cells)
+    is_there = winner < cell.size
+    trajectory, step = jnp.divmod(jnp.where(is_there, winner, 0), cell.shape[1])
+    better = is_there & _beats(
+        score[trajectory, step], length[trajectory, step], archive.score, archive.length
+    )
+    start = found.start[trajectory]
+    at = jnp.minimum(cell, num_cells - 1)
+    new = allowed & _beats(score, length, archive.score[at], archive.length[at])
+    seen, chosen, since_new = _counted(archive, found.start, cell, new.any(axis=1))
+    kept = ~(better & reset_counters)
+    return CellArchive(
+        state=jax.tree.map(
+            lambda old, new: jnp.where(
+                better.reshape(-1, *(1,) * (old.ndim - 1)), new[trajectory, step], old
+            ),
+            archive.state,
+            found.state,
+        ),
+        score=jnp.where(better, score[trajectory, step], archive.score),
+        length=jnp.where(better, length[trajectory, step], archive.length),
+        action=jnp.where(
+            better[:, None],
+            _followed(archive.action[start], archive.length[start], found.action[trajectory]),
+            archive.action,
+        ),
+        seen=seen * kept,
+        chosen=chosen * kept,
+        chosen_since_new=since_new * kept,
+    )
+
+
+def _beats(
+    score: Float[Array, "*way"],
+    length: Int[Array, "*way"],
+    old_score: Float[Array, "*way"],
+    old_length: Int[Array, "*way"],
+) -> Bool[Array, "*way"]:
+    shorter = (score == old_score) & (length < old_length)
+    return (old_length < 0) | (score > old_score) | shorter
+
+
+def _best(
+    cell: Int[Array, " step"],
+    score: Float[Array, " step"],
+    length: Int[Array, " step"],
+    num_cells: int,
+) -> Int[Array, " cell"]:
+    """The step that comes to each cell best; one beyond the last if none does."""
+
+    def of_cells(reduce, values):
+        return reduce(values, cell, num_cells + 1)
+
+    best = score == of_cells(jax.ops.segment_max, score)[cell]
+    length = jnp.where(best, length, jnp.iinfo(length.dtype).max)
+    shortest = best & (length == of_cells(jax.ops.segment_min, length)[cell])
+    place = jnp.where(shortest, jnp.arange(cell.size), cell.size)
+    return jnp.minimum(of_cells(jax.ops.segment_min, place)[:num_cells], cell.size)
+
+
+def _followed(
+    first: Int[Array, "cell step"], length: Int[Array, " cell"], then: Int[Array, "cell more"]
+) -> Int[Array, "cell step"]:
+    """Actions of the one trajectory up to its length, and those of the other from there on."""
+    places = jnp.arange(first.shape[1])
+    after = jnp.clip(places - length[:, None], 0, then.shape[1] - 1)
+    later = jnp.take_along_axis(then, after, axis=1).astype(first.dtype)
+    return jnp.where(places < length[:, None], first, later)
+
+
+def _counted(
+    archive: CellArchive,
+    start: Int[Array, " trajectory"],
+    cell: Int[Array, "trajectory step"],
+    found_new: Bool[Array, " trajectory"],
+) -> tuple[Int[Array, " cell"], Int[Array, " cell"], Int[Array, " cell"]]:
+    """How often cells were seen, chosen, and chosen since something new was found from there."""
+    num_cells = archive.seen.size
+    earlier = jnp.tril(jnp.ones((cell.shape[1], cell.shape[1]), bool), -1)
+    again = (cell[:, :, None] == cell[:, None, :]) & earlier
+    first_time = ~again.any(axis=2) & (cell != start[:, None])
+    seen = archive.seen.at[jnp.where(first_time, cell, num_cells)].add(1, mode="drop")
+    seen, chosen = (counts.at[start].add(1) for counts in (seen, archive.chosen))
+    since_new = archive.chosen_since_new.at[start].add(1)
+    since_new = since_new.at[jnp.where(found_new, start, num_cells)].set(0, mode="drop")
+    return seen, chosen, since_new
+
+
+def inverse_root_of_seen(archive: CellArchive) -> Float[Array, " cell"]:
+    r"""Weights :math:`1 / \sqrt{\mathrm{seen} + 1}` (arXiv 2004.12919)."""
+    return jax.lax.rsqrt(archive.seen + 1.0)
+
+
+def uniform_weights(archive: CellArchive) -> Float[Array, " cell"]:
+    """All cells alike."""
+    return jnp.ones(archive.seen.shape)
+
+
+def only_start(archive: CellArchive) -> Float[Array, " cell"]:
+    """Always from the beginning: an explorer that never returns."""
+    return (archive.length == 0).astype(jnp.float32)
+
+
+def power_of_counts(
+    seen: float = 0.0,
+    chosen: float = 0.0,
+    chosen_since_new: float = 0.0,
+    *,
+    power: float = 0.5,
+    offset: float = 1e-3,
+    floor: float = 1e-5,
+) -> Weigh:
+    r"""Weights :math:`1 + \sum_a w_a (v_a + \epsilon_1)^{-p} + \epsilon_2` (arXiv 1901.10995).
+
+    Args:
+      seen: :math:`w_a` of the count `seen`.
+      chosen: likewise.
+      chosen_since_new: likewise.
+      power: :math:`p`.
+      offset: :math:`\epsilon_1`.
+      floor: :math:`\epsilon_2`, of each term.
+    """
+
+    def weigh(archive):
+        counts = (archive.seen, archive.chosen, archive.chosen_since_new)
+        terms = zip((seen, chosen, chosen_since_new), counts, strict=True)
+        return 1.0 + sum(weight * (count + offset) ** -power + floor for weight, count in terms)
+
+    return weigh

@@ -1,0 +1,152 @@
+"""Go-Explore: return to what is known already, then explore from there."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from gymnax.environments.environment import Environment
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+
+from rlsuite.archive import (
+    NOWHERE,
+    CellArchive,
+    Trajectories,
+    Weigh,
+    choose,
+    insert,
+    inverse_root_of_seen,
+    new_archive,
+)
+from rlsuite.method import Method, single_precision
+from rlsuite.ranges import Count
+from rlsuite.rollout import Level
+
+Cell = Callable[[Any], Int[Array, ""]]
+"""`state -> number` of the cell that a state of a world lies in, below the number of cells."""
+
+
+@dataclass(frozen=True)
+class GoExploreConfig:
+    """How cells are returned to and explored from.
+
+    Attributes:
+      num_trajectories: cells that are returned to at once, in one step.
+      trajectory_length: actions from each.
+      mean_repeat: how many times in a row an action is taken, on average.
+      max_length: the most actions that a way to a cell may have.
+      reset_counters: whether cells to which a better way was found count from zero again.
+    """
+
+    num_trajectories: Count = 64
+    trajectory_length: Count = 30
+    mean_repeat: Count = 4
+    max_length: Count = 200
+    reset_counters: bool = True
+
+
+class GoExploreState(NamedTuple):
+    """Everything that changes. The last cell of the archive is the end of an episode."""
+
+    key: PRNGKeyArray
+    archive: CellArchive
+    steps: Int[Array, ""]
+
+
+def go_explore(
+    world: Environment,
+    level: Level,
+    cell: Cell,
+    num_cells: int,
+    config: GoExploreConfig,
+    *,
+    weigh: Weigh = inverse_root_of_seen,
+) -> Method:
+    """Go-Explore's first phase (Ecoffet et al., arXiv 2004.12919; 1901.10995 before it).
+
+    A step chooses cells of the archive, restores the states in which they were entered, and acts
+    at random from there: each action is repeated a geometric number of times. Whatever cells are
+    come by, with a higher score than before or with the same in fewer steps, are remembered with
+    the way there. The end of an episode is a cell of its own, at which nothing begins, so that the
+    best way to an end is known too.
+
+    The world has to be deterministic, its states are restored as they are.
+
+    Args:
+      world: a gymnax world with discrete actions.
+      level: its parameters.
+      cell: what states have in common that are not told apart.
+      num_cells: how many there may be.
+      config: sizes.
+      weigh: which cells are worth returning to.
+
+    Returns:
+      A method whose state is a `GoExploreState`. Metrics: `cells` that were entered, `best_score`
+      of all, `best_length` of the shortest way to it, `ended_score`, that of the best episode that
+      has ended (NaN before), and `seen_steps` of the world so far.
+    """
+    num_actions, end = world.num_actions, num_cells
+
+    def init(key):
+        key, reset_key = jax.random.split(key)
+        _, state = world.reset_env(reset_key, level)
+        archive = new_archive(
+            jax.tree.map(jnp.asarray, state), cell(state), num_cells + 1, config.max_length
+        )
+        return GoExploreState(key, archive, jnp.zeros((), jnp.int32))
+
+    def explore(key, state, start):
+        """One trajectory from the state of a cell."""
+        action_key, repeat_key, step_key = jax.random.split(key, 3)
+        length = config.trajectory_length
+        drawn = jax.random.randint(action_key, (length,), 0, num_actions)
+        anew = jax.random.bernoulli(repeat_key, 1 / config.mean_repeat, (length,)).at[0].set(True)
+        # The action that was drawn last, where a new one is not due.
+        action = drawn[jax.lax.cummax(jnp.where(anew, jnp.arange(length), 0))]
+
+        def step(carry, action):
+            state, is_over = carry
+            _, stepped, reward, terminated, _ = world.step_env(step_key, state, action, level)
+            ended = terminated | world.is_truncated(stepped, level)
+            place = jnp.where(is_over, NOWHERE, jnp.where(ended, end, cell(stepped)))
+            outcome = action, jnp.where(is_over, 0.0, reward), place, stepped
+            return (stepped, is_over | ended), outcome
+
+        (_, _), (action, reward, place, states) = jax.lax.scan(
+            step, (state, jnp.zeros((), bool)), action
+        )
+        return Trajectories(start, action, reward, place, states)
+
+    def step(state):
+        key, choose_key, explore_key = jax.random.split(state.key, 3)
+        archive = state.archive
+        weights = weigh(archive).at[end].set(0.0)
+        start = choose(choose_key, archive, weights, config.num_trajectories)
+        states = jax.tree.map(lambda leaf: leaf[start], archive.state)
+        keys = jax.random.split(explore_key, config.num_trajectories)
+        found = jax.vmap(explore)(keys, states, start)
+        archive = insert(archive, found, reset_counters=config.reset_counters)
+        steps = state.steps + (found.cell != NOWHERE).sum(dtype=jnp.int32)
+        return GoExploreState(key, archive, steps), _metrics(archive, end, steps)
+
+    return single_precision(Method(init, step))
+
+
+def _metrics(archive: CellArchive, end: int, steps: Int[Array, ""]) -> dict[str, Float[Array, ""]]:
+    best = archive.score.max()
+    at_best = archive.entered & (archive.score == best)
+    length = jnp.where(at_best, archive.length, jnp.iinfo(jnp.int32).max).min()
+    entered: Bool[Array, " cell"] = archive.entered[:end]
+    return {
+        "cells": entered.sum().astype(jnp.float32),
+        "best_score": best,
+        "best_length": length.astype(jnp.float32),
+        "ended_score": jnp.where(archive.entered[end], archive.score[end], jnp.nan),
+        "seen_steps": steps.astype(jnp.float32),
+    }
+
+
+def way_to(archive: CellArchive, cell: int) -> Int[Array, " step"]:
+    """The actions of the best way to a cell. Not for compiled programs: its length is known."""
+    return archive.action[cell, : int(archive.length[cell])]

@@ -1,0 +1,137 @@
+"""Tests of the rooms with keys and doors, beside a search of their text in Python."""
+
+from functools import cache
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from rlsuite.envs.key_doors import ROOMS, KeyDoors
+
+WORLD = KeyDoors()
+LEVEL = WORLD.default_params
+ROWS = ROOMS.strip().splitlines()
+KEY_OF = {"d": "k", "D": "K"}
+MOVES = [(-1, 0), (0, 1), (1, 0), (0, -1)]
+START = ((1, 1), frozenset(), frozenset())
+
+
+def by_text(situation, action):
+    """A step by the text of the level: `(situation, reward, terminated)`."""
+    (row, column), held, opened = situation
+    row, column = row + MOVES[action][0], column + MOVES[action][1]
+    sign, used = ROWS[row][column], {KEY_OF[door] for door in opened}
+    reward = 0.0
+    if sign == "#" or (sign in KEY_OF and sign not in opened and KEY_OF[sign] not in held):
+        return situation, 0.0, False
+    if sign in "kK" and sign not in held | used:
+        held, reward = held | {sign}, 1.0
+    if sign in KEY_OF and sign not in opened:
+        held, opened, reward = held - {KEY_OF[sign]}, opened | {sign}, 3.0
+    if sign == "T":
+        reward = 10.0
+    return ((row, column), held, opened), reward, sign in "XT"
+
+
+@cache
+def distances():
+    """Of each situation that is not an end, from the start; and of each reward that there is."""
+    known, rewarded, frontier = {START: 0}, {}, [START]
+    while frontier:
+        after = []
+        for situation in frontier:
+            for action in range(4):
+                found, reward, terminated = by_text(situation, action)
+                if reward:
+                    rewarded.setdefault((found, reward), known[situation] + 1)
+                if not terminated and found not in known:
+                    known[found] = known[situation] + 1
+                    after.append(found)
+        frontier = after
+    return known, rewarded
+
+
+def state_of(situation):
+    (row, column), held, opened = situation
+    return WORLD.reset_env(jax.random.key(0), LEVEL)[1].replace(
+        position=jnp.int32(row * 13 + column),
+        held=jnp.array(["k" in held, "K" in held]),
+        opened=jnp.array(["d" in opened, "D" in opened]),
+    )
+
+
+def test_every_step_from_every_situation_is_that_of_the_text():
+    known, _ = distances()
+    cases = [(situation, action) for situation in known for action in range(4)]
+    states = jax.tree.map(lambda *leaves: jnp.stack(leaves), *[state_of(one) for one, _ in cases])
+    actions = jnp.array([action for _, action in cases])
+    step = jax.jit(jax.vmap(WORLD.step_env, in_axes=(None, 0, 0, None)))
+    _, after, rewards, terminated, _ = step(jax.random.key(0), states, actions, LEVEL)
+    expected = [by_text(*case) for case in cases]
+    np.testing.assert_array_equal(rewards, [reward for _, reward, _ in expected])
+    np.testing.assert_array_equal(terminated, [ends for _, _, ends in expected])
+    theirs = jax.tree.map(
+        lambda *leaves: jnp.stack(leaves), *[state_of(found) for found, _, _ in expected]
+    )
+    for name in ("position", "held", "opened"):
+        np.testing.assert_array_equal(getattr(after, name), getattr(theirs, name))
+    np.testing.assert_array_equal(after.time, 1)
+
+
+def test_the_level_is_as_long_and_as_large_as_it_is_said_to_be():
+    known, rewarded = distances()
+    assert len(known) == 271
+    first = sorted(rewarded.values())
+    by_reward = {
+        reward: min(length for (_, one), length in rewarded.items() if one == reward)
+        for reward in (1.0, 3.0, 10.0)
+    }
+    assert by_reward == {1.0: 18, 3.0: 31, 10.0: 46}
+    assert first[0] == 18
+
+
+def test_situations_have_numbers_of_their_own():
+    known, _ = distances()
+    numbers = [int(WORLD.situation(state_of(one))) for one in known]
+    assert len(set(numbers)) == len(known)
+    assert max(numbers) < WORLD.num_situations
+
+
+def test_an_observation_shows_what_is_left():
+    def planes(situation):
+        return np.asarray(WORLD.get_obs(state_of(situation), LEVEL))
+
+    first = planes(START)
+    assert first.shape == WORLD.observation_space(LEVEL).shape
+    assert first[1, 1, 0] == 1 and first[..., 0].sum() == 1
+    assert first[11, 1, 4] == 1 and first[3, 6, 6] == 1 and not first[..., 8:].any()
+    holding = planes(((11, 1), frozenset("k"), frozenset()))
+    assert not holding[..., 4].any() and holding[..., 8].all() and not holding[..., 9].any()
+    opened = planes(((3, 6), frozenset(), frozenset("d")))
+    assert not opened[..., 4].any() and not opened[..., 6].any() and not opened[..., 8].any()
+
+
+def test_the_limit_truncates():
+    state = state_of(START).replace(time=jnp.int32(199))
+    *_, terminated, truncated, _ = WORLD.step(jax.random.key(0), state, 0, LEVEL)
+    assert truncated and not terminated
+
+
+@pytest.mark.parametrize(
+    ("drawing", "message"),
+    [
+        ("###\n#S\n###", "not all of the same length"),
+        ("####\n#..#\n####", "0 starts are not allowed"),
+        ("####\n#SS#\n####", "2 starts are not allowed"),
+        ("####\n#S?#\n####", "'\\?' is not allowed"),
+    ],
+)
+def test_drawings_that_are_no_levels_are_refused(drawing, message):
+    with pytest.raises(ValueError, match=message):
+        KeyDoors(drawing)
+
+
+def test_worlds_are_equal_where_their_drawings_are():
+    assert KeyDoors() == KeyDoors() and hash(KeyDoors()) == hash(KeyDoors())
+    assert KeyDoors() != KeyDoors(max_steps=50)

@@ -1,0 +1,123 @@
+"""Tests of Go-Explore, on worlds whose cells can be counted."""
+
+import gymnax
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from rlsuite.archive import only_start
+from rlsuite.envs.key_doors import KeyDoors
+from rlsuite.method import train
+from rlsuite.methods.go_explore import GoExploreConfig, go_explore, way_to
+
+SIZE = 8
+SEA, SEA_LEVEL = gymnax.make("DeepSea-bsuite", size=SIZE)
+ROOMS = KeyDoors()
+CONFIG = GoExploreConfig(num_trajectories=32, trajectory_length=20, mean_repeat=3)
+
+
+def in_the_sea(**options):
+    config = GoExploreConfig(
+        num_trajectories=16, trajectory_length=SIZE, mean_repeat=1, max_length=SIZE
+    )
+    return go_explore(
+        SEA, SEA_LEVEL, lambda state: state.row * SIZE + state.column, SIZE**2, config, **options
+    )
+
+
+def run(method, num_steps, seed=0):
+    return jax.jit(train(method, num_steps))(jax.random.key(seed))
+
+
+@pytest.fixture(scope="module")
+def explored():
+    """The rooms after three hundred steps."""
+    method = go_explore(ROOMS, ROOMS.default_params, ROOMS.situation, ROOMS.num_situations, CONFIG)
+    return run(method, 300)
+
+
+def test_the_cells_of_the_deep_sea_are_filled_and_no_others():
+    state, metrics = run(in_the_sea(), 40)
+    rows, columns = np.divmod(np.arange(SIZE**2), SIZE)
+    np.testing.assert_array_equal(state.archive.entered[:-1], columns <= rows)
+    assert metrics["cells"][-1] == SIZE * (SIZE + 1) / 2
+    # The one way to a cell is as long as its row is deep, and the corner pays.
+    np.testing.assert_array_equal(state.archive.length[:-1][columns <= rows], rows[columns <= rows])
+    np.testing.assert_allclose(metrics["ended_score"][-1], 0.99, rtol=1e-5)
+    assert metrics["best_length"][-1] == SIZE
+
+
+def test_without_returning_less_is_found():
+    """A uniform policy comes to the corner once in 256 episodes, and to its half way in 16."""
+    _, returning = run(in_the_sea(), 12)
+    _, starting = run(in_the_sea(weigh=only_start), 12)
+    assert returning["cells"].sum() > starting["cells"].sum()
+
+
+def test_the_treasure_is_found_with_both_keys(explored):
+    state, metrics = explored
+    assert metrics["ended_score"][-1] == 18
+    assert metrics["best_length"][-1] >= 46
+    assert (np.diff(metrics["cells"]) >= 0).all()
+    assert metrics["seen_steps"][-1] <= 300 * 32 * 20
+    assert state.steps == metrics["seen_steps"][-1]
+
+
+def test_ways_lead_to_the_states_that_they_are_said_to(explored):
+    archive, level = explored[0].archive, ROOMS.default_params
+    entered = np.flatnonzero(archive.entered)
+    step = jax.jit(ROOMS.step_env)
+    for cell in [*entered[:: len(entered) // 8], entered[-1]]:
+        _, state = ROOMS.reset_env(jax.random.key(0), level)
+        score = 0.0
+        for action in np.asarray(way_to(archive, cell)):
+            _, state, reward, *_ = step(jax.random.key(0), state, action, level)
+            score += float(reward)
+        assert score == archive.score[cell]
+        expected = jax.tree.map(lambda leaf, cell=cell: leaf[cell], archive.state)
+        jax.tree.map(np.testing.assert_array_equal, state, expected)
+
+
+def test_no_way_is_shorter_than_there_is(explored):
+    """It is no less than the distance in rows and columns."""
+    archive = explored[0].archive
+    entered = np.flatnonzero(archive.entered[:-1])
+    row, column = np.divmod(entered // 9, 13)
+    assert (np.asarray(archive.length)[entered] >= abs(row - 1) + abs(column - 1)).all()
+    assert archive.length[int(ROOMS.situation(first_state()))] == 0
+
+
+def first_state():
+    return ROOMS.reset_env(jax.random.key(0), ROOMS.default_params)[1]
+
+
+def test_the_same_key_explores_the_same():
+    method = in_the_sea()
+    first, again = (run(method, 3)[0] for _ in range(2))
+    jax.tree.map(
+        lambda ours, theirs: np.testing.assert_array_equal(ours, theirs),
+        first._replace(key=0),
+        again._replace(key=0),
+    )
+    assert (first.archive.seen != run(method, 3, seed=1)[0].archive.seen).any()
+
+
+def test_actions_are_repeated_as_often_as_is_asked():
+    """A world of one cell that counts what is done: of long runs of actions few are new."""
+
+    def changes(mean_repeat):
+        config = GoExploreConfig(64, 200, mean_repeat, max_length=200)
+        method = go_explore(
+            ROOMS,
+            ROOMS.default_params.replace(max_steps_in_episode=jnp.int32(1000)),
+            lambda state: jnp.minimum(state.time // 200, 1),
+            2,
+            config,
+        )
+        state = run(method, 1)[0]
+        way = np.asarray(way_to(state.archive, 1))
+        return (np.diff(way) != 0).mean()
+
+    assert changes(1) > 0.6
+    assert changes(10) < 0.2
