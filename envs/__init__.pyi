@@ -7,6 +7,7 @@ from . import foreign as foreign
 from . import games as games
 from . import goals as goals
 from . import gridworld as gridworld
+from . import key_doors as key_doors
 from . import maze as maze
 from . import messenger as messenger
 from . import navix as navix

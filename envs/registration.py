@@ -7,6 +7,7 @@ import jax
 
 from rlsuite.envs.control import Pendulum, Reacher
 from rlsuite.envs.gridworld import GridWorld, level_distribution
+from rlsuite.envs.key_doors import KeyDoors
 from rlsuite.envs.maze import Maze
 
 
@@ -44,6 +45,7 @@ def register_worlds() -> None:
 
 _WORLDS = {
     "GridWorld-v0": make_grid_world,
+    "KeyDoors-v0": KeyDoors,
     "Maze-v0": Maze,
     "Pendulum-control": Pendulum,
     "Reacher-control": Reacher,

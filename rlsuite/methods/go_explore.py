@@ -90,10 +90,8 @@ def go_explore(
 
     def init(key):
         key, reset_key = jax.random.split(key)
-        _, state = world.reset_env(reset_key, level)
-        archive = new_archive(
-            jax.tree.map(jnp.asarray, state), cell(state), num_cells + 1, config.max_length
-        )
+        state = jax.tree.map(jnp.asarray, world.reset_env(reset_key, level)[1])
+        archive = new_archive(state, cell(state), num_cells + 1, config.max_length)
         return GoExploreState(key, archive, jnp.zeros((), jnp.int32))
 
     def explore(key, state, start):

@@ -25,7 +25,7 @@ HIDDEN = [
     *("Asterix-MinAtar", "Breakout-MinAtar", "Freeway-MinAtar", "Seaquest-MinAtar"),
     *("SpaceInvaders-MinAtar", "Catch-bsuite", "DeepSea-bsuite", "SimpleBandit-bsuite"),
     *("FourRooms-misc", "Reacher-misc", "Swimmer-misc", "Pong-misc", "FrozenLake-misc"),
-    *("Pendulum-control", "Reacher-control"),
+    *("Pendulum-control", "Reacher-control", "KeyDoors-v0"),
 ]
 """Worlds whose clock cuts episodes and does nothing else."""
 
