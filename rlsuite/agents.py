@@ -225,8 +225,9 @@ def make_actor_critic(
     network = make_predictor(world, size + 1, config, output_gain=gains)
 
     def heads(parameters, outputs):
-        policy = actions.distribution(parameters, outputs[..., :size])
-        return ActorPredictor(policy, outputs[..., size:])
+        # Else what follows is computed anew, and slowly, where its gradients are put together.
+        logits, values = jax.lax.optimization_barrier((outputs[..., :size], outputs[..., size:]))
+        return ActorPredictor(actions.distribution(parameters, logits), values)
 
     return _reading_out(network, actions, "heads", heads)
 

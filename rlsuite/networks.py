@@ -106,6 +106,47 @@ class Table(nn.Module):
         return weights[observation.index] + observation.time[..., None] * weights[-1]
 
 
+@jax.custom_vjp
+def _product(
+    kernel: Float[Array, "input output"], inputs: Float[Array, "input sample"]
+) -> Float[Array, "output sample"]:
+    """The product over the first axes, whose gradient has samples on the last axis as well.
+
+    JAX's own gradient of the inputs comes out as [sample, input] and is turned over, at four times
+    the cost of the product on a CPU.
+    """
+    return _contract(kernel, inputs, 0, 0)
+
+
+def _contract(a: Array, b: Array, axis: int, other_axis: int) -> Array:
+    return jax.lax.dot_general(a, b, (((axis,), (other_axis,)), ((), ())))
+
+
+def _product_gradients(operands: tuple[Array, Array], outputs: Array) -> tuple[Array, Array]:
+    kernel, inputs = operands
+    return _contract(inputs, outputs, 1, 1), _contract(kernel, outputs, 1, 0)
+
+
+_product.defvjp(lambda *operands: (_product(*operands), operands), _product_gradients)
+
+
+class Dense(nn.Module):
+    """A dense layer of samples that stand on the last axis of its inputs and outputs."""
+
+    width: int
+    use_bias: bool
+    kernel_init: nn.initializers.Initializer
+
+    @nn.compact
+    def __call__(self, inputs: Float[Array, "input sample"]):
+        """Outputs [output, sample]."""
+        kernel = self.param("kernel", self.kernel_init, (inputs.shape[0], self.width))
+        outputs = _product(kernel, inputs)
+        if not self.use_bias:
+            return outputs
+        return outputs + self.param("bias", nn.initializers.zeros, (self.width,))[:, None]
+
+
 class Perceptron(nn.Module):
     """Dense layers with activations between, over observations flattened from `rank` axes."""
 
@@ -121,13 +162,20 @@ class Perceptron(nn.Module):
         """Outputs for observations with `rank` axes of their own."""
         batch_shape = observation.shape[: observation.ndim - self.rank]
         hidden = observation.reshape(*batch_shape, -1).astype(jnp.float32)
+        samples_last = _samples_last(math.prod(batch_shape))
+        layer = Dense if samples_last else nn.Dense
+        if samples_last:
+            # Turned over once, and not within each product that reads it.
+            hidden = jax.lax.optimization_barrier(hidden.reshape(-1, hidden.shape[-1]).T)
         activate = _ACTIVATIONS[self.activation]
         initialiser = _hidden_initialiser(self.output_gain)
         for width in self.hidden_widths:
-            dense = nn.Dense(width, use_bias=self.use_bias, kernel_init=initialiser)
+            dense = layer(width, use_bias=self.use_bias, kernel_init=initialiser)
             hidden = activate(dense(hidden))
         initialiser = _kernel_initialiser(self.output_gain)
-        return nn.Dense(self.num_outputs, use_bias=self.use_bias, kernel_init=initialiser)(hidden)
+        last = layer(self.num_outputs, use_bias=self.use_bias, kernel_init=initialiser)
+        outputs = last(hidden)
+        return outputs.T.reshape(*batch_shape, -1) if samples_last else outputs
 
 
 class Convolution(nn.Module):
@@ -275,6 +323,15 @@ def _with_memory(network: Recurrent, width: int, observation: PyTree) -> Predict
         return outputs[0], states[0]
 
     return Network(init, apply, unroll, lambda num_workers: jnp.zeros((num_workers, width)))
+
+
+def _samples_last(num_samples: int) -> bool:
+    """Whether layers are faster with samples on the last axis: many of them on a CPU.
+
+    Layers are narrow beside the number of samples, and a CPU's vectors are filled along the last
+    axis (measured in docs/performance.md).
+    """
+    return num_samples >= 64 and jax.default_backend() == "cpu"
 
 
 _ACTIVATIONS: dict[Activation, Callable[[Array], Array]] = {

@@ -257,6 +257,42 @@ def test_discrete_actions_are_categorical():
     assert policy.logits.shape == (3, 2)
 
 
+@pytest.mark.parametrize("shape", [(64,), (3, 40), (63,)])
+def test_samples_are_on_the_last_axis_or_not_with_the_same_outputs_and_gradients(
+    shape, monkeypatch
+):
+    """Many samples on a CPU are turned over; elsewhere, and where they are few, they are not."""
+    world, _ = gymnax.make("CartPole-v1")
+    network = make_predictor(world, 3, NetworkConfig("perceptron", (7, 5), activation="tanh"))
+    observations = jax.random.normal(jax.random.key(1), (*shape, 4))
+
+    def loss(parameters, observations):
+        return jnp.square(network.apply(parameters, (), observations)[0]).mean()
+
+    def slope(parameters, observations):
+        """A gradient of a gradient, as meta-learning takes it."""
+        return sum(
+            jnp.sin(leaf).sum()
+            for leaf in jax.tree.leaves(jax.grad(loss)(parameters, observations))
+        )
+
+    def everything():
+        parameters = network.init(jax.random.key(0))
+        gradients = [jax.grad(of, argnums=(0, 1))(parameters, observations) for of in (loss, slope)]
+        return parameters, network.apply(parameters, (), observations)[0], gradients
+
+    turned = "optimization_barrier" in str(jax.make_jaxpr(lambda: everything())())
+    assert turned == (np.prod(shape) >= 64)
+    on_a_cpu = jax.jit(everything)()
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert "optimization_barrier" not in str(jax.make_jaxpr(lambda: everything())())
+    jax.tree.map(
+        partial(np.testing.assert_allclose, rtol=1e-3, atol=1e-4),
+        on_a_cpu,
+        jax.jit(lambda: everything())(),
+    )
+
+
 SHARED = ActorCriticConfig("perceptron", (6, 5), activation="tanh", torso="shared")
 
 
