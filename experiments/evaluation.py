@@ -94,6 +94,13 @@ class Curve(NamedTuple):
     high: Sequence[float]
 
 
+def curve_of(x: Sequence[float], values: Float[np.ndarray, "point *sample"]) -> Curve:
+    """A line of interquartile means over samples, with their intervals."""
+    estimates = [bootstrap(row.reshape(1, 1, -1), np.zeros(1, int)) for row in values]
+    value, low, high = zip(*estimates, strict=True)
+    return Curve(list(x), list(value), list(low), list(high))
+
+
 @dataclass(frozen=True)
 class Curves:
     """Lines of several contenders.

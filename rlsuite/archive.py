@@ -79,7 +79,7 @@ def new_archive(state: Any, cell: Int[Array, ""], num_cells: int, max_length: in
         state=jax.tree.map(
             lambda leaf: jnp.broadcast_to(leaf, (num_cells, *jnp.shape(leaf))), state
         ),
-        score=jnp.full(num_cells, -jnp.inf).at[cell].set(0.0),
+        score=jnp.zeros(num_cells),
         length=jnp.full(num_cells, -1, jnp.int32).at[cell].set(0),
         action=jnp.zeros((num_cells, max_length), jnp.int8),
         seen=none.at[cell].set(1),

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from gymnax.environments.environment import Environment
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
@@ -20,11 +21,43 @@ from rlsuite.archive import (
     new_archive,
 )
 from rlsuite.method import Method, single_precision
-from rlsuite.ranges import Count
+from rlsuite.ranges import Count, Positive
 from rlsuite.rollout import Level
 
-Cell = Callable[[Any], Int[Array, ""]]
-"""`state -> number` of the cell that a state of a world lies in, below the number of cells."""
+
+class Cells(NamedTuple):
+    """What states have in common that are not told apart.
+
+    Attributes:
+      number: how many there may be.
+      of: `(state, observation) -> cell`, below that number.
+    """
+
+    number: int
+    of: Callable[[Any, Any], Int[Array, ""]]
+
+
+def rounded_observations(number: int, resolution: float) -> Cells:
+    """Cells by observations, rounded to multiples of a resolution and hashed.
+
+    Two that differ share a cell with a chance of one in `number`.
+
+    Args:
+      number: of cells.
+      resolution: in units of the observation.
+    """
+
+    def of(state, observation):
+        del state
+        leaves = [jnp.ravel(leaf) for leaf in jax.tree.leaves(observation)]
+        values = jnp.concatenate([jnp.asarray(leaf, jnp.float32) for leaf in leaves])
+        rounded = jnp.round(values / resolution).astype(jnp.int32).astype(jnp.uint32)
+        factors = np.random.default_rng(0).integers(1, 2**32, values.size, np.uint32) | 1
+        mixed = (rounded * factors).sum(dtype=jnp.uint32)
+        mixed = (mixed ^ (mixed >> 16)) * jnp.uint32(0x45D9F3B)
+        return ((mixed ^ (mixed >> 16)) % number).astype(jnp.int32)
+
+    return Cells(number, of)
 
 
 @dataclass(frozen=True)
@@ -37,6 +70,8 @@ class GoExploreConfig:
       mean_repeat: how many times in a row an action is taken, on average.
       max_length: the most actions that a way to a cell may have.
       reset_counters: whether cells to which a better way was found count from zero again.
+      num_cells: of worlds whose situations have no numbers of their own.
+      resolution: to which observations are rounded there.
     """
 
     num_trajectories: Count = 64
@@ -44,6 +79,8 @@ class GoExploreConfig:
     mean_repeat: Count = 4
     max_length: Count = 200
     reset_counters: bool = True
+    num_cells: Count = 4096
+    resolution: Positive = 0.25
 
 
 class GoExploreState(NamedTuple):
@@ -57,8 +94,7 @@ class GoExploreState(NamedTuple):
 def go_explore(
     world: Environment,
     level: Level,
-    cell: Cell,
-    num_cells: int,
+    cells: Cells,
     config: GoExploreConfig,
     *,
     weigh: Weigh = inverse_root_of_seen,
@@ -76,8 +112,7 @@ def go_explore(
     Args:
       world: a gymnax world with discrete actions.
       level: its parameters.
-      cell: what states have in common that are not told apart.
-      num_cells: how many there may be.
+      cells: what states have in common that are not told apart.
       config: sizes.
       weigh: which cells are worth returning to.
 
@@ -86,12 +121,12 @@ def go_explore(
       of all, `best_length` of the shortest way to it, `ended_score`, that of the best episode that
       has ended (NaN before), and `seen_steps` of the world so far.
     """
-    num_actions, end = world.num_actions, num_cells
+    num_actions, end = world.num_actions, cells.number
 
     def init(key):
         key, reset_key = jax.random.split(key)
-        state = jax.tree.map(jnp.asarray, world.reset_env(reset_key, level)[1])
-        archive = new_archive(state, cell(state), num_cells + 1, config.max_length)
+        seen, state = jax.tree.map(jnp.asarray, world.reset_env(reset_key, level))
+        archive = new_archive(state, cells.of(state, seen), end + 1, config.max_length)
         return GoExploreState(key, archive, jnp.zeros((), jnp.int32))
 
     def explore(key, state, start):
@@ -105,9 +140,9 @@ def go_explore(
 
         def step(carry, action):
             state, is_over = carry
-            _, stepped, reward, terminated, _ = world.step_env(step_key, state, action, level)
+            seen, stepped, reward, terminated, _ = world.step_env(step_key, state, action, level)
             ended = terminated | world.is_truncated(stepped, level)
-            place = jnp.where(is_over, NOWHERE, jnp.where(ended, end, cell(stepped)))
+            place = jnp.where(is_over, NOWHERE, jnp.where(ended, end, cells.of(stepped, seen)))
             outcome = action, jnp.where(is_over, 0.0, reward), place, stepped
             return (stepped, is_over | ended), outcome
 
@@ -132,7 +167,7 @@ def go_explore(
 
 
 def _metrics(archive: CellArchive, end: int, steps: Int[Array, ""]) -> dict[str, Float[Array, ""]]:
-    best = archive.score.max()
+    best = archive.score.max(where=archive.entered, initial=-jnp.inf)
     at_best = archive.entered & (archive.score == best)
     length = jnp.where(at_best, archive.length, jnp.iinfo(jnp.int32).max).min()
     entered: Bool[Array, " cell"] = archive.entered[:end]

@@ -1,6 +1,6 @@
 """What tests of players at bandits share: games of many players, regrets, and their estimates."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import jax
@@ -18,9 +18,8 @@ from rlsuite.bandits.playing import (
 )
 from rlsuite.compiling import Program, jit
 from rlsuite.envs.bandits.bandit import Instance
-from rlsuite.experiments.evaluation import Curve
+from rlsuite.experiments.evaluation import Curve, curve_of
 from rlsuite.experiments.specs import Watch
-from rlsuite.experiments.statistics import bootstrap
 
 _NUM_BLOCKS = 100
 _FEW_PLAYS = 1_000_000
@@ -137,13 +136,6 @@ def regret_curve(
     ends = [np.geomspace(1, len(regret), num_points // 2), np.linspace(1, len(regret), num_points)]
     places = np.unique(np.concatenate(ends).round().astype(int)) - 1
     return curve_of(((places + 1) * rounds_per_block).tolist(), regret[places])
-
-
-def curve_of(x: Sequence[float], values: Float[np.ndarray, "point *game"]) -> Curve:
-    """A line of interquartile means over games, with their intervals."""
-    estimates = [bootstrap(row.reshape(1, 1, -1), np.zeros(1, int)) for row in values]
-    value, low, high = zip(*estimates, strict=True)
-    return Curve(list(x), list(value), list(low), list(high))
 
 
 def slope(

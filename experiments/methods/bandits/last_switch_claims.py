@@ -31,12 +31,11 @@ from rlsuite.envs.bandits.last_switch import (
     random_monotone,
     satiating_trio,
 )
-from rlsuite.experiments.evaluation import Curves
+from rlsuite.experiments.evaluation import Curves, curve_of
 from rlsuite.experiments.level_sets import HELD_OUT_SEED
 from rlsuite.experiments.methods.bandits.common import (
     Course,
     Games,
-    curve_of,
     in_parts,
     kind_of_program,
     payoffs_of,

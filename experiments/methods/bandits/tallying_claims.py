@@ -21,12 +21,11 @@ from rlsuite.envs.bandits.tallying import (
     tallying_bandit,
     tallying_graph,
 )
-from rlsuite.experiments.evaluation import Curves
+from rlsuite.experiments.evaluation import Curves, curve_of
 from rlsuite.experiments.level_sets import HELD_OUT_SEED
 from rlsuite.experiments.methods.bandits.common import (
     Course,
     Games,
-    curve_of,
     each_instance,
     play_all,
     played,

@@ -9,21 +9,27 @@ import pytest
 from rlsuite.archive import only_start
 from rlsuite.envs.key_doors import KeyDoors
 from rlsuite.method import train
-from rlsuite.methods.go_explore import GoExploreConfig, go_explore, way_to
+from rlsuite.methods.go_explore import (
+    Cells,
+    GoExploreConfig,
+    go_explore,
+    rounded_observations,
+    way_to,
+)
 
 SIZE = 8
 SEA, SEA_LEVEL = gymnax.make("DeepSea-bsuite", size=SIZE)
 ROOMS = KeyDoors()
+BY_PLACE = Cells(SIZE**2, lambda state, seen: state.row * SIZE + state.column)
+BY_SITUATION = Cells(ROOMS.num_situations, lambda state, seen: ROOMS.situation(state))
 CONFIG = GoExploreConfig(num_trajectories=32, trajectory_length=20, mean_repeat=3)
 
 
-def in_the_sea(**options):
+def in_the_sea(cells=BY_PLACE, **options):
     config = GoExploreConfig(
         num_trajectories=16, trajectory_length=SIZE, mean_repeat=1, max_length=SIZE
     )
-    return go_explore(
-        SEA, SEA_LEVEL, lambda state: state.row * SIZE + state.column, SIZE**2, config, **options
-    )
+    return go_explore(SEA, SEA_LEVEL, cells, config, **options)
 
 
 def run(method, num_steps, seed=0):
@@ -33,7 +39,7 @@ def run(method, num_steps, seed=0):
 @pytest.fixture(scope="module")
 def explored():
     """The rooms after three hundred steps."""
-    method = go_explore(ROOMS, ROOMS.default_params, ROOMS.situation, ROOMS.num_situations, CONFIG)
+    method = go_explore(ROOMS, ROOMS.default_params, BY_SITUATION, CONFIG)
     return run(method, 300)
 
 
@@ -111,8 +117,7 @@ def test_actions_are_repeated_as_often_as_is_asked():
         method = go_explore(
             ROOMS,
             ROOMS.default_params.replace(max_steps_in_episode=jnp.int32(1000)),
-            lambda state: jnp.minimum(state.time // 200, 1),
-            2,
+            Cells(2, lambda state, seen: jnp.minimum(state.time // 200, 1)),
             config,
         )
         state = run(method, 1)[0]
@@ -121,3 +126,12 @@ def test_actions_are_repeated_as_often_as_is_asked():
 
     assert changes(1) > 0.6
     assert changes(10) < 0.2
+
+
+def test_rounded_observations_tell_places_apart():
+    cells = rounded_observations(2**20, 0.5)
+    _, metrics = run(in_the_sea(cells), 40)
+    assert metrics["cells"][-1] == SIZE * (SIZE + 1) / 2
+    near, far = jnp.array([0.1, 0.9]), jnp.array([0.1, 1.4])
+    assert cells.of((), near) == cells.of((), near + 0.1) != cells.of((), far)
+    assert 0 <= cells.of((), {"one": near, "two": -far}) < 2**20

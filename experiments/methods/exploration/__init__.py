@@ -1,0 +1,5 @@
+"""Methods that explore where rewards are far away."""
+
+from rlsuite.experiments.methods.exploration.go_explore import GO_EXPLORE
+
+SPECS = (GO_EXPLORE,)

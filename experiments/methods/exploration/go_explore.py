@@ -1,0 +1,117 @@
+"""Go-Explore as a method of the command: its first phase, on one level of a world."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import gymnax.environments.bsuite.deep_sea as bsuite
+import jax
+from gymnax.environments import spaces
+from gymnax.environments.environment import Environment
+
+from rlsuite.envs.key_doors import KeyDoors
+from rlsuite.experiments.errors import ConfigError
+from rlsuite.experiments.methods.exploration.go_explore_test import (
+    GoExploreEvaluationConfig,
+    make_test,
+)
+from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec, required
+from rlsuite.method import Method
+from rlsuite.methods.go_explore import Cells, GoExploreConfig, go_explore, rounded_observations
+
+_SIZES = {
+    "smoke": Run(
+        tasks="KeyDoors-v0",
+        steps=4,
+        log_every=2,
+        checkpoint_every=2,
+        method=GoExploreConfig(num_trajectories=8),
+        evaluation=GoExploreEvaluationConfig(num_seeds=2),
+    ),
+    "laptop": Run(
+        tasks="KeyDoors-v0",
+        steps=500,
+        log_every=10,
+        checkpoint_every=250,
+        method=GoExploreConfig(),
+        evaluation=GoExploreEvaluationConfig(),
+    ),
+    "desk": Run(
+        tasks="KeyDoors-v0",
+        steps=2000,
+        log_every=20,
+        checkpoint_every=500,
+        method=GoExploreConfig(),
+        evaluation=GoExploreEvaluationConfig(num_seeds=32),
+    ),
+    # What the paper has on Atari: a hundred steps from each cell, actions repeated twenty times.
+    "paper": Run(
+        tasks="KeyDoors-v0",
+        steps=30_000,
+        log_every=100,
+        checkpoint_every=5000,
+        method=GoExploreConfig(num_trajectories=100, trajectory_length=100, mean_repeat=20),
+        evaluation=GoExploreEvaluationConfig(),
+    ),
+}
+
+
+def _preset(size: str) -> Callable[[WorldSpec | None], Run]:
+    def preset(world):
+        run = _SIZES[size]
+        return run if world is None else replace(run, tasks=world.name)
+
+    return preset
+
+
+def cells_of(world: Environment, config: GoExploreConfig) -> Cells:
+    """The situations of a world that numbers them, else its rounded observations."""
+    if isinstance(world, KeyDoors):
+        return Cells(world.num_situations, lambda state, seen: world.situation(state))
+    if isinstance(world, bsuite.DeepSea):
+        size = world.size
+        return Cells(size**2, lambda state, seen: state.row * size + state.column)
+    return rounded_observations(config.num_cells, config.resolution)
+
+
+def make_method(run: Run, world: WorldSpec, **options) -> Method:
+    """Go-Explore on the level of a world that key 0 draws.
+
+    Raises:
+      ConfigError: if the world's actions are not discrete.
+    """
+    level = world.sample_task(jax.random.key(0)).level
+    if not isinstance(world.world.action_space(level), spaces.Discrete):
+        raise ConfigError(
+            f"tasks: {world.name!r} is not allowed; it must be a world of discrete actions"
+        )
+    cells = cells_of(world.world, run.method)
+    return go_explore(world.world, level, cells, run.method, **options)
+
+
+def _build(run: Run, world: WorldSpec | None) -> Experiment:
+    config = run.method
+    return Experiment(
+        method=make_method(run, required(world)),
+        agent_updates_per_step=config.num_trajectories,
+        world_steps_per_step=config.num_trajectories * config.trajectory_length,
+        headline=("cells", "best_score", "best_length"),
+        watched=("best_score",),
+    )
+
+
+GO_EXPLORE = MethodSpec(
+    name="go-explore",
+    kind="archive of cells",
+    summary="returns to cells that it knows, and explores at random from there",
+    paper="2004.12919",
+    presets={size: _preset(size) for size in _SIZES},
+    build=_build,
+    test=make_test(make_method),
+    learned=lambda state: state.archive,
+    panels={
+        "cells": "cells that were entered",
+        "best_score": "best score",
+        "ended_score": "best score of an episode that has ended",
+        "best_length": "steps to the best score",
+    },
+)

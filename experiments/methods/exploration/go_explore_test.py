@@ -1,0 +1,110 @@
+"""The test of Go-Explore: what it finds, beside explorers that don't return or don't choose."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from rlsuite.archive import Weigh, inverse_root_of_seen, only_start, uniform_weights
+from rlsuite.compiling import jit
+from rlsuite.experiments.evaluation import Contender, Curves, Evaluation, Table, curve_of
+from rlsuite.experiments.finished import Finished
+from rlsuite.experiments.level_sets import HELD_OUT_SEED
+from rlsuite.experiments.specs import Test, Watch, required
+from rlsuite.method import Method, train
+from rlsuite.ranges import Count
+
+OWN: Weigh = inverse_root_of_seen
+BASELINES: dict[str, Weigh] = {
+    "all cells alike": uniform_weights,
+    "always from the start": only_start,
+}
+_POINTS_SHOWN = 40
+
+
+@dataclass(frozen=True)
+class GoExploreEvaluationConfig:
+    """How exploration is tested.
+
+    Attributes:
+      num_seeds: explorations of each explorer, other ones than the run's own.
+    """
+
+    num_seeds: Count = 16
+
+
+Course = Mapping[str, Float[np.ndarray, "seed step"]]
+"""Metrics of several explorations."""
+
+
+def make_test(make_method: Callable[..., Method]) -> Test:
+    """The test of runs whose methods are made so: `(run, world, weigh=…) -> Method`."""
+
+    def explored(finished: Finished, weigh: Weigh, tested: Finished) -> Course:
+        run, world = finished.run, required(finished.named_world)
+        method = make_method(run, world, weigh=weigh)
+        keys = jax.random.split(jax.random.key(HELD_OUT_SEED), tested.run.evaluation.num_seeds)
+        program = jit(jax.vmap(lambda key: train(method, tested.run.steps)(key)[1]))
+        return jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), program(keys))
+
+    def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evaluation:
+        """What a run's method finds in as many steps, by itself and with other choices of cells."""
+        learned = {Contender(finished.title, "own"): finished}
+        learned |= {Contender(f"{one.title} ({one.directory})", "rival"): one for one in rivals}
+        asked = [(who, run, OWN) for who, run in learned.items()]
+        asked += [
+            (Contender(name, "baseline"), finished, weigh) for name, weigh in BASELINES.items()
+        ]
+        courses = {}
+        for who, run, weigh in asked:
+            done = watch.begin(who.name)
+            courses[who.name] = explored(run, weigh, finished)
+            done()
+        return Evaluation(
+            contenders=[who for who, _, _ in asked],
+            tables=_tables(courses, required(finished.named_world).name),
+            curves=_curves(courses),
+            notes=["Each explorer has as many steps as the run, with seeds of its own."],
+        )
+
+    return test
+
+
+def _tables(courses: Mapping[str, Course], stratum: str) -> list[Table]:
+    best = max(course["best_score"].max() for course in courses.values())
+
+    def table(name, unit, of, higher_is_better=True):
+        results = {who: of(course)[None] for who, course in courses.items()}
+        return Table(
+            name=name,
+            unit=unit,
+            results=results,
+            strata=[stratum],
+            higher_is_better=higher_is_better,
+        )
+
+    def steps_to_best(course):
+        # Those who don't come to it count as if they did at the end.
+        reached = course["best_score"] >= best
+        place = np.where(reached.any(axis=1), reached.argmax(axis=1), reached.shape[1] - 1)
+        return np.take_along_axis(course["seen_steps"], place[:, None], axis=1)[:, 0]
+
+    return [
+        table("score", "score", lambda course: course["best_score"][:, -1]),
+        table("cells", "cells", lambda course: course["cells"][:, -1]),
+        table(f"steps to a score of {best:g}", "world steps", steps_to_best, False),
+    ]
+
+
+def _curves(courses: Mapping[str, Course]) -> list[Curves]:
+    def curves(metric, label):
+        lines = {}
+        for who, course in courses.items():
+            values, steps = course[metric].T, course["seen_steps"].mean(axis=0)
+            shown = np.unique(np.linspace(0, len(values) - 1, _POINTS_SHOWN).round().astype(int))
+            lines[who] = curve_of(steps[shown].tolist(), values[shown])
+        return Curves(label, "world steps", label, lines)
+
+    return [curves("best_score", "best score"), curves("cells", "cells entered")]

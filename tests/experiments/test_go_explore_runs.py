@@ -1,0 +1,38 @@
+"""Go-Explore from the command to the report."""
+
+import numpy as np
+import pytest
+
+from rlsuite.experiments.cli import main
+from rlsuite.experiments.evaluate import evaluate
+from rlsuite.experiments.report import report
+from tests.experiments.running import plan_of, train
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    return train(plan_of("go-explore", steps=20, log_every=10), tmp_path_factory.mktemp("run"))
+
+
+def test_what_returns_is_tested_beside_what_does_not(finished, quiet):
+    found = evaluate(finished, console=quiet)
+    names = ["GO-EXPLORE", "all cells alike", "always from the start"]
+    assert [name for name, _ in found.contenders] == names
+    score, cells, steps = found.tables
+    assert cells.estimates[names[0]].value > cells.estimates[names[2]].value
+    assert all(results.shape == (1, 2) for results in score.results.values())
+    assert not steps.higher_is_better and steps.name.startswith("steps to a score of ")
+    for curves in found.curves:
+        assert list(curves.lines) == names
+        assert all(np.isfinite(line.value).all() for line in curves.lines.values())
+    text = report(finished.directory).read_text()
+    assert "curves_0.png" in text and "Learning curve" in text
+
+
+def test_any_world_of_discrete_actions_has_cells(capsys, tmp_path):
+    for world in ("DeepSea-bsuite", "MountainCar-v0"):
+        experiment = plan_of("go-explore", tasks=world).experiment
+        assert experiment.world_steps_per_step == 8 * 30
+    out = str(tmp_path / "run")
+    assert main(["train", "go-explore", "smoke", "--tasks", "Pendulum-v1", "--out", out]) == 2
+    assert "must be a world of discrete actions" in capsys.readouterr().err
