@@ -5,6 +5,7 @@ import pytest
 
 from rlsuite.experiments.cli import main
 from rlsuite.experiments.evaluate import evaluate
+from rlsuite.experiments.finished import open_run
 from rlsuite.experiments.report import report
 from tests.experiments.running import plan_of, train
 
@@ -25,7 +26,7 @@ def test_what_returns_is_tested_beside_what_does_not(finished, quiet):
     for curves in found.curves:
         assert list(curves.lines) == names
         assert all(np.isfinite(line.value).all() for line in curves.lines.values())
-    text = report(finished.directory).read_text()
+    text = report(open_run(finished.directory)).read_text()
     assert "curves_0.png" in text and "Learning curve" in text
 
 
