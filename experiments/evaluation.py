@@ -110,12 +110,14 @@ class Curves:
       x_label: of the axis across, with its unit.
       y_label: of the axis up, with its unit.
       lines: by contender.
+      statistic: what a line is of the results behind it.
     """
 
     name: str
     x_label: str
     y_label: str
     lines: Mapping[str, Curve]
+    statistic: str = "interquartile mean"
 
 
 @dataclass(frozen=True)
@@ -192,6 +194,7 @@ def to_json(evaluation: Evaluation) -> dict[str, Any]:
                 "x_label": curves.x_label,
                 "y_label": curves.y_label,
                 "lines": {name: line._asdict() for name, line in curves.lines.items()},
+                "statistic": curves.statistic,
             }
             for curves in evaluation.curves
         ],
@@ -247,6 +250,7 @@ def from_json(document: Mapping[str, Any]) -> Evaluation:
                 x_label=curves["x_label"],
                 y_label=curves["y_label"],
                 lines={name: Curve(**line) for name, line in curves["lines"].items()},
+                statistic=curves.get("statistic", Curves.statistic),
             )
             for curves in document["curves"]
         ],

@@ -1,10 +1,11 @@
 """What those who design the levels of a world need to know of them."""
 
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
+import numpy as np
 from gymnax.environments.environment import Environment
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, UInt8
 
 from rlsuite.curricula.curriculum import Editor
 from rlsuite.rollout import Level
@@ -21,6 +22,8 @@ class LevelDesign(NamedTuple):
         walls; one that a level doesn't have is NaN.
       construction: `num_walls -> (world, num_steps)`, a teacher's world in which an episode of so
         many steps builds a level, shown under `"extra"`; none if nobody can build any.
+      place: `state -> number` of the place where the agent is.
+      draw_path: `(level, places) -> image`; none of a world whose paths can't be drawn.
     """
 
     editors: Mapping[str, Callable[[int], Editor]]
@@ -28,3 +31,5 @@ class LevelDesign(NamedTuple):
     is_solvable: Callable[[Level], Bool[Array, ""]]
     measures: Mapping[str, Callable[[Level], Float[Array, ""] | Int[Array, ""]]]
     construction: Callable[[int], tuple[Environment, int]] | None = None
+    place: Callable[[Any], Int[Array, ""]] | None = None
+    draw_path: Callable[[Level, Sequence[int]], UInt8[np.ndarray, "height width 3"]] | None = None

@@ -126,7 +126,7 @@ def curves(path: Path, shown: Curves, *, colours: Mapping[str, str] | None = Non
         axis.plot(line.x, line.value, label=plain(name), **line_look(colour))
         axis.fill_between(line.x, line.low, line.high, color=colour, alpha=0.15, linewidth=0)
     axis.set_xlabel(shown.x_label, color=INK, fontsize=9)
-    style(axis, f"{shown.y_label}:\n{INTERVAL} (line and band)")
+    style(axis, f"{shown.y_label}:\n{shown.statistic} and 95 % interval (line and band)")
     _key_beside(axis)
     save(figure, path)
 

@@ -11,7 +11,7 @@ from rlsuite.envs.maze.paths import (
     shortest_path,
     steps_to_goal,
 )
-from rlsuite.envs.maze.render import picture_key, render, render_text
+from rlsuite.envs.maze.render import picture_key, render, render_path, render_text
 from rlsuite.envs.maze.world import Maze, Params, State, View
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "picture_key",
     "random_level",
     "render",
+    "render_path",
     "render_text",
     "shortest_path",
     "steps_to_goal",

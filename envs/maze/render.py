@@ -1,5 +1,7 @@
 """A maze as a picture or as text, with what the agent sees shaded."""
 
+from collections.abc import Sequence
+
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool
@@ -23,6 +25,9 @@ from rlsuite.envs.pictures import (
 
 SEEN_SHARE = 0.3
 """How strongly what the agent sees is tinted with its own gold."""
+
+PATH_SHARE = 0.55
+"""How strongly the cells are where it has been."""
 
 _STEPS = {EAST: (0, 1), SOUTH: (1, 0), WEST: (0, -1), NORTH: (-1, 0)}
 
@@ -59,6 +64,32 @@ def render(
             shade(shown(cell), AGENT_CORE_COLOUR, SEEN_SHARE)
     draw_object(shown(int(level.goal)), 1.0, True)
     draw_looking_agent(shown(int(state.position)), *_STEPS[int(state.direction)])
+    return framed(image, cell_pixels)
+
+
+def render_path(
+    world: Maze, level: Params, cells: Sequence[int], *, cell_pixels: int = 16
+) -> Picture:
+    """Draw a level at its start, the floor golden in the cells where the agent has been.
+
+    Args:
+        world: The world the level is made for.
+        level: One level, not a batch.
+        cells: Where it has been, in any order.
+        cell_pixels: Width of a cell, at least 8.
+
+    Raises:
+        ValueError: If `cell_pixels` is less than 8.
+    """
+    image, start = draw_floor(_walls(world, level), cell_pixels), _start(level)
+
+    def shown(cell: int) -> np.ndarray:
+        return cell_view(image, *divmod(cell, world.side), cell_pixels)
+
+    for cell in set(cells):
+        shade(shown(cell), AGENT_CORE_COLOUR, PATH_SHARE)
+    draw_object(shown(int(level.goal)), 1.0, True)
+    draw_looking_agent(shown(int(start.position)), *_STEPS[int(start.direction)])
     return framed(image, cell_pixels)
 
 

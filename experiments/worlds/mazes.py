@@ -25,6 +25,7 @@ from rlsuite.envs.maze import (
     picture_key,
     random_level,
     render,
+    render_path,
     shortest_path,
 )
 from rlsuite.envs.maze.construction import MazeConstruction
@@ -124,6 +125,8 @@ def maze(name: str, config: MazeConfig) -> WorldSpec:
             is_solvable=partial(is_solvable, world),
             measures={"walls": _num_walls, "path_length": partial(_path_length, world)},
             construction=partial(_construction, world),
+            place=lambda state: state.position,
+            draw_path=partial(render_path, world),
         ),
     )
 

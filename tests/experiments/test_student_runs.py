@@ -119,6 +119,8 @@ def test_a_run_is_resumed_tested_and_drawn(tmp_path):
         "solve rate on the worst of random mazes",
         *("solve rate over the walls", "solve rate over the path length"),
     ]
+    assert {curves.statistic for curves in evaluation.curves} == {"mean"}
+    assert set(evaluation.extras["paths"]) == {"TinyHook", "TinyDoor"}
     # 4 workers for 24 steps, twice.
     assert any("192 steps of its worlds in 2 rollouts" in note for note in evaluation.notes)
 

@@ -20,7 +20,7 @@ from rlsuite.experiments.methods.design.risk import curve_over, even_edges, risk
 from rlsuite.experiments.specs import Watch, WorldSpec
 from rlsuite.objectives.objective import Learner
 from rlsuite.ranges import Count
-from rlsuite.rollout import Level, episode_returns
+from rlsuite.rollout import Level, Levels, episode_returns, reset_worlds, step_worlds
 
 _AT_ONCE = 64
 _MOST_GROUPS = 10
@@ -71,7 +71,8 @@ def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evalua
         tables=tables,
         curves=_curves(world, sets[-1].levels, of_set[-1]),
         notes=[*_notes(settings), *(_count(run) for run in (finished, *rivals))],
-        extras={"solved": {one.name: _means(of) for one, of in zip(sets, of_set, strict=True)}},
+        extras=_paths(finished, sets[:-1])
+        | {"solved": {one.name: _means(of) for one, of in zip(sets, of_set, strict=True)}},
     )
 
 
@@ -150,6 +151,43 @@ def _attempts(
     return np.split(returns, np.cumsum(sizes)[:-1])
 
 
+def _paths(finished: Finished, drawn: Sequence[_Levels]) -> dict[str, dict[str, list[int]]]:
+    """Where the student goes in one attempt at each maze drawn by hand, by its name."""
+    world = finished.named_world
+    if not drawn or world.design is None or world.design.place is None:
+        return {}
+    (levels,), place = drawn, world.design.place
+    number, policy = (
+        len(levels.strata),
+        finished.run.method.life_in(world.world).objective.behaviour,
+    )
+    each = Levels(levels.levels, 0)
+
+    def go(learner, key):
+        policy_of = policy(learner)
+
+        def step(carry, key):
+            worlds, memory = carry
+            keys = jax.random.split(key, number + 1)
+            after, memory, steps = step_worlds(keys, world.world, each, policy_of, worlds, memory)
+            return (after, memory), (jax.vmap(place)(worlds.state), steps.ended)
+
+        start = reset_worlds(key, world.world, each, number), policy_of.init_memory(number)
+        length = finished.run.method.life.rollout_length
+        return jax.lax.scan(step, start, jax.random.split(key, length))[1]
+
+    places, ended = map(
+        np.asarray, jit(go, program="once")(finished.learned, jax.random.key(HELD_OUT_SEED + 2))
+    )
+    lengths = np.where(ended.any(axis=0), ended.argmax(axis=0) + 1, len(ended))
+    return {
+        "paths": {
+            name: places[: lengths[index], index].tolist()
+            for index, name in enumerate(levels.strata)
+        }
+    }
+
+
 def _solved(levels: _Levels, returns: _Returns) -> Table:
     """Shares of attempts with a positive return, in groups of attempts on mazes with a name."""
     named = len(set(levels.strata)) == len(levels.strata)
@@ -174,13 +212,16 @@ def _curves(world: WorldSpec, levels: Level, returns: _Returns) -> list[Curves]:
     solved = {who.name: found > 0 for who, found in returns.items()}
     shown = {name: risk_curve(*_halves(found)) for name, found in solved.items()}
     title = "solve rate on the worst of random mazes"
-    curves = [Curves(title, "share of the mazes, the worst of them (%)", "solve rate", shown)]
+    share = "share of the mazes, the worst of them (%)"
+    curves = [Curves(title, share, "solve rate", shown, statistic="mean")]
     measures = {} if world.design is None else world.design.measures
     for name, measure in measures.items():
         measured = np.asarray(jit(jax.vmap(measure), program="once")(levels), float)
         edges, what = even_edges(measured), name.replace("_", " ")
         lines = {who: curve_over(measured, of.mean(1), edges) for who, of in solved.items()}
-        curves.append(Curves(f"solve rate over the {what}", what, "solve rate", lines))
+        curves.append(
+            Curves(f"solve rate over the {what}", what, "solve rate", lines, statistic="mean")
+        )
     return curves
 
 

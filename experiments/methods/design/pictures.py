@@ -17,6 +17,7 @@ from rlsuite.experiments.specs import Drawing, Section
 from rlsuite.rollout import Level
 
 LEVELS_SHOWN = 6
+_PATHS_IN_A_ROW = 4
 
 
 class _Scored(NamedTuple):
@@ -28,8 +29,45 @@ class _Scored(NamedTuple):
 
 
 def pictures(finished: Finished, evaluation: Evaluation | None) -> Sequence[Section]:
-    """The levels that a designer holds, those of highest and lowest score."""
-    del evaluation
+    """The levels that a designer holds, and the student's paths through mazes drawn by hand."""
+    return [*_designed(finished), *_paths(finished, evaluation)]
+
+
+def _paths(finished: Finished, evaluation: Evaluation | None) -> list[Section]:
+    """One attempt at each maze, where a test has made some."""
+    design = finished.named_world.design
+    if evaluation is None or design is None or design.draw_path is None:
+        return []
+    paths = evaluation.extras.get("paths", {})
+    if not paths:
+        return []
+    draw_path, drawn, solved = design.draw_path, design.drawn, evaluation.extras["solved"]
+    rates = dict(zip(drawn, solved["drawn mazes"][evaluation.own], strict=True))
+
+    def draw(path):
+        shown = [
+            plots.Picture(
+                draw_path(jax.device_get(drawn[name]), cells), f"{name}: {rates[name]:.2f}"
+            )
+            for name, cells in paths.items()
+        ]
+        rows = [
+            shown[first : first + _PATHS_IN_A_ROW]
+            for first in range(0, len(shown), _PATHS_IN_A_ROW)
+        ]
+        titles = [
+            "One attempt at each maze, and the share of all that solved it",
+            *(" " * n for n in range(1, len(rows))),
+        ]
+        plots.gallery(path, dict(zip(titles, rows, strict=False)))
+
+    text = "Golden is where the student went in one attempt, from where it is drawn."
+    alternative = "Paths of the student through mazes drawn by hand"
+    return [Section("Paths", [Drawing("paths.png", alternative, draw)], text)]
+
+
+def _designed(finished: Finished) -> list[Section]:
+    """Levels of the highest and of the lowest score."""
     scored, world = _scored(finished), finished.named_world
     if scored is None or world.draw is None:
         return []

@@ -2,7 +2,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from rlsuite.envs.maze import Maze, parse_level, picture_key, render, render_text
+from rlsuite.envs.maze import Maze, parse_level, picture_key, render, render_path, render_text
 from rlsuite.envs.maze.world import EAST, NORTH, SOUTH, WEST, State
 from rlsuite.envs.pictures import AGENT_CORE_COLOUR, FRAME_COLOUR, WALL_COLOUR
 
@@ -67,3 +67,13 @@ def test_text_of_a_state():
 def test_tiny_cells_are_refused():
     with pytest.raises(ValueError, match="cell_pixels is 4; it must be at least 8"):
         render(WORLD, LEVEL, cell_pixels=4)
+
+
+def test_a_path_is_golden_floor_and_all_else_is_as_it_is_at_the_start():
+    world = Maze(4)
+    level = world.default_params
+    plain, drawn = (render_path(world, level, cells) for cells in ((), (1, 2, 1)))
+    changed = np.argwhere((plain != drawn).any(axis=-1))
+    # A frame of 4 pixels, then 16 for each cell of the first row.
+    assert changed.min(axis=0).tolist() == [4, 20] and changed.max(axis=0).tolist() == [19, 51]
+    assert len(changed) == 2 * 16 * 16
