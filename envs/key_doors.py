@@ -205,6 +205,30 @@ class KeyDoors(environment.Environment[State, Params]):
         )
 
     @property
+    def is_wall(self) -> Bool[np.ndarray, "row column"]:
+        """Where there are walls."""
+        return (self._cells == WALL).reshape(self.num_rows, self.num_columns)
+
+    @property
+    def signs(self) -> dict[tuple[int, int], str]:
+        """By row and column, what is drawn there but for walls and floor."""
+        rows = self._drawing.strip().splitlines()
+        return {
+            (row, column): sign
+            for row, line in enumerate(rows)
+            for column, sign in enumerate(line)
+            if sign not in "#."
+        }
+
+    def situation_name(self, which: int) -> str:
+        """The keys held and doors opened of a situation, by its number modulo 3 to the keys."""
+        parts = []
+        for place, pair in enumerate(self._keys):
+            what = which // 3**place % 3
+            parts += [f"{pair[0]} held"] * (what == 1) + [f"{pair[1]} open"] * (what == 2)
+        return ", ".join(parts) or "no key yet"
+
+    @property
     def num_situations(self) -> int:
         """How many numbers `situation` may return."""
         return self._cells.size * 3**self.num_keys

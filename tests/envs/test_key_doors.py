@@ -98,6 +98,16 @@ def test_situations_have_numbers_of_their_own():
     assert max(numbers) < WORLD.num_situations
 
 
+def test_situations_have_names():
+    numbers = {
+        int(WORLD.situation(state_of(((1, 1), held, opened)))) % 9
+        for held, opened in [(frozenset("k"), frozenset()), (frozenset("K"), frozenset("d"))]
+    }
+    names = {WORLD.situation_name(number) for number in numbers}
+    assert names == {"k held", "d open, K held"} and WORLD.situation_name(0) == "no key yet"
+    assert WORLD.signs[1, 1] == "S" and WORLD.signs[11, 11] == "T" and WORLD.is_wall[0].all()
+
+
 def test_an_observation_shows_what_is_left():
     def planes(situation):
         return np.asarray(WORLD.get_obs(state_of(situation), LEVEL))

@@ -10,6 +10,7 @@ from gymnax.environments.environment import Environment
 
 from rlsuite.envs.key_doors import KeyDoors
 from rlsuite.experiments.errors import ConfigError
+from rlsuite.experiments.methods.exploration.go_explore_pictures import pictures
 from rlsuite.experiments.methods.exploration.go_explore_test import (
     GoExploreEvaluationConfig,
     make_test,
@@ -107,6 +108,7 @@ GO_EXPLORE = MethodSpec(
     presets={size: _preset(size) for size in _SIZES},
     build=_build,
     test=make_test(make_method),
+    pictures=pictures,
     learned=lambda state: state.archive,
     panels={
         "cells": "cells that were entered",

@@ -66,7 +66,10 @@ def make_test(make_method: Callable[..., Method]) -> Test:
             contenders=[who for who, _, _ in asked],
             tables=_tables(courses, required(finished.named_world).name),
             curves=_curves(courses),
-            notes=["Each explorer has as many steps as the run, with seeds of its own."],
+            notes=[
+                "Each explorer makes as many choices of cells as the run, with seeds of its own. "
+                "Those who don't come to the best score count as if they did at their end.",
+            ],
         )
 
     return test
