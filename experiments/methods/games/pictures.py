@@ -98,6 +98,7 @@ def families(path: Path, extras: Mapping[str, Any], own: str) -> None:
         plain(f"score of {own}; lines part families"), color=INK, fontsize=10, loc="left"
     )
     key = figure.colorbar(image, ax=left, shrink=0.7)
+    key.set_label("mean score", color=INK, fontsize=8)
     key.ax.tick_params(colors=INK, labelsize=7)
     _by_family(right, extras, own)
     marks = [line_mark(own, color=COLOURS[0], marker="o", linewidth=0)]
@@ -159,6 +160,7 @@ def case_studies(path: Path, extras: Mapping[str, Any], num_rounds: int) -> None
         axis.set_title(title, color=INK, fontsize=10, loc="left")
     panels[0].set_ylabel("first player, whose total is shown", color=INK, fontsize=8)
     bar = figure.colorbar(image, ax=list(panels), shrink=0.7)
+    bar.set_label(f"total payoff of {num_rounds} rounds", color=INK, fontsize=8)
     bar.ax.tick_params(colors=INK, labelsize=7)
     save(figure, path)
 
