@@ -1,7 +1,8 @@
 """What those who design the levels of a world need to know of them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from gymnax.environments.environment import Environment
@@ -11,7 +12,9 @@ from rlsuite.curricula.curriculum import Editor
 from rlsuite.rollout import Level
 
 
-class LevelDesign(NamedTuple):
+# Equal to itself alone: worlds are keys of caches, and mappings can't be.
+@dataclass(frozen=True, eq=False)
+class LevelDesign:
     """What those who design the levels of a world need to know of them.
 
     Attributes:

@@ -25,6 +25,11 @@ def test_levels_are_levels_and_are_measured(name):
     assert level.max_steps_in_episode == config.max_steps_in_episode
 
 
+@pytest.mark.parametrize("name", ["all_shortlife", "maze", "CartPole-v1"])
+def test_worlds_can_be_keys_of_caches(name):
+    assert {find_world(name): 1}[find_world(name)] == 1
+
+
 def test_the_path_of_what_cannot_be_solved_has_no_length():
     world = find_world("tiny_maze")
     level = world.world.default_params

@@ -129,9 +129,9 @@ def test_actions_are_repeated_as_often_as_is_asked():
 
 
 def test_rounded_observations_tell_places_apart():
-    cells = rounded_observations(2**20, 0.5)
+    cells = rounded_observations(2**13, 0.5)
     _, metrics = run(in_the_sea(cells), 40)
     assert metrics["cells"][-1] == SIZE * (SIZE + 1) / 2
     near, far = jnp.array([0.1, 0.9]), jnp.array([0.1, 1.4])
     assert cells.of((), near) == cells.of((), near + 0.1) != cells.of((), far)
-    assert 0 <= cells.of((), {"one": near, "two": -far}) < 2**20
+    assert 0 <= cells.of((), {"one": near, "two": -far}) < 2**13
