@@ -42,7 +42,7 @@ _SIZES = {
         log_every=20,
         checkpoint_every=500,
         method=GoExploreConfig(),
-        evaluation=GoExploreEvaluationConfig(num_seeds=32),
+        evaluation=GoExploreEvaluationConfig(),
     ),
     # What the paper has on Atari: a hundred steps from each cell, actions repeated twenty times.
     "paper": Run(
