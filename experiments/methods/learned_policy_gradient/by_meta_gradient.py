@@ -52,7 +52,7 @@ _SIZES: dict[str, Run] = {
             meta=MetaGradientConfig(
                 num_agents=16, learning_rate=5e-4, max_gradient_norm=0.05, num_mini_batches=2
             ),
-            held_out=HeldOutConfig(period=200, num_levels=32),
+            held_out=HeldOutConfig(period=300, num_levels=32),
         ),
         evaluation=LAPTOP_EVALUATION,
     ),
