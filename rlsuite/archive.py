@@ -12,6 +12,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree, Shaped
 
+from rlsuite.selection import where_each
+
 NOWHERE = -1
 """Instead of a cell, where a trajectory is over."""
 
@@ -81,7 +83,7 @@ def new_archive(state: Any, cell: Int[Array, ""], num_cells: int, max_length: in
         ),
         score=jnp.zeros(num_cells),
         length=jnp.full(num_cells, -1, jnp.int32).at[cell].set(0),
-        action=jnp.zeros((num_cells, max_length), jnp.int8),
+        action=jnp.zeros((num_cells, max_length), jnp.int32),
         seen=none.at[cell].set(1),
         chosen=none,
         chosen_since_new=none,
@@ -125,12 +127,8 @@ def insert(archive: CellArchive, found: Trajectories, *, reset_counters: bool) -
     seen, chosen, since_new = _counted(archive, found.start, cell, new.any(axis=1))
     kept = ~(better & reset_counters)
     return CellArchive(
-        state=jax.tree.map(
-            lambda old, new: jnp.where(
-                better.reshape(-1, *(1,) * (old.ndim - 1)), new[trajectory, step], old
-            ),
-            archive.state,
-            found.state,
+        state=where_each(
+            better, jax.tree.map(lambda leaf: leaf[trajectory, step], found.state), archive.state
         ),
         score=jnp.where(better, score[trajectory, step], archive.score),
         length=jnp.where(better, length[trajectory, step], archive.length),

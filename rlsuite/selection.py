@@ -54,6 +54,15 @@ def map_selected(
     return jax.lax.while_loop(unfinished, work, (0, otherwise))[1]
 
 
+def where_each(condition: Bool[Array, " item"], first: PyTree, second: PyTree) -> PyTree:
+    """Items of the one where the condition holds, else of the other; all leaves lead with them."""
+
+    def choose(a, b):
+        return jnp.where(condition.reshape(-1, *(1,) * (a.ndim - 1)), a, b)
+
+    return jax.tree.map(choose, first, second)
+
+
 def every(
     period: int,
     count: Int[Array, ""],

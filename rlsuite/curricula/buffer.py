@@ -11,6 +11,7 @@ from rlsuite.curricula.curriculum import Curriculum, Editor, Proposal, SampleTas
 from rlsuite.lifetime import Task
 from rlsuite.method import Metrics
 from rlsuite.ranges import Count, Fraction, Positive
+from rlsuite.selection import where_each
 
 
 @dataclass(frozen=True)
@@ -234,11 +235,7 @@ def prioritised_replay(
         tasks = jax.tree.map(lambda leaf: leaf[parents], buffer.task)
         keys = jax.random.split(edit_key, num_agents)
         tasks = tasks._replace(level=jax.vmap(edit)(keys, tasks.level))
-        return jax.tree.map(
-            lambda new, old: jnp.where(chosen.reshape(-1, *(1,) * (old.ndim - 1)), new, old),
-            tasks,
-            fresh,
-        )
+        return where_each(chosen, tasks, fresh)
 
     def init(key):
         return empty_buffer(key, sample_task, config.size)

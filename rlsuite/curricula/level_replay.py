@@ -22,6 +22,7 @@ from rlsuite.lifetime import Task
 from rlsuite.ranges import Fraction, Positive
 from rlsuite.rollout import Level
 from rlsuite.scores import Evidence, Score, ScoreState
+from rlsuite.selection import where_each
 
 NEW, REPLAYED, EDITED = range(3)
 """Where the levels of a lesson come from."""
@@ -147,7 +148,7 @@ def replayed_levels(
         known = slot >= 0
         init_key, value_key = jax.random.split(key)
         anew = jax.vmap(score.init)(jax.random.split(init_key, num_workers), lesson.task)
-        remembered = _choose(known, _at(slot, state.remembered), anew)
+        remembered = where_each(known, _at(slot, state.remembered), anew)
         remembered, scores = _scored(value_key, score, remembered, lesson.task, evidence, returns)
 
         buffer = buffer._replace(
@@ -239,10 +240,3 @@ def _put(slot: Int[Array, " worker"], kept: PyTree, new: PyTree) -> PyTree:
 
 def _at(slot: Int[Array, " worker"], tree: PyTree) -> PyTree:
     return jax.tree.map(lambda leaf: leaf[slot], tree)
-
-
-def _choose(condition: Bool[Array, " worker"], first: PyTree, second: PyTree) -> PyTree:
-    def choose(a, b):
-        return jnp.where(condition.reshape(-1, *(1,) * (a.ndim - 1)), a, b)
-
-    return jax.tree.map(choose, first, second)

@@ -79,7 +79,6 @@ def groove(
       score: what makes a task worth replaying, in place of the score that the config names.
       optimal_return: needed by the score `exact_regret`, and what returns on held-out levels are
         fractions of where it is known.
-
       editor: `num_edits -> edit`, needed where some tasks are edited.
 
     Returns:
