@@ -10,6 +10,7 @@ from gymnax.environments.environment import Environment
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree, Shaped
 
 from rlsuite.clocks import clock_of, reads_clock, with_clock, without_clock
+from rlsuite.selection import where_each
 
 Level = Any
 """A pytree of world parameters (gymnax `EnvParams`), so that worlds can be vmapped over levels."""
@@ -127,11 +128,7 @@ def greedy(policy: Policy) -> Policy:
 
 def forget(policy: Policy, memory: Memory, ended: Bool[Array, " worker"]) -> Memory:
     """Memory anew where an episode ended."""
-
-    def choose(fresh, old):
-        return jnp.where(ended.reshape(-1, *(1,) * (old.ndim - 1)), fresh, old)
-
-    return jax.tree.map(choose, policy.init_memory(ended.shape[0]), memory)
+    return where_each(ended, policy.init_memory(ended.shape[0]), memory)
 
 
 def memories(policy: Policy, experience: Experience) -> Memory:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from gymnax.environments.environment import Environment
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from rlsuite.curricula.curriculum import SampleTask
 from rlsuite.curricula.designer import Designer, Lesson, draw_tasks, without_scores
@@ -15,6 +15,7 @@ from rlsuite.objectives.objective import Learner
 from rlsuite.ranges import Count, Fraction
 from rlsuite.rollout import Level, Levels, Policy, reset_worlds, step_worlds
 from rlsuite.scores import learnability
+from rlsuite.selection import where_each
 
 
 @dataclass(frozen=True)
@@ -131,9 +132,8 @@ def learnable_levels(
         state = jax.lax.cond(is_due, lambda: search(search_key, learner), lambda: state)
         fresh = draw_tasks(draw_key, sample_task, num_workers)
         place = jax.random.randint(choice_key, (num_workers,), 0, config.size)
-        task = jax.tree.map(
-            lambda kept, new: jnp.where(_like(from_set, new), kept[place], new), state.task, fresh
-        )
+        kept = jax.tree.map(lambda leaf: leaf[place], state.task)
+        task = where_each(from_set, kept, fresh)
         lesson = Lesson(task, jnp.full(num_workers, -1, jnp.int32), jnp.array(True))
         return state._replace(age=state.age + 1), lesson
 
@@ -146,7 +146,3 @@ def learnable_levels(
             "set_success": state.success.mean(),
         },
     )
-
-
-def _like(chosen: Bool[Array, " worker"], leaf: Array) -> Bool[Array, "worker *ones"]:
-    return chosen.reshape(-1, *(1,) * (leaf.ndim - 1))

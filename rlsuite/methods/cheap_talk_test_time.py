@@ -33,6 +33,7 @@ from rlsuite.objectives.proximal_policy_optimisation import PPOConfig, ppo
 from rlsuite.ranges import Count
 from rlsuite.requirements import require_known
 from rlsuite.rollout import Level, Policy, greedy
+from rlsuite.selection import where_each
 
 MessengerName = Literal["zero_shot", "oracle"]
 """Whether the messenger evolves with the channel, or learns by PPO with each victim anew."""
@@ -308,12 +309,7 @@ def goal_episodes(
             keys[1:], states, actions, level
         )
         ended = terminated | jax.vmap(world.is_truncated, (0, None))(stepped, level)
-
-        def frozen(old, new):
-            still = finished.reshape(-1, *(1,) * (new.ndim - 1))
-            return jnp.where(still, old, new)
-
-        states = jax.tree.map(frozen, states, stepped)
+        states = where_each(finished, states, stepped)
         returns = returns + jnp.where(finished, 0.0, rewards)
         return time + 1, after, states, memory, returns, finished | ended
 
