@@ -92,7 +92,7 @@ def contenders_of(source: Source, others: Sequence[Source]) -> list[Contender]:
     contenders = [_contender(source, source.title, "own")]
     for other in others:
         role: Role = "baseline" if other.is_by_hand else "rival"
-        name = other.title if other.run is None else f"{other.title} ({other.run.directory})"
+        name = other.title if other.run is None else other.run.title_as_rival
         if name in [one.name for one in contenders]:
             raise UserError(f"against: '{name}' is not allowed; it must be named once only")
         contenders.append(_contender(other, name, role))

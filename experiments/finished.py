@@ -1,7 +1,7 @@
 """From a command line, or from a run's folder, to what is run: read once, checked once."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +11,7 @@ import jax
 
 from rlsuite.experiments.checkpoints import Checkpoints
 from rlsuite.experiments.errors import ConfigError, TooLargeError, UserError, nearest
-from rlsuite.experiments.evaluation import EVALUATION, Evaluation
+from rlsuite.experiments.evaluation import EVALUATION, Contender, Evaluation
 from rlsuite.experiments.evaluation import from_json as evaluation_from_json
 from rlsuite.experiments.fields import from_json, override, to_json
 from rlsuite.experiments.files import parse_sealed, read_bytes, writing
@@ -119,7 +119,17 @@ class Finished(Plan):
     @property
     def title(self) -> str:
         """What the method is called in texts."""
-        return self.spec.name.upper()
+        return self.spec.title or self.spec.name.upper()
+
+    @property
+    def title_as_rival(self) -> str:
+        """The title beside that of a run of the same method."""
+        return f"{self.title} ({self.directory})"
+
+    def beside(self, rivals: "Sequence[Finished]") -> "dict[Contender, Finished]":
+        """The run that a test is about and those that stand beside it in it."""
+        ours = {Contender(self.title, "own"): self}
+        return ours | {Contender(one.title_as_rival, "rival"): one for one in rivals}
 
     @property
     def state(self) -> State:

@@ -301,6 +301,7 @@ class MethodSpec(NamedTuple):
       symptoms: by which a run shows that it can't learn as it is; the first time that one has shown
         for long enough, it is said in a line, and the report says so too.
       short_names: of worlds, for `--world`.
+      title: what it is called in texts and pictures, if that isn't its name in capitals.
     """
 
     name: str
@@ -317,3 +318,4 @@ class MethodSpec(NamedTuple):
     panels: Mapping[str, str] = {}
     symptoms: Sequence[Symptom] = ()
     short_names: Mapping[str, str] = {}
+    title: str = ""

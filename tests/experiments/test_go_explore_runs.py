@@ -17,7 +17,7 @@ def finished(tmp_path_factory):
 
 def test_what_returns_is_tested_beside_what_does_not(finished, quiet):
     found = evaluate(finished, console=quiet)
-    names = ["GO-EXPLORE", "all cells alike", "always from the start"]
+    names = ["Go-Explore", "all cells alike", "always from the start"]
     assert [name for name, _ in found.contenders] == names
     score, cells, steps = found.tables
     assert cells.estimates[names[0]].value > cells.estimates[names[2]].value

@@ -92,11 +92,10 @@ def learners(state: LivingState) -> Any:
 
 def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evaluation:
     """Returns of fresh episodes, beside those of agents that have not learned yet."""
-    runs = {Contender(finished.title, "own"): finished}
-    runs |= {Contender(f"{one.title} ({one.directory})", "rival"): one for one in rivals}
     num_episodes = finished.run.evaluation.num_episodes
     returns = {
-        who: _returns(one, one.state.slots.agent, num_episodes, watch) for who, one in runs.items()
+        who: _returns(one, one.state.slots.agent, num_episodes, watch)
+        for who, one in finished.beside(rivals).items()
     }
     fresh = _fresh_agents(finished)
     returns[Contender("untrained agents", "baseline")] = _returns(

@@ -89,6 +89,7 @@ def _check_horizons(config: LSDBanditsConfig, horizons: Sequence[int]) -> None:
 
 LSD_BANDITS = MethodSpec(
     name="lsd-bandits",
+    title="LSD bandits",
     kind="last-switch player",
     summary="arms that pay by when they were last taken up or left, explored and then scheduled",
     paper="2306.00338",

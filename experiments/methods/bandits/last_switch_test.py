@@ -47,8 +47,7 @@ Results = dict[str, Float[np.ndarray, "instance 1"]]
 def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evaluation:
     """Players at the run's bandits and at those with names, and the claims about the planner."""
     config, settings = finished.run.method, finished.run.evaluation
-    learned = {Contender(finished.title, "own"): finished}
-    learned |= {Contender(f"{one.title} ({one.directory})", "rival"): one for one in rivals}
+    learned = finished.beside(rivals)
     own, *_ = learned
     at_run, regrets = _at_run(learned, watch)
     # Those with names tell more states apart, which take as long to be seen.

@@ -74,6 +74,7 @@ def _build(run: Run, world: WorldSpec | None) -> Experiment:
 
 WEIGHTED_TALLYING_BANDITS = MethodSpec(
     name="weighted-tallying-bandits",
+    title="Weighted tallying bandits",
     kind="tallying player",
     summary="actions that cost by how often they were played of late, dropped after runs of them",
     paper="2305.02955",

@@ -30,8 +30,7 @@ Losses = dict[str, Float[np.ndarray, "instance 1"]]
 def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evaluation:
     """What runs have lost beside others at the same bandits, and claims by fresh games."""
     config, settings = finished.run.method, finished.run.evaluation
-    learned = {Contender(finished.title, "own"): finished}
-    learned |= {Contender(f"{one.title} ({one.directory})", "rival"): one for one in rivals}
+    learned = finished.beside(rivals)
     own, *_ = learned
     instances = _instances(finished)
     games = whole_course(jax.random.key(HELD_OUT_SEED), 1, config.horizon)

@@ -83,8 +83,7 @@ _Attempt = Callable[[PRNGKeyArray, Level, int], Float[Array, " attempt"]]
 def _contenders(finished: Finished, rivals: Sequence[Finished]) -> dict[Contender, _Attempt]:
     """Who is tested, and how each attempts a level."""
     world = finished.named_world.world
-    runs = {Contender(finished.title, "own"): finished}
-    runs |= {Contender(f"{one.title} ({one.directory})", "rival"): one for one in rivals}
+    runs = finished.beside(rivals)
     objective = finished.run.method.life_in(world).objective
     untrained = jit(objective.init, program="once")(jax.random.key(HELD_OUT_SEED))
 

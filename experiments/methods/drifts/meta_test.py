@@ -89,7 +89,7 @@ def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evalua
     ]
     contenders = [
         _trained(finished, finished.title, "own"),
-        *(_trained(rival, f"{rival.title} ({rival.directory})", "rival") for rival in rivals),
+        *(_trained(rival, rival.title_as_rival, "rival") for rival in rivals),
         _untrained(finished),
         Contender("PPO", "baseline", lambda world: _ByHand(world.ppo, ppo_clip)),
         Contender("DPO", "baseline", lambda world: _ByHand(world.ppo, discovered)),

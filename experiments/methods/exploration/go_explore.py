@@ -102,6 +102,7 @@ def _build(run: Run, world: WorldSpec | None) -> Experiment:
 
 GO_EXPLORE = MethodSpec(
     name="go-explore",
+    title="Go-Explore",
     kind="archive of cells",
     summary="returns to cells that it knows, and explores at random from there",
     paper="2004.12919",

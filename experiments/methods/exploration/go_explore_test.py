@@ -51,9 +51,7 @@ def make_test(make_method: Callable[..., Method]) -> Test:
 
     def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evaluation:
         """What a run's method finds in as many steps, by itself and with other choices of cells."""
-        learned = {Contender(finished.title, "own"): finished}
-        learned |= {Contender(f"{one.title} ({one.directory})", "rival"): one for one in rivals}
-        asked = [(who, run, OWN) for who, run in learned.items()]
+        asked = [(who, run, OWN) for who, run in finished.beside(rivals).items()]
         asked += [
             (Contender(name, "baseline"), finished, weigh) for name, weigh in BASELINES.items()
         ]

@@ -67,6 +67,7 @@ def _build(run: Run, world: WorldSpec | None) -> Experiment:
 
 REPEATED_GAMES = MethodSpec(
     name="repeated-games",
+    title="Repeated games",
     kind="game player",
     summary="agents with memory in repeated 2 × 2 games, in a tournament with scripts and learners",
     paper="2305.16867",

@@ -38,8 +38,7 @@ _DILEMMA = (
 def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evaluation:
     """Scores of a run's agents and others in all games, and what the paper's case studies show."""
     config, settings = finished.run.method, finished.run.evaluation
-    learned = {Contender(finished.title, "own"): finished}
-    learned |= {Contender(f"{one.title} ({one.directory})", "rival"): one for one in rivals}
+    learned = finished.beside(rivals)
     own = finished.title
     for one in rivals:
         if one.run.method.num_rounds != config.num_rounds:

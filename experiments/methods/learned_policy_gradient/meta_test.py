@@ -42,9 +42,7 @@ def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evalua
     a2c_tuned, note = _tuned_a2c(world, settings)
     done()
     own = _trained(finished, finished.title, "own", settings)
-    others = [
-        _trained(rival, f"{rival.title} ({rival.directory})", "rival", settings) for rival in rivals
-    ]
+    others = [_trained(rival, rival.title_as_rival, "rival", settings) for rival in rivals]
     done = watch.begin("tuning objectives' rates")
     tuned = [_tuned(one, world, settings) for one in (own, *others)]
     done()
