@@ -1,5 +1,6 @@
 from . import bandits as bandits
 from . import brax as brax
+from . import cells as cells
 from . import cheap_talk as cheap_talk
 from . import control as control
 from . import craftax as craftax
@@ -12,6 +13,8 @@ from . import maze as maze
 from . import messenger as messenger
 from . import navix as navix
 from . import playground as playground
+from . import rooms as rooms
+from . import wrapper as wrapper
 from . import xland as xland
 from .registration import make_grid_world as make_grid_world
 from .registration import register_worlds as register_worlds

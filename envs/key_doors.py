@@ -10,6 +10,8 @@ from gymnax.environments import environment, spaces
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
+from rlsuite.envs.cells import Cells
+
 FLOOR, WALL, TRAP, TREASURE, FIRST_KEY = range(5)
 """Codes of cells. Keys come after, and then the doors, in the order of the keys."""
 
@@ -227,6 +229,13 @@ class KeyDoors(environment.Environment[State, Params]):
             what = which // 3**place % 3
             parts += [f"{pair[0]} held"] * (what == 1) + [f"{pair[1]} open"] * (what == 2)
         return ", ".join(parts) or "no key yet"
+
+    @property
+    def cells(self) -> dict[str, Cells]:
+        """Situations: all that matters of a state but the time."""
+        return {
+            "situation": Cells(self.num_situations, lambda state, seen: self.situation(state)),
+        }
 
     @property
     def num_situations(self) -> int:

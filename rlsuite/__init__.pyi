@@ -4,6 +4,7 @@ from . import debugging as debugging
 from . import drifts as drifts
 from . import envs as envs
 from . import experiments as experiments
+from . import exploration as exploration
 from . import games as games
 from . import meta as meta
 from . import methods as methods

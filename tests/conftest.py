@@ -23,7 +23,7 @@ CHECKED = [
     *("rlsuite.envs", "rlsuite.experiments"),
     *("rlsuite.advantages", "rlsuite.analysis", "rlsuite.archive", "rlsuite.bandits"),
     "rlsuite.games",
-    *("rlsuite.curricula", "rlsuite.designing", "rlsuite.drifts"),
+    *("rlsuite.curricula", "rlsuite.designing", "rlsuite.drifts", "rlsuite.exploration"),
     *(
         "rlsuite.clocks",
         "rlsuite.compiling",

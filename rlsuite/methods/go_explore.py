@@ -1,12 +1,10 @@
 """Go-Explore: return to what is known already, then explore from there."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from gymnax.environments.environment import Environment
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
@@ -20,44 +18,10 @@ from rlsuite.archive import (
     inverse_root_of_seen,
     new_archive,
 )
+from rlsuite.envs.cells import Cells
 from rlsuite.method import Method, single_precision
 from rlsuite.ranges import Count, Positive
 from rlsuite.rollout import Level
-
-
-class Cells(NamedTuple):
-    """What states have in common that are not told apart.
-
-    Attributes:
-      number: how many there may be.
-      of: `(state, observation) -> cell`, below that number.
-    """
-
-    number: int
-    of: Callable[[Any, Any], Int[Array, ""]]
-
-
-def rounded_observations(number: int, resolution: float) -> Cells:
-    """Cells by observations, rounded to multiples of a resolution and hashed.
-
-    Two that differ share a cell with a chance of one in `number`.
-
-    Args:
-      number: of cells.
-      resolution: in units of the observation.
-    """
-
-    def of(state, observation):
-        del state
-        leaves = [jnp.ravel(leaf) for leaf in jax.tree.leaves(observation)]
-        values = jnp.concatenate([jnp.asarray(leaf, jnp.float32) for leaf in leaves])
-        rounded = jnp.round(values / resolution).astype(jnp.int32).astype(jnp.uint32)
-        factors = np.random.default_rng(0).integers(1, 2**32, values.size, np.uint32) | 1
-        mixed = (rounded * factors).sum(dtype=jnp.uint32)
-        mixed = (mixed ^ (mixed >> 16)) * jnp.uint32(0x45D9F3B)
-        return ((mixed ^ (mixed >> 16)) % number).astype(jnp.int32)
-
-    return Cells(number, of)
 
 
 @dataclass(frozen=True)
@@ -70,8 +34,10 @@ class GoExploreConfig:
       mean_repeat: how many times in a row an action is taken, on average.
       max_length: the most actions that a way to a cell may have.
       reset_counters: whether cells to which a better way was found count from zero again.
-      num_cells: of worlds whose situations have no numbers of their own.
-      resolution: to which observations are rounded there.
+      cells: what states have in common, by the name that the world has for it; none takes its
+        first.
+      num_cells: into which observations are hashed in worlds without such names.
+      resolution: to which they are rounded there.
     """
 
     num_trajectories: Count = 64
@@ -79,6 +45,7 @@ class GoExploreConfig:
     mean_repeat: Count = 4
     max_length: Count = 200
     reset_counters: bool = True
+    cells: str | None = None
     num_cells: Count = 4096
     resolution: Positive = 0.25
 

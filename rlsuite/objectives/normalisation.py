@@ -58,6 +58,13 @@ def standardise(
     return jnp.clip((samples - statistics.mean) * _scale(statistics), -largest, largest)
 
 
+def divide_by_deviation(
+    statistics: Statistics, samples: Float[Array, "*batch_and_shape"]
+) -> Float[Array, "*batch_and_shape"]:
+    """Scales samples to unit variance, and leaves their mean; as they are where there is none."""
+    return samples * _scale(statistics)
+
+
 def _scale(statistics: Statistics) -> Float[Array, "*shape"]:
     """One over the standard deviation; one where samples differ by no more than rounding."""
     is_flat = statistics.variance <= jnp.square(ROUNDING * statistics.mean)
@@ -99,4 +106,4 @@ def scale_rewards(
 
     carried, returns = jax.lax.scan(accumulate, state.returns, (rewards, ended))
     statistics = merge(state.statistics, returns)
-    return ReturnStatistics(carried, statistics), rewards * _scale(statistics)
+    return ReturnStatistics(carried, statistics), divide_by_deviation(statistics, rewards)

@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-import gymnax.environments.bsuite.deep_sea as bsuite
 import jax
 from gymnax.environments import spaces
 from gymnax.environments.environment import Environment
 
-from rlsuite.envs.key_doors import KeyDoors
+from rlsuite.envs.cells import Cells, find_cells, rounded_observations
 from rlsuite.experiments.errors import ConfigError
 from rlsuite.experiments.methods.exploration.go_explore_pictures import pictures
 from rlsuite.experiments.methods.exploration.go_explore_test import (
@@ -17,7 +16,7 @@ from rlsuite.experiments.methods.exploration.go_explore_test import (
 )
 from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec, required
 from rlsuite.method import Method
-from rlsuite.methods.go_explore import Cells, GoExploreConfig, go_explore, rounded_observations
+from rlsuite.methods.go_explore import GoExploreConfig, go_explore
 
 _SIZES = {
     "smoke": Run(
@@ -65,13 +64,9 @@ def _preset(size: str) -> Callable[[WorldSpec | None], Run]:
 
 
 def cells_of(world: Environment, config: GoExploreConfig) -> Cells:
-    """The situations of a world that numbers them, else its rounded observations."""
-    if isinstance(world, KeyDoors):
-        return Cells(world.num_situations, lambda state, seen: world.situation(state))
-    if isinstance(world, bsuite.DeepSea):
-        size = world.size
-        return Cells(size**2, lambda state, seen: state.row * size + state.column)
-    return rounded_observations(config.num_cells, config.resolution)
+    """The cells that a world has names for, else its rounded observations."""
+    hashed = rounded_observations(config.num_cells, config.resolution)
+    return find_cells(world, config.cells, hashed)
 
 
 def make_method(run: Run, world: WorldSpec, **options) -> Method:

@@ -7,15 +7,10 @@ import numpy as np
 import pytest
 
 from rlsuite.archive import only_start
+from rlsuite.envs.cells import Cells, rounded_observations
 from rlsuite.envs.key_doors import KeyDoors
 from rlsuite.method import train
-from rlsuite.methods.go_explore import (
-    Cells,
-    GoExploreConfig,
-    go_explore,
-    rounded_observations,
-    way_to,
-)
+from rlsuite.methods.go_explore import GoExploreConfig, go_explore, way_to
 
 SIZE = 8
 SEA, SEA_LEVEL = gymnax.make("DeepSea-bsuite", size=SIZE)

@@ -1,0 +1,377 @@
+"""Bonuses by counting anew in Python, and agents with a bonus beside those without."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rlsuite.agents import ActorCriticConfig
+from rlsuite.curricula.curriculum import random_tasks
+from rlsuite.envs.cells import CellWorld, Passage
+from rlsuite.envs.rooms import Corridors
+from rlsuite.exploration import (
+    Bonus,
+    elliptical,
+    episodic_counts,
+    first_visit,
+    global_counts,
+    inverse_dynamics,
+    inverse_root,
+    least_values,
+    novelty_bonus,
+    novelty_difference,
+    one_hot_cells,
+    product,
+    random_network_distillation,
+    value_spread,
+    weighted_sum,
+    with_bonus,
+)
+from rlsuite.exploration.fitting import FittingConfig
+from rlsuite.lifetime import LifeConfig, Task
+from rlsuite.living import live
+from rlsuite.method import train
+from rlsuite.methods.bonuses import BonusAgentsConfig, BonusConfig, bonus_agents
+from rlsuite.methods.ppo import PPOAgentsConfig, ppo_agents
+from rlsuite.objectives.proximal_policy_optimisation import PPOConfig
+from rlsuite.rollout import Transition
+
+KEY = jax.random.key(0)
+NUM_CELLS, NUM_WORKERS, LENGTH = 6, 3, 40
+PERCEPTRON = ActorCriticConfig("perceptron", (16,))
+
+
+def visits(seed, length=LENGTH):
+    """Transitions of workers that jump about cells, with episodes that end at random."""
+    random = np.random.default_rng(seed)
+    entered = random.integers(0, NUM_CELLS, (length, NUM_WORKERS))
+    ended = random.random((length, NUM_WORKERS)) < 0.2
+    starts = random.integers(0, NUM_CELLS, (length, NUM_WORKERS))
+    left = np.concatenate([starts[:1], np.where(ended[:-1], starts[1:], entered[:-1])])
+    zeros = jnp.zeros((length, NUM_WORKERS))
+    return Transition(
+        observation=jnp.asarray(left),
+        action=zeros.astype(jnp.int32),
+        log_probability=zeros,
+        reward=zeros,
+        terminated=jnp.asarray(ended),
+        truncated=zeros.astype(bool),
+        next_observation=jnp.asarray(entered),
+        extra=Passage(jnp.asarray(left), jnp.asarray(entered)),
+    )
+
+
+def counted(steps):
+    """N and N_e after each step, and N_e's sum since the episode began, in plain Python."""
+    left, entered = (np.asarray(cells) for cells in steps.extra)
+    whole, found = np.zeros(NUM_CELLS, int), np.zeros((2, *left.shape), int)
+    of_episode = [None] * NUM_WORKERS
+    for time in range(len(left)):
+        for worker in range(NUM_WORKERS):
+            whole[entered[time, worker]] += 1
+        for worker in range(NUM_WORKERS):
+            if of_episode[worker] is None:
+                of_episode[worker] = np.zeros(NUM_CELLS, int)
+                of_episode[worker][left[time, worker]] = 1
+            of_episode[worker][entered[time, worker]] += 1
+            cell = entered[time, worker]
+            found[:, time, worker] = whole[cell], of_episode[worker][cell]
+            if steps.ended[time, worker]:
+                of_episode[worker] = None
+    return found
+
+
+def in_two_rollouts(bonus, steps):
+    """Bonuses of a rollout that was cut in two, which changes nothing, and the last state."""
+
+    @jax.jit
+    def measure(steps):
+        state, paid = bonus.init(KEY, NUM_WORKERS), []
+        parts = zip(*(jnp.split(leaf, [15]) for leaf in jax.tree.leaves(steps)), strict=True)
+        for leaves in parts:
+            state, some = bonus.measure(
+                state, jax.tree.unflatten(jax.tree.structure(steps), leaves)
+            )
+            paid.append(some)
+        return state, jnp.concatenate(paid)
+
+    return measure(steps)
+
+
+@pytest.fixture(scope="module")
+def counting():
+    """Counting bonuses in one program."""
+    whole, episodic = global_counts(NUM_CELLS), episodic_counts(NUM_CELLS)
+    bonuses = (
+        *(whole, episodic, episodic_counts(NUM_CELLS, inverse_root)),
+        *(product(whole, episodic), weighted_sum((2.0, 0.5), whole, episodic)),
+        elliptical(one_hot_cells(NUM_CELLS), 0.1),
+    )
+    return jax.jit(lambda steps: [in_two_rollouts(bonus, steps) for bonus in bonuses])
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_counts_are_those_of_a_loop(counting, seed):
+    steps = visits(seed)
+    whole, of_episode = counted(steps)
+    found = counting(steps)
+    (state, by_whole), (_, by_episode), (_, decaying), *combined = found
+    np.testing.assert_allclose(by_whole, whole**-0.5, rtol=1e-6)
+    np.testing.assert_array_equal(by_episode, of_episode == 1)
+    np.testing.assert_allclose(decaying, of_episode**-0.5, rtol=1e-6)
+    assert state.sum() == LENGTH * NUM_WORKERS
+    (_, times), (_, plus), (_, one_hot) = combined
+    np.testing.assert_allclose(times, by_whole * by_episode, rtol=1e-6)
+    np.testing.assert_allclose(plus, 2 * by_whole + 0.5 * by_episode, rtol=1e-6)
+    # E3B of one-hot features: one over the ridge and the earlier visits of this episode.
+    np.testing.assert_allclose(one_hot, 1 / (0.1 + of_episode - 1), rtol=1e-4)
+
+
+def test_coming_back_to_the_start_is_not_new():
+    bonus = episodic_counts(NUM_CELLS)
+    steps = visits(0, 4)
+    cells = jnp.array([[2], [1], [2], [4]]) * jnp.ones((1, NUM_WORKERS), jnp.int32)
+    left = jnp.concatenate([jnp.full((1, NUM_WORKERS), 2), cells[:-1]])
+    ended = jnp.array([False, False, True, False])[:, None] & jnp.ones((1, NUM_WORKERS), bool)
+    steps = steps._replace(terminated=ended, extra=Passage(left, cells))
+    state, paid = bonus.measure(bonus.init(KEY, NUM_WORKERS), steps)
+    assert paid[:, 0].tolist() == [0, 1, 0, 1]
+    # After the end a new episode has begun, whose start is its first visit.
+    assert state.counts[0].tolist() == [0, 0, 1, 0, 1, 0]
+
+
+def test_the_inverse_is_that_of_the_matrix():
+    """Against the sums inverted directly, with random features through a long episode."""
+    size, random = 8, np.random.default_rng(0)
+    features = random.normal(size=(301, NUM_WORKERS, size)).astype(np.float32)
+
+    given_ = one_hot_cells(size)._replace(of=lambda state, steps: steps.extra)
+    steps = visits(0, 300)._replace(
+        extra=(jnp.asarray(features[:-1]), jnp.asarray(features[1:])),
+        terminated=jnp.zeros((300, NUM_WORKERS), bool),
+    )
+    bonus = elliptical(given_, 0.1)
+    state, paid = jax.jit(bonus.measure)(bonus.init(KEY, NUM_WORKERS), steps)
+    for worker in range(NUM_WORKERS):
+        matrix = 0.1 * np.eye(size)
+        for time in range(300):
+            matrix += np.outer(features[time, worker], features[time, worker])
+            seen = features[time + 1, worker]
+            expected = seen @ np.linalg.inv(matrix) @ seen
+            assert paid[time, worker] == pytest.approx(expected, rel=1e-3)
+    np.testing.assert_array_equal(state.inverse, state.inverse.transpose(0, 2, 1))
+    with pytest.raises(ValueError, match="ridge: 0 is not allowed"):
+        elliptical(given_, 0)
+
+
+def planned(world, reward, ended, following):
+    """Actions of the best way from the root by what is paid now, the first of equal ones."""
+    values, choices = np.zeros(world.num_places), []
+    for _ in range(world.length):
+        outcomes = reward[following] + values[following] * ~ended[following]
+        choices.append(outcomes.argmax(axis=1))
+        values = outcomes.max(axis=1)
+    return choices[::-1], values[0]
+
+
+def test_a_global_planner_visits_all_corridors_and_an_episodic_one_is_paid_alike():
+    world = Corridors(6, 5)
+    level, place = world.default_params, world.cells["place"]
+
+    def step(number, action):
+        corridor, rest = (number - 1) // world.length, (number - 1) % world.length + 1
+        _, state = world.reset_env(KEY, level)
+        inside = state.replace(corridor=corridor, place=rest)
+        state = jax.tree.map(lambda a, b: jnp.where(number == 0, a, b), state, inside)
+        return place.of(world.step_env(KEY, state, action, level)[1], None)
+
+    numbers, actions = jnp.arange(world.num_places), jnp.arange(world.num_actions)
+    following = np.asarray(jax.vmap(jax.vmap(step, (None, 0)), (0, None))(numbers, actions))
+    counts, visited = np.zeros(world.num_places), []
+    nowhere = np.zeros(world.num_places, bool)
+    for _ in range(world.num_corridors):
+        choices, _ = planned(world, (counts + 1) ** -0.5, nowhere, following)
+        where = 0
+        for choice in choices:
+            where = following[where, choice[where]]
+            counts[where] += 1
+        visited.append((where - 1) // world.length)
+        assert where % world.length == 0
+    assert sorted(visited) == list(range(world.num_corridors))
+    # Each place of a corridor is new once in an episode, whichever corridor it is.
+    for corridor in range(world.num_corridors):
+        way = [following[0, corridor]]
+        while len(way) < world.length:
+            way.append(following[way[-1], 0])
+        assert len(set(way)) == world.length
+
+
+def test_nothing_varies_where_there_is_one_context():
+    values = least_values(
+        jnp.array([0.5, 0.2, 0.9, 0.1]),
+        jnp.array([0, 0, 1, 1]),
+        jnp.array([True, True, True, False]),
+        3,
+    )
+    np.testing.assert_allclose(values, [0.2, 0.9, np.inf])
+    spread, variances = value_spread(values[None])
+    assert spread == 0 and np.isnan(variances[2])
+    spread, variances = value_spread(jnp.array([[1.0, 3.0, jnp.inf], [0.0, 3.0, 2.0]]))
+    np.testing.assert_allclose(variances, [0.25, 0, 0])
+    assert spread == pytest.approx(0.25 / 3)
+
+
+def test_what_is_foretold_is_no_longer_new():
+    world = Corridors(2, 4)
+    config = FittingConfig(num_features=8, learning_rate=3e-3, num_mini_batches=2)
+    novelty = random_network_distillation(world, PERCEPTRON, config)
+    steps = visits(0)
+    known = jnp.minimum(steps.next_observation, 2)
+    steps = steps._replace(next_observation=known)
+
+    @jax.jit
+    def learned(state):
+        return jax.lax.fori_loop(
+            0, 300, lambda i, s: novelty.learn(jax.random.fold_in(KEY, i), s, steps), state
+        )
+
+    before = novelty.init(KEY)
+    after = learned(before)
+    places = jnp.arange(world.num_places)
+    old, new = novelty.of(before, places), novelty.of(after, places)
+    assert (new[:3] < 0.05 * old[:3]).all() and (new[3:] > 0.2 * old[3:]).all()
+    (_, paid), (_, gained) = (
+        bonus.measure(before, steps)
+        for bonus in (novelty_bonus(novelty), novelty_difference(novelty, 0.5))
+    )
+    np.testing.assert_allclose(paid, old[known], rtol=1e-5)
+    expected = np.maximum(old[known] - 0.5 * old[steps.observation], 0)
+    np.testing.assert_allclose(gained, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_features_tell_the_action():
+    """In corridors the action can be told at the root alone, and there it soon is."""
+    world = Corridors(3, 2)
+    config = FittingConfig(num_features=16, learning_rate=1e-2, num_mini_batches=1)
+    features = inverse_dynamics(world, PERCEPTRON, config)
+    steps = visits(0)
+    action = jax.random.randint(KEY, steps.action.shape, 0, 3)
+    steps = steps._replace(
+        observation=jnp.zeros_like(action), action=action, next_observation=1 + 2 * action
+    )
+
+    @jax.jit
+    def learned(state):
+        return jax.lax.fori_loop(
+            0, 150, lambda i, s: features.learn(jax.random.fold_in(KEY, i), s, steps), state
+        )
+
+    state = learned(features.init(KEY))
+    left, entered = features.of(state, steps)
+    assert left.shape == entered.shape == (LENGTH, NUM_WORKERS, 16)
+    ends = [np.asarray(entered)[np.asarray(action) == which][0] for which in range(3)]
+    gaps = [np.linalg.norm(ends[a] - ends[b]) for a, b in ((0, 1), (0, 2), (1, 2))]
+    assert min(gaps) > 0.5
+
+
+CORRIDORS = Corridors(3, 4)
+PPO = PPOConfig(num_epochs=2, num_mini_batches=1, learning_rate=1e-2)
+SIZES = {
+    "networks": ActorCriticConfig("table"),
+    "ppo": PPO,
+    "life": LifeConfig(num_workers=4, rollout_length=8),
+    "num_agents": 2,
+    "num_episodes": 2,
+}
+
+
+def sample_task(key):
+    return Task(CORRIDORS.default_params, jnp.int32(20))
+
+
+def trained(method, num_steps=6):
+    return jax.jit(train(method, num_steps))(KEY)
+
+
+def test_a_weight_of_zero_is_ppo_bit_for_bit():
+    plain, metrics = trained(ppo_agents(CORRIDORS, sample_task, PPOAgentsConfig(**SIZES)))
+    config = BonusAgentsConfig(**SIZES, bonus=BonusConfig(weight=0.0))
+    state, own = trained(bonus_agents(CORRIDORS, sample_task, config))
+    agents = state.slots.agent
+    jax.tree.map(np.testing.assert_array_equal, agents.learner.agent, plain.slots.agent.learner)
+    for name, values in metrics.items():
+        np.testing.assert_array_equal(values, own[name])
+    counts, _ = agents.learner.bonus
+    assert (counts.sum(axis=1) == 6 * 4 * 8).all()
+    assert (own["bonus"] > 0).all() and (own["cells_entered"][-1] >= 1)
+
+
+def test_the_bonus_is_divided_by_its_deviation_and_returns_know_nothing_of_it():
+    """An objective that keeps what it was paid shows what an agent is told."""
+    life = PPOAgentsConfig(**SIZES).life_in(CORRIDORS)
+    told = life.objective._replace(
+        update=lambda key, parameters, learner, experience, clock: (
+            learner,
+            {"told": experience.transitions.reward.sum()},
+        )
+    )
+    steady = Bonus(
+        init=lambda key, num_workers: (),
+        measure=lambda state, steps: (state, jnp.where(steps.action == 0, 4.0, 0.0)),
+    )
+    objective = with_bonus(told, steady, weight=0.5, num_workers=4)
+    method = live(life._replace(objective=objective), random_tasks(sample_task), num_agents=1)
+    state, metrics = trained(method, 1)
+    paid = state.slots.agent.learner.paid
+    share = float(paid.mean[0]) / 4
+    assert paid.variance[0] == pytest.approx(16 * share * (1 - share), rel=1e-5)
+    expected = 0.5 * 32 * 4 * share / (4 * (share * (1 - share)) ** 0.5)
+    assert metrics["told"][0] == pytest.approx(expected, rel=1e-4)
+    assert metrics["reward_per_step"][0] == 0 and metrics["bonus"][0] == 4 * share
+
+
+def test_a_bonus_needs_a_world_that_tells_cells():
+    bonus = global_counts(NUM_CELLS, first_visit)
+    with pytest.raises(ValueError, match="the world must be a CellWorld"):
+        bonus.measure(bonus.init(KEY, NUM_WORKERS), visits(0)._replace(extra=()))
+    with pytest.raises(ValueError, match="weights: 1 of them"):
+        weighted_sum((1.0,), bonus, bonus)
+    assert CellWorld(CORRIDORS, CORRIDORS.cells["place"]).num_actions == 3
+
+
+def test_where_all_cells_are_known_alike_the_product_is_the_episodic_bonus():
+    """Counts that say nothing: divided by their deviations both are the same."""
+    episodic = episodic_counts(NUM_CELLS)
+    level_ = global_counts(NUM_CELLS, lambda count: jnp.full(count.shape, 0.03))
+    life = PPOAgentsConfig(**SIZES).life_in(CORRIDORS)
+    for seed in range(2):
+        steps = visits(seed)
+        (_, alone), (_, times) = (
+            in_two_rollouts(bonus, steps) for bonus in (episodic, product(level_, episodic))
+        )
+        np.testing.assert_allclose(times / times.std(), alone / alone.std(), rtol=1e-5)
+    assert life.num_workers == 4
+
+
+def test_a_bonus_finds_what_ppo_does_not():
+    world, num_steps = Corridors(4, 10), 150
+
+    def task(key):
+        return Task(world.default_params, jnp.int32(num_steps))
+
+    ppo = replace(PPO, learning_rate=2e-2)
+    sizes = SIZES | {"ppo": ppo, "life": LifeConfig(8, 20), "num_agents": 6}
+    configs = (BonusConfig(weight=0.0), BonusConfig(weight=1.0))
+    without, with_ = (
+        trained(bonus_agents(world, task, BonusAgentsConfig(**sizes, bonus=bonus)), num_steps)[1]
+        for bonus in configs
+    )
+    before, after = (np.nanmean(found["episode_return"][-30:]) for found in (without, with_))
+    assert before < 0.02 and after > 0.1
+    before, after = (found["cells_entered"][-1] for found in (without, with_))
+    assert before < 35 and after > 39
