@@ -7,6 +7,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
+from jaxtyping import Array, Float, PRNGKeyArray
 
 
 def one_at_a_time(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -37,3 +39,18 @@ def orthogonal(gain: float | tuple[float, ...] = 1.0) -> nn.initializers.Initial
         return one_at_a_time(lambda key: nn.initializers.orthogonal(gains)(key, shape, dtype))(key)
 
     return initialise
+
+
+def orthogonal_gates(
+    key: PRNGKeyArray, shape: tuple[int, int], dtype: DTypeLike = jnp.float32
+) -> Float[Array, "width gate"]:
+    """A matrix for the gates of a recurrent unit, side by side, each of them orthogonal.
+
+    Args:
+      key: randomness.
+      shape: `(width, gates * width)`.
+      dtype: of its numbers.
+    """
+    width = shape[0]
+    keys = jax.random.split(key, shape[1] // width)
+    return jnp.concatenate([orthogonal()(k, (width, width), dtype) for k in keys], axis=1)

@@ -14,6 +14,7 @@ from flax import struct
 from gymnax.environments.environment import Environment
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree, Shaped
 
+from rlsuite.convolution import Convolution3x3
 from rlsuite.envs.flattening import can_flatten, flatten, is_array, part_of, state_numbers
 from rlsuite.initialisers import orthogonal
 from rlsuite.ranges import Count, Counts
@@ -194,7 +195,7 @@ class Convolution(nn.Module):
         activate = _ACTIVATIONS[self.activation]
         initialiser = _hidden_initialiser(self.output_gain)
         for num_filters in self.num_filters:
-            convolve = nn.Conv(num_filters, (3, 3), padding="VALID", kernel_init=initialiser)
+            convolve = Convolution3x3(num_filters, kernel_init=initialiser)
             hidden = activate(convolve(hidden))
         dense = Perceptron(
             3, self.hidden_widths, self.num_outputs, self.activation, self.output_gain

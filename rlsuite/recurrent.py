@@ -1,4 +1,4 @@
-"""Recurrent units along rollouts: gated ones, either way and fast, and long short-term memory."""
+"""Gated recurrent units along rollouts, either way and fast."""
 
 from functools import partial
 from typing import NamedTuple
@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from rlsuite.initialisers import orthogonal
+from rlsuite.initialisers import orthogonal_gates
 from rlsuite.precision import DotGeneral, dense
 
 
@@ -65,55 +65,12 @@ class BackwardGRU(nn.Module):
         return gru(self.dot_general, True, weights, start, inputs, ended)
 
 
-class LSTMState(NamedTuple):
-    """What a long short-term memory remembers."""
-
-    cell: Float[Array, "*batch width"]
-    hidden: Float[Array, "*batch width"]
-
-
-class LSTM(nn.Module):
-    r"""A long short-term memory (Hochreiter & Schmidhuber, 1997) that runs from the first step on.
-
-    .. math::
-        i, f, o = \sigma(W_{i,f,o} x + U_{i,f,o} h + b), \quad g = \tanh(W_g x + U_g h + b_g), \quad
-        c' = f c + i g, \quad h' = o \tanh(c')
-
-    Gates lie side by side as i, f, g, o. What goes in is multiplied for all steps at once, so that
-    the scan holds only what is recurrent.
-    """
-
-    width: int
-
-    @nn.compact
-    def __call__(
-        self,
-        inputs: Float[Array, "time *batch input"],
-        start: LSTMState,
-        fresh: Bool[Array, "time *batch"],
-    ) -> LSTMState:
-        """The state after each step; it is set to zero before the `fresh` ones."""
-        from_inputs = nn.Dense(4 * self.width, name="inputs")(inputs)
-        kernel = self.param("recurrent_kernel", _orthogonal_gates, (self.width, 4 * self.width))
-
-        def step(state, step_inputs):
-            from_input, fresh = step_inputs
-            cell, hidden = (jnp.where(fresh[..., None], 0.0, part) for part in state)
-            gates = from_input + hidden @ kernel
-            enter, keep, candidate, leave = jnp.split(gates, 4, axis=-1)
-            cell = nn.sigmoid(keep) * cell + nn.sigmoid(enter) * jnp.tanh(candidate)
-            state = LSTMState(cell, nn.sigmoid(leave) * jnp.tanh(cell))
-            return state, state
-
-        return jax.lax.scan(step, start, (from_inputs, fresh))[1]
-
-
 def _weights(module: GRU | BackwardGRU, num_inputs: int) -> GRUWeights:
     width, zeros = module.width, nn.initializers.zeros
     return GRUWeights(
         module.param("input_kernel", nn.initializers.lecun_normal(), (num_inputs, 3 * width)),
         module.param("bias", zeros, (3 * width,)),
-        module.param("recurrent_kernel", _orthogonal_gates, (width, 3 * width)),
+        module.param("recurrent_kernel", orthogonal_gates, (width, 3 * width)),
         module.param("candidate_bias", zeros, (width,)),
     )
 
@@ -224,10 +181,3 @@ gru.defvjp(_forward, _backward)
 
 def _rows(values):
     return values.reshape(-1, values.shape[-1])
-
-
-def _orthogonal_gates(key, shape, dtype=jnp.float32):
-    width = shape[0]
-    keys = jax.random.split(key, shape[1] // width)
-    blocks = [orthogonal()(k, (width, width), dtype) for k in keys]
-    return jnp.concatenate(blocks, axis=1)

@@ -59,6 +59,8 @@ def evidence_of(
 
 def _values(objective: Objective, learner: Learner, experience: Experience) -> PyTree:
     """Predicted values of what was acted on and of what came next; NaN where none are predicted."""
+    if objective.values is not None:
+        return objective.values(learner, experience)
     steps = experience.transitions
     missing = jnp.full(steps.reward.shape, jnp.nan)
     if objective.predict is None:

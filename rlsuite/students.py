@@ -13,11 +13,12 @@ from gymnax.environments.environment import Environment
 from jaxtyping import Array, Bool, Float, PyTree
 
 from rlsuite.agents import ActorPredictor
+from rlsuite.convolution import Convolution3x3
 from rlsuite.envs.flattening import flatten, part_of
 from rlsuite.initialisers import orthogonal
+from rlsuite.lstm import LSTM, LSTMState
 from rlsuite.networks import Network
 from rlsuite.ranges import Count, Counts
-from rlsuite.recurrent import LSTM, LSTMState
 
 IMAGE = "image"
 """The part of an observation that is read by a convolution."""
@@ -57,7 +58,7 @@ class Student(nn.Module):
     ) -> tuple[Float[Array, "time *batch action"], Float[Array, "time *batch 1"], LSTMState]:
         """Logits, values, and the memory after each step; it is lost before the `fresh` ones."""
         for num_filters in self.config.num_filters:
-            convolve = nn.Conv(num_filters, (3, 3), padding="VALID", kernel_init=orthogonal(2**0.5))
+            convolve = Convolution3x3(num_filters, kernel_init=orthogonal(2**0.5))
             image = nn.relu(convolve(image))
         embedded = nn.Dense(self.config.embedding_width)(rest)
         features = jnp.concatenate([image.reshape(*rest.shape[:-1], -1), embedded], axis=-1)
@@ -66,9 +67,13 @@ class Student(nn.Module):
         return logits, self._head(states.hidden, 1, 1.0), states
 
     def _head(self, hidden: Array, num_outputs: int, gain: float) -> Array:
+        batch_shape = hidden.shape[:-1]
+        # As a matrix, whose products are faster on a CPU than those with several axes of samples.
+        hidden = hidden.reshape(-1, hidden.shape[-1])
         for width in self.config.head_widths:
             hidden = nn.relu(nn.Dense(width, kernel_init=orthogonal(2**0.5))(hidden))
-        return nn.Dense(num_outputs, kernel_init=orthogonal(gain))(hidden)
+        outputs = nn.Dense(num_outputs, kernel_init=orthogonal(gain))(hidden)
+        return outputs.reshape(*batch_shape, num_outputs)
 
 
 def make_student(world: Environment, config: StudentConfig) -> Network[ActorPredictor]:

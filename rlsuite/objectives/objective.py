@@ -22,6 +22,10 @@ Learner = Any
 """What an objective changes in an agent: networks and optimiser states."""
 
 
+StepValues = Float[Array, "time worker"]
+"""A value for each step of a rollout."""
+
+
 class Clock(NamedTuple):
     """Where in its life an agent is, for objectives that know of time.
 
@@ -138,6 +142,9 @@ class Objective(NamedTuple):
         gives it where it knows how to be faster.
       predict: `(learner, memory, observation) -> [..., prediction]`, what an agent foretells of a
         state, such as its value; none where it foretells nothing.
+      values: `(learner, experience) -> (values, next values)`, `[time, worker]`, those of a rollout
+        that `predict` gives step by step, but for what terminated steps led to, where they are any
+        number; none where it is no faster than step by step.
       init_memory: `num_workers -> memory` at the start of an episode; `()` for agents that act on
         the observation alone. Memory is set back to it wherever an episode ends.
     """
@@ -150,6 +157,7 @@ class Objective(NamedTuple):
     ]
     update_together: Callable[..., tuple[Learner, Metrics]] | None = None
     predict: Callable[[Learner, Memory, PyTree], Float[Array, "*batch prediction"]] | None = None
+    values: Callable[[Learner, Experience], tuple[StepValues, StepValues]] | None = None
     init_memory: Callable[[int], Memory] = no_memory
 
     def behaviour(self, learner: Learner) -> Policy:

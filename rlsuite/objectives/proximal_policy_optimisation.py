@@ -31,6 +31,7 @@ from rlsuite.objectives.normalisation import (
     standardise,
 )
 from rlsuite.objectives.objective import Objective
+from rlsuite.objectives.values import value_error, values_of_next
 from rlsuite.ranges import Count, Fraction, NotNegative, Positive
 from rlsuite.rollout import Memory
 
@@ -187,24 +188,38 @@ def ppo_of(
     def apply(learner, memory, observation):
         return network.apply(learner.networks, memory, seen(learner, observation))
 
-    def appraise(learner, experience, rewards):
-        """What a rollout has to teach, `[time, worker]`, as the learner sees it."""
-        steps, memory = experience
+    def values(learner, experience):
+        """Those of a rollout's steps and of what they led to, without a gradient."""
+        (steps, memory), learner = experience, jax.lax.stop_gradient(learner)
         observation = seen(learner, steps.observation)
         outputs, memories = network.unroll(learner.networks, memory, observation, steps.ended)
-        after, _ = apply(learner, memories, steps.next_observation)
         before = outputs.prediction[..., 0]
+
+        def value(*state):
+            return apply(learner, *state)[0].prediction[..., 0]
+
+        if not jax.tree.leaves(memory):
+            # These may as well be steps that don't follow one another.
+            return before, value(memory, steps.next_observation)
+        return before, values_of_next(
+            before, steps.truncated, value, memories, steps.next_observation
+        )
+
+    def appraise(learner, experience, rewards):
+        """What a rollout has to teach, `[time, worker]`, as the learner sees it."""
+        steps = experience.transitions
+        before, after = values(learner, experience)
         advantages = generalised_advantage(
             rewards,
             before,
-            after.prediction[..., 0],
+            after,
             steps.terminated,
             steps.truncated,
             discount=config.discount,
             gae_lambda=config.gae_lambda,
         )
         samples = Samples(
-            observation,
+            seen(learner, steps.observation),
             steps.ended,
             steps.action,
             steps.log_probability,
@@ -279,6 +294,7 @@ def ppo_of(
         policy=act,
         update=update,
         predict=lambda *state: apply(*state)[0].prediction,
+        values=values,
         init_memory=network.init_memory,
     )
 
@@ -306,34 +322,6 @@ def _divisible(
         memory,
         flat if indices is None else jax.tree.map(lambda leaf: leaf[indices], flat),
     )
-
-
-def value_error(
-    values: Float[Array, "*batch"],
-    targets: Float[Array, "*batch"],
-    advantages: Float[Array, "*batch"],
-    clip: float | None = None,
-) -> Float[Array, ""]:
-    r"""The mean squared error of values, pessimistic where they have left those of the rollout.
-
-    .. math::
-        E[\max((V - \hat R)^2, (V_c - \hat R)^2)], \qquad
-        V_c = V_\text{old} + \text{clip}(V - V_\text{old}, -\epsilon, \epsilon)
-
-    as in public code of PPO; without a clip :math:`E[(V - \hat R)^2]`.
-
-    Args:
-      values: of the critic as it is now.
-      targets: :math:`\hat R = \hat A + V_\text{old}`.
-      advantages: :math:`\hat A`.
-      clip: :math:`\epsilon`.
-    """
-    error = jnp.square(values - targets)
-    if clip is None:
-        return error.mean()
-    old = targets - advantages
-    near = old + jnp.clip(values - old, -clip, clip)
-    return jnp.maximum(error, jnp.square(near - targets)).mean()
 
 
 def _bounded(log_ratio: Float[Array, "*batch"]) -> Float[Array, "*batch"]:

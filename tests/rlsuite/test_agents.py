@@ -235,7 +235,7 @@ def test_hidden_layers_have_the_activation_asked_for(counting_world, activation,
     ("world_name", "config", "hidden"),
     [
         ("CartPole-v1", NetworkConfig("perceptron", (16, 16)), ("Dense_0", "Dense_1")),
-        ("Breakout-MinAtar", NetworkConfig("convolution", (), (6,)), ("Conv_0",)),
+        ("Breakout-MinAtar", NetworkConfig("convolution", (), (6,)), ("Convolution3x3_0",)),
     ],
 )
 def test_layers_with_a_gain_start_orthogonal(world_name, config, hidden):

@@ -1,6 +1,5 @@
 """Tests of the network of students: it is itself step by step, forgets, and says what it can't."""
 
-import flax.linen as nn
 import gymnax
 import jax
 import jax.numpy as jnp
@@ -9,7 +8,7 @@ import pytest
 
 from rlsuite.envs.maze import Maze
 from rlsuite.envs.maze.world import View
-from rlsuite.recurrent import LSTM, LSTMState
+from rlsuite.lstm import LSTMState
 from rlsuite.students import StudentConfig, make_student
 
 LENGTH, WORKERS, WIDTH = 6, 4, 5
@@ -82,37 +81,6 @@ def test_nothing_is_remembered_beyond_the_end_of_an_episode(student, sequence):
     other, _ = unroll(parameters, jax.tree.map(jnp.negative, memory), views, ended)
     np.testing.assert_array_equal(outputs.prediction[3:], other.prediction[3:])
     assert not np.allclose(outputs.prediction[:3], other.prediction[:3])
-
-
-def test_the_memory_equals_flax_cell_stepped():
-    random = np.random.default_rng(0)
-    inputs = jnp.asarray(random.normal(size=(LENGTH, WORKERS, 3)), jnp.float32)
-    start = LSTMState(*jnp.asarray(random.normal(size=(2, WORKERS, WIDTH)), jnp.float32))
-    fresh = jnp.zeros((LENGTH, WORKERS), bool)
-    layer = LSTM(WIDTH)
-    variables = spread(jax.jit(layer.init)(jax.random.key(0), inputs, start, fresh))
-    states = jax.jit(layer.apply)(variables, inputs, start, fresh)
-
-    ours, names = variables["params"], ("i", "f", "g", "o")
-    parts = (
-        jnp.split(ours["inputs"]["kernel"], 4, axis=1),
-        jnp.split(ours["recurrent_kernel"], 4, axis=1),
-        jnp.split(ours["inputs"]["bias"], 4),
-    )
-    cell = {}
-    for name, from_input, from_state, bias in zip(names, *parts, strict=True):
-        cell |= {
-            f"i{name}": {"kernel": from_input},
-            f"h{name}": {"kernel": from_state, "bias": bias},
-        }
-    step = jax.jit(
-        lambda carry, x: nn.OptimizedLSTMCell(WIDTH).apply({"params": cell}, carry, x)[0]
-    )
-    carry = tuple(start)
-    for t in range(LENGTH):
-        carry = step(carry, inputs[t])
-        np.testing.assert_allclose(states.cell[t], carry[0], rtol=1e-4, atol=1e-5)
-        np.testing.assert_allclose(states.hidden[t], carry[1], rtol=1e-4, atol=1e-5)
 
 
 def test_the_published_student_has_as_many_parameters_as_its_layers():

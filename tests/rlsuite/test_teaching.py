@@ -95,8 +95,9 @@ def test_a_minimax_teacher_learns_to_build_what_cannot_be_solved():
     teacher = CONFIG.teacher_in(BUILDING, BUILDING.num_steps)
     method = teach(student, teacher, failure, num_students=1, lifetime=100)
     _, metrics = jax.jit(train(method, 250))(jax.random.key(0))
-    assert metrics["solve_rate"][:25].mean() > 0.15
-    assert metrics["solve_rate"][-25:].mean() < 0.08
+    first, last = (metrics["solve_rate"][part].mean() for part in (slice(25), slice(-25, None)))
+    assert first > 0.15
+    assert last < first / 2
 
 
 def test_students_of_paired_learn():

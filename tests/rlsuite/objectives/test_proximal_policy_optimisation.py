@@ -15,7 +15,7 @@ from rlsuite.drifts import LearnedDriftConfig, learned, ppo_clip
 from rlsuite.lifetime import Life, Task
 from rlsuite.networks import NetworkConfig
 from rlsuite.objectives.objective import Clock
-from rlsuite.objectives.proximal_policy_optimisation import PPOConfig, ppo, value_error
+from rlsuite.objectives.proximal_policy_optimisation import PPOConfig, ppo
 from rlsuite.rollout import Experience
 
 KEY = jax.random.key(5)
@@ -288,18 +288,6 @@ def test_an_update_is_differentiable_in_the_drift(tiny_grid, random_grid_rollout
     for leaf in jax.tree.leaves(jax.jit(jax.grad(moved))(parameters)):
         assert np.isfinite(leaf).all()
         assert (leaf != 0).any()
-
-
-def test_values_gain_nothing_by_going_further_than_the_clip():
-    """Old values are 0 and targets 1 or -1; what is worse counts, and what is clipped is flat."""
-    values = jnp.array([0.1, 0.5, 0.5])
-    targets = jnp.array([1.0, 1.0, -1.0])
-    error = value_error(values, targets, targets, clip=0.2)
-    np.testing.assert_allclose(error, np.mean([0.9**2, 0.8**2, 1.5**2]), rtol=1e-6)
-    slopes = jax.grad(value_error)(values, targets, targets, 0.2)
-    np.testing.assert_allclose(slopes, np.array([-1.8, 0.0, 3.0]) / 3, rtol=1e-6)
-    error = value_error(values, targets, targets)
-    np.testing.assert_allclose(error, np.mean([0.9**2, 0.5**2, 1.5**2]), rtol=1e-6)
 
 
 @pytest.mark.parametrize("torso", ["separate", "shared"])

@@ -1,0 +1,156 @@
+"""Long short-term memory along rollouts, with a gradient of its own that is fast."""
+
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from rlsuite.initialisers import orthogonal_gates
+
+
+class LSTMState(NamedTuple):
+    """What a long short-term memory remembers."""
+
+    cell: Float[Array, "*batch width"]
+    hidden: Float[Array, "*batch width"]
+
+
+class LSTMWeights(NamedTuple):
+    r"""Weights of a long short-term memory (Hochreiter & Schmidhuber, 1997).
+
+    .. math::
+        i, f, o = \sigma(W_{i,f,o} x + U_{i,f,o} h + b), \quad g = \tanh(W_g x + U_g h + b_g), \quad
+        c' = f c + i g, \quad h' = o \tanh(c')
+
+    Gates lie side by side as i, f, g, o.
+    """
+
+    input_kernel: Float[Array, "input 4*width"]
+    bias: Float[Array, " 4*width"]
+    recurrent_kernel: Float[Array, "width 4*width"]
+
+
+class LSTM(nn.Module):
+    """A long short-term memory that runs from the first step on, where it left off."""
+
+    width: int
+
+    @nn.compact
+    def __call__(
+        self,
+        inputs: Float[Array, "time *batch input"],
+        start: LSTMState,
+        fresh: Bool[Array, "time *batch"],
+    ) -> LSTMState:
+        """The state after each step; it is set to zero before the `fresh` ones."""
+        num_inputs, num_gates = inputs.shape[-1], 4 * self.width
+        weights = LSTMWeights(
+            self.param("input_kernel", nn.initializers.lecun_normal(), (num_inputs, num_gates)),
+            self.param("bias", nn.initializers.zeros, (num_gates,)),
+            self.param("recurrent_kernel", orthogonal_gates, (self.width, num_gates)),
+        )
+        return lstm(weights, start, inputs, fresh)
+
+
+@jax.custom_vjp
+def lstm(
+    weights: LSTMWeights,
+    start: LSTMState,
+    inputs: Float[Array, "time *batch input"],
+    fresh: Bool[Array, "time *batch"],
+) -> LSTMState:
+    """The states of a long short-term memory after each step.
+
+    Its gradient is what automatic differentiation gives, up to rounding, from fewer passes over
+    memory: it keeps the gates of each step, and the gradients of the weights are products over all
+    steps at once.
+
+    Args:
+      weights: of the unit.
+      start: the state before the first step.
+      inputs: of each step.
+      fresh: where the state is set to zero before the step is taken.
+    """
+    return _run(weights, start, inputs, fresh)[0]
+
+
+class _Gates(NamedTuple):
+    """What the gradient needs of each step, of shape `[time, *batch, width]`."""
+
+    enter: Array
+    keep: Array
+    candidate: Array
+    leave: Array
+
+
+def _run(weights, start, inputs, fresh):
+    """States after each step, and the gates behind them."""
+
+    def step(state, step_inputs):
+        inputs, fresh = step_inputs
+        cell, hidden = _forget(fresh, state)
+        gates = inputs @ weights.input_kernel + weights.bias + hidden @ weights.recurrent_kernel
+        enter, keep, candidate, leave = jnp.split(gates, 4, axis=-1)
+        enter, keep, leave = nn.sigmoid(enter), nn.sigmoid(keep), nn.sigmoid(leave)
+        candidate = jnp.tanh(candidate)
+        cell = keep * cell + enter * candidate
+        state = LSTMState(cell, leave * jnp.tanh(cell))
+        return state, (state, _Gates(enter, keep, candidate, leave))
+
+    return jax.lax.scan(step, start, (inputs, fresh))[1]
+
+
+def _forward(weights, start, inputs, fresh):
+    states, gates = _run(weights, start, inputs, fresh)
+    return states, (weights, start, inputs, fresh, states, gates)
+
+
+def _backward(residuals, cotangents):
+    weights, start, inputs, fresh, states, gates = residuals
+    before = _forget(
+        fresh, jax.tree.map(lambda a, b: jnp.concatenate([a[None], b[:-1]]), start, states)
+    )
+
+    def step(gradient, step_inputs):
+        """Gradients of the state before a step and of what went into its gates."""
+        cotangent, fresh, cell, cell_before, (enter, keep, candidate, leave) = step_inputs
+        squashed = jnp.tanh(cell)
+        to_hidden = gradient.hidden + cotangent.hidden
+        to_cell = gradient.cell + cotangent.cell + to_hidden * leave * (1 - squashed**2)
+        to_gates = jnp.concatenate(
+            [
+                to_cell * candidate * enter * (1 - enter),
+                to_cell * cell_before * keep * (1 - keep),
+                to_cell * enter * (1 - candidate**2),
+                to_hidden * squashed * leave * (1 - leave),
+            ],
+            axis=-1,
+        )
+        gradient = LSTMState(to_cell * keep, to_gates @ weights.recurrent_kernel.T)
+        return _forget(fresh, gradient), to_gates
+
+    nothing = jax.tree.map(jnp.zeros_like, start)
+    steps = cotangents, fresh, states.cell, before.cell, gates
+    to_start, to_gates = jax.lax.scan(step, nothing, steps, reverse=True)
+    to_gates = _rows(to_gates)
+    gradients = LSTMWeights(
+        input_kernel=_rows(inputs).T @ to_gates,
+        bias=to_gates.sum(axis=0),
+        recurrent_kernel=_rows(before.hidden).T @ to_gates,
+    )
+    to_inputs = (to_gates @ weights.input_kernel.T).reshape(inputs.shape)
+    return gradients, to_start, to_inputs, None
+
+
+lstm.defvjp(_forward, _backward)
+
+
+def _forget(fresh, state):
+    """The state, zero where it is fresh."""
+    return jax.tree.map(lambda part: jnp.where(fresh[..., None], 0.0, part), state)
+
+
+def _rows(values):
+    return values.reshape(-1, values.shape[-1])
