@@ -34,7 +34,7 @@ _CONVOLUTION = AgentConfig("convolution", (64,), (32, 32), "adam", 5e-4, 5e-4, 1
 
 _BY_RULES = "the most its rules allow"
 _BY_GYMNAX = "a trained agent's, as the README of gymnax has it"
-_BY_PPO = "PPO's with the suite's settings, as docs/results.md has it"
+_BY_PPO = "PPO's with the suite's settings, as docs/results/agents.md has it"
 REFERENCES = {
     "CartPole-v1": Reference(500.0, _BY_RULES),
     "Pendulum-v1": Reference(-147.9, _BY_PPO),
