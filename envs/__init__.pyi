@@ -13,7 +13,9 @@ from . import maze as maze
 from . import messenger as messenger
 from . import navix as navix
 from . import playground as playground
+from . import redundant_arm as redundant_arm
 from . import rooms as rooms
+from . import sparse_point as sparse_point
 from . import wrapper as wrapper
 from . import xland as xland
 from .registration import make_grid_world as make_grid_world

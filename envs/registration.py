@@ -9,6 +9,8 @@ from rlsuite.envs.control import Pendulum, Reacher
 from rlsuite.envs.gridworld import GridWorld, level_distribution
 from rlsuite.envs.key_doors import KeyDoors
 from rlsuite.envs.maze import Maze
+from rlsuite.envs.redundant_arm import RedundantArm
+from rlsuite.envs.sparse_point import SparsePoint
 
 
 def make_grid_world(
@@ -49,4 +51,6 @@ _WORLDS = {
     "Maze-v0": Maze,
     "Pendulum-control": Pendulum,
     "Reacher-control": Reacher,
+    "RedundantArm-v0": RedundantArm,
+    "SparsePoint-v0": SparsePoint,
 }

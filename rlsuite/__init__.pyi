@@ -10,6 +10,7 @@ from . import meta as meta
 from . import methods as methods
 from . import objectives as objectives
 from . import pretrained as pretrained
+from . import quality_diversity as quality_diversity
 from . import scores as scores
 from .compiling import jit as jit
 from .lifetime import Agent as Agent

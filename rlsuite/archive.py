@@ -5,7 +5,7 @@ the state in which it was entered by the best trajectory so far, and that trajec
 that one can return to it (Ecoffet et al., arXiv 1901.10995 and 2004.12919).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -91,11 +91,19 @@ def new_archive(state: Any, cell: Int[Array, ""], num_cells: int, max_length: in
 
 
 def choose(
-    key: PRNGKeyArray, archive: CellArchive, weights: Float[Array, " cell"], number: int
-) -> Int[Array, " trajectory"]:
-    """Cells that were entered, drawn with replacement in proportion to weights."""
-    logits = jnp.where(archive.entered & (weights > 0), jnp.log(weights), -jnp.inf)
-    return jax.random.categorical(key, logits, shape=(number,))
+    key: PRNGKeyArray, entered: Bool[Array, " cell"], weights: Float[Array, " cell"], number: int
+) -> Int[Array, " chosen"]:
+    """Cells that were entered, drawn with replacement in proportion to weights.
+
+    One number is drawn for each, and looked up in the sums of weights: `jax.random.categorical`
+    draws one for each pair of a draw and a cell.
+    """
+    weights = jnp.where(entered, weights, 0.0)
+    sums = jnp.cumsum(weights)
+    drawn = sums[-1] * jax.random.uniform(key, (number,))
+    # Rounding may take a draw to the very end, behind which there is nothing.
+    last = weights.size - 1 - jnp.argmax(weights[::-1] > 0)
+    return jnp.minimum(jnp.searchsorted(sums, drawn, side="right"), last)
 
 
 def insert(archive: CellArchive, found: Trajectories, *, reset_counters: bool) -> CellArchive:
@@ -115,7 +123,7 @@ def insert(archive: CellArchive, found: Trajectories, *, reset_counters: bool) -
     length = archive.length[found.start][:, None] + steps
     allowed = (found.cell != NOWHERE) & (length <= max_length)
     cell = jnp.where(allowed, found.cell, num_cells)
-    winner = _best(cell.reshape(-1), score.reshape(-1), length.reshape(-1), num_cells)
+    winner = best_of_cells(cell.reshape(-1), (score.reshape(-1), -length.reshape(-1)), num_cells)
     is_there = winner < cell.size
     trajectory, step = jnp.divmod(jnp.where(is_there, winner, 0), cell.shape[1])
     better = is_there & _beats(
@@ -153,22 +161,30 @@ def _beats(
     return (old_length < 0) | (score > old_score) | shorter
 
 
-def _best(
-    cell: Int[Array, " step"],
-    score: Float[Array, " step"],
-    length: Int[Array, " step"],
-    num_cells: int,
+def best_of_cells(
+    cell: Int[Array, " item"], criteria: Sequence[Shaped[Array, " item"]], num_cells: int
 ) -> Int[Array, " cell"]:
-    """The step that comes to each cell best; one beyond the last if none does."""
+    """Of all that comes to a cell at once, the best.
 
-    def of_cells(reduce, values):
-        return reduce(values, cell, num_cells + 1)
+    Args:
+      cell: that each item comes to; `num_cells` for none.
+      criteria: more is better; each decides between those that are equal in all before it, and
+        among the equal in all the first item is the best.
+      num_cells: how many there may be.
 
-    best = score == of_cells(jax.ops.segment_max, score)[cell]
-    length = jnp.where(best, length, jnp.iinfo(length.dtype).max)
-    shortest = best & (length == of_cells(jax.ops.segment_min, length)[cell])
-    place = jnp.where(shortest, jnp.arange(cell.size), cell.size)
-    return jnp.minimum(of_cells(jax.ops.segment_min, place)[:num_cells], cell.size)
+    Returns:
+      The item, and where none comes the number of items.
+    """
+    best = jnp.ones(cell.shape, bool)
+    for values in criteria:
+        values = jnp.where(best, values, _lowest(values.dtype))
+        best &= values == jax.ops.segment_max(values, cell, num_cells + 1)[cell]
+    place = jnp.where(best, jnp.arange(cell.size), cell.size)
+    return jnp.minimum(jax.ops.segment_min(place, cell, num_cells + 1)[:num_cells], cell.size)
+
+
+def _lowest(dtype: jnp.dtype) -> float | int:
+    return -jnp.inf if jnp.issubdtype(dtype, jnp.floating) else int(jnp.iinfo(dtype).min)
 
 
 def _followed(

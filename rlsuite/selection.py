@@ -85,14 +85,32 @@ def every(
     """
     if period == 1:
         return function(operand)
+    is_due = jax.lax.rem(count, count.dtype.type(period)) == 0
+    return when(is_due, function, operand, otherwise)
 
-    def is_due(carry):
-        return jax.lax.rem(carry[0], carry[0].dtype.type(period)) == 0
+
+def when(
+    is_due: Bool[Array, ""],
+    function: Callable[[PyTree], PyTree],
+    operand: PyTree,
+    otherwise: PyTree,
+) -> PyTree:
+    """`function(operand)` where it is due, elsewhere `otherwise`.
+
+    As `every`, it pays where it is due, also under `vmap`; it is run for all if it is due for one.
+
+    Args:
+      is_due: whether it is.
+      function: what is computed of the operand.
+      operand: all that the cost depends on; what the function reads elsewhere may be computed
+        every time.
+      otherwise: of the same structure, shapes and types as the function's result.
+    """
 
     def work(carry):
         # A compiler moves what is the same in all turns out of a loop, and so would compute it even
-        # where there is no turn: tied to the count it isn't the same.
-        count, tied = jax.lax.optimization_barrier((carry[0], operand))
-        return count + 1, function(tied)
+        # where there is no turn: tied to the turn it isn't the same.
+        due, tied = jax.lax.optimization_barrier((carry[0], operand))
+        return ~due, function(tied)
 
-    return jax.lax.while_loop(is_due, work, (count, otherwise))[1]
+    return jax.lax.while_loop(lambda carry: carry[0], work, (is_due, otherwise))[1]

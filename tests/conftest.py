@@ -40,7 +40,7 @@ CHECKED = [
         "rlsuite.lstm",
         "rlsuite.students",
     ),
-    "rlsuite.objectives",
+    *("rlsuite.objectives", "rlsuite.quality_diversity"),
     *("rlsuite.method", "rlsuite.precision", "rlsuite.pretrained", "rlsuite.ranges"),
     *("rlsuite.rollout", "rlsuite.scores", "rlsuite.selection", "rlsuite.sharding"),
 ]

@@ -122,7 +122,7 @@ def go_explore(
         key, choose_key, explore_key = jax.random.split(state.key, 3)
         archive = state.archive
         weights = weigh(archive).at[end].set(0.0)
-        start = choose(choose_key, archive, weights, config.num_trajectories)
+        start = choose(choose_key, archive.entered, weights, config.num_trajectories)
         states = jax.tree.map(lambda leaf: leaf[start], archive.state)
         keys = jax.random.split(explore_key, config.num_trajectories)
         found = jax.vmap(explore)(keys, states, start)

@@ -157,7 +157,7 @@ def test_cells_are_chosen_in_proportion_to_their_weights(weigh, expected):
     archive = known_archive()
     weights = weigh(archive)
     np.testing.assert_allclose(weights, expected, rtol=1e-6)
-    chosen = np.asarray(choose(jax.random.key(0), archive, weights, 20_000))
+    chosen = np.asarray(choose(jax.random.key(0), archive.entered, weights, 20_000))
     found = np.bincount(chosen, minlength=4) / len(chosen)
     likely = np.where(archive.entered, expected, 0.0)
     np.testing.assert_allclose(found, likely / likely.sum(), atol=0.015)

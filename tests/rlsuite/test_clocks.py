@@ -25,7 +25,7 @@ HIDDEN = [
     *("Asterix-MinAtar", "Breakout-MinAtar", "Freeway-MinAtar", "Seaquest-MinAtar"),
     *("SpaceInvaders-MinAtar", "Catch-bsuite", "DeepSea-bsuite", "SimpleBandit-bsuite"),
     *("FourRooms-misc", "Reacher-misc", "Swimmer-misc", "Pong-misc", "FrozenLake-misc"),
-    *("Pendulum-control", "Reacher-control", "KeyDoors-v0"),
+    *("Pendulum-control", "Reacher-control", "KeyDoors-v0", "SparsePoint-v0"),
 ]
 """Worlds whose clock cuts episodes and does nothing else."""
 
@@ -35,6 +35,9 @@ SHOWN = ["MetaMaze-misc", "PointRobot-misc", "BernoulliBandit-misc", "GaussianBa
 CHAINS = ["MemoryChain-bsuite", "UmbrellaChain-bsuite", "DiscountingChain-bsuite"]
 RULES = [*CHAINS, "Maze-v0"]
 """Worlds that pay or end by their clock."""
+
+CONTINUOUS_RULES = ["RedundantArm-v0"]
+"""The same, with actions that are not drawn from a list."""
 
 
 def started(world, level=None, num_workers=64, staggered=True, key=KEY):
@@ -78,13 +81,13 @@ def test_a_clock_that_feeds_the_limit_alone_is_staggered(name):
     assert is_staggered(gymnax.make(name)[0])
 
 
-@pytest.mark.parametrize("name", SHOWN + RULES)
+@pytest.mark.parametrize("name", SHOWN + RULES + CONTINUOUS_RULES)
 def test_a_clock_that_is_shown_or_part_of_the_rules_is_left_alone(name):
     assert not is_staggered(gymnax.make(name)[0])
 
 
 def test_every_world_that_is_there_is_in_one_of_the_lists():
-    names = {*HIDDEN, *SHOWN, *RULES, "GridWorld-v0", "MNISTBandit-bsuite"}
+    names = {*HIDDEN, *SHOWN, *RULES, *CONTINUOUS_RULES, "GridWorld-v0", "MNISTBandit-bsuite"}
     others = {name: gymnax.make(name)[0] for name in set(gymnax.registered_envs) - names}
     # Other tests register worlds of their own.
     ours = ("gymnax", "rlsuite")

@@ -1,0 +1,5 @@
+"""Searches for many behaviours, and for what pays among them where little does."""
+
+from rlsuite.experiments.methods.quality_diversity.methods import MAP_ELITES, NOVELTY_SEARCH, SERENE
+
+SPECS = (NOVELTY_SEARCH, MAP_ELITES, SERENE)

@@ -1,0 +1,174 @@
+"""Novelty search, MAP-Elites and SERENE as methods of the command."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from rlsuite.experiments.methods.quality_diversity.configs import (
+    DESCRIPTORS,
+    RANKS,
+    MapElitesConfig,
+    NoveltySearchConfig,
+    SereneConfig,
+)
+from rlsuite.experiments.methods.quality_diversity.domains import domain_of
+from rlsuite.experiments.methods.quality_diversity.evaluation import (
+    SearchEvaluationConfig,
+    test,
+)
+from rlsuite.experiments.methods.quality_diversity.pictures import pictures
+from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec, required
+from rlsuite.method import Method
+from rlsuite.methods.map_elites import map_elites
+from rlsuite.methods.novelty_search import novelty_search
+from rlsuite.methods.serene import serene
+from rlsuite.quality_diversity.batches import BatchConfig
+from rlsuite.quality_diversity.exploration import ExplorationConfig
+
+MakeMethod = Callable[[Run, WorldSpec], Method]
+
+PANELS = {
+    "coverage": "share of cells in which an episode has ended",
+    "kept_coverage": "share of cells in which what is kept ends",
+    "areas": "areas that have paid",
+    "best_reward": "highest reward",
+    "rewarded": "solutions in the archive of rewarded ones",
+    "emitters": "emitters",
+    "waiting": "candidates that wait",
+    "description_error": "error of the autoencoder on images held out",
+}
+TINY = ExplorationConfig(
+    population_size=6,
+    num_neighbours=3,
+    deviation=0.5,
+    evaluations_per_step=24,
+    archive_capacity=32,
+    rewarded_capacity=32,
+    bins=10,
+)
+# Places for 500,000 evaluations.
+LARGE = ExplorationConfig(archive_capacity=12_800, rewarded_capacity=8192)
+
+
+def presets(smoke: Any, laptop: Any, paper: Any) -> dict[str, Callable[[WorldSpec | None], Run]]:
+    """The sizes of a search by the configurations of its method."""
+    sizes = {
+        "smoke": Run(
+            tasks="SparsePoint-v0",
+            steps=4,
+            log_every=2,
+            checkpoint_every=2,
+            method=smoke,
+            evaluation=SearchEvaluationConfig(num_seeds=2),
+        ),
+        "laptop": Run(
+            tasks="SparsePoint-v0",
+            steps=50,
+            log_every=5,
+            checkpoint_every=25,
+            method=laptop,
+            evaluation=SearchEvaluationConfig(),
+        ),
+        "paper": Run(
+            tasks="SparsePoint-v0",
+            steps=500,
+            log_every=10,
+            checkpoint_every=100,
+            method=paper,
+            evaluation=SearchEvaluationConfig(),
+        ),
+    }
+
+    def preset(size):
+        return lambda world: (
+            sizes[size] if world is None else replace(sizes[size], tasks=world.name)
+        )
+
+    return {size: preset(size) for size in sizes}
+
+
+def search_spec(
+    make_method: MakeMethod, sizes: dict[str, Callable[[WorldSpec | None], Run]], **facts: Any
+) -> MethodSpec:
+    """The record of a search that is made so."""
+
+    def build(run: Run, world: WorldSpec | None) -> Experiment:
+        evaluations = run.method.exploration.evaluations_per_step
+        return Experiment(
+            method=make_method(run, required(world)),
+            agent_updates_per_step=evaluations,
+            world_steps_per_step=evaluations
+            * int(required(world).world.default_params.max_steps_in_episode),
+            headline=("evaluations", "coverage", "areas", "best_reward"),
+            watched=("coverage", "best_reward"),
+        )
+
+    return MethodSpec(
+        kind="search for behaviours",
+        presets=sizes,
+        build=build,
+        test=test,
+        pictures=pictures,
+        learned=lambda state: state.kept,
+        panels=PANELS,
+        **facts,
+    )
+
+
+def _novelty_search(run: Run, world: WorldSpec) -> Method:
+    config = run.method
+    domain = domain_of(world, config.controller)
+    return novelty_search(domain, DESCRIPTORS[config.descriptor](), config.exploration)
+
+
+def _map_elites(run: Run, world: WorldSpec) -> Method:
+    return map_elites(domain_of(world, run.method.controller), run.method.batches)
+
+
+def _serene(run: Run, world: WorldSpec) -> Method:
+    config, exploits = run.method, run.method.exploitation
+    return serene(
+        domain_of(world, config.controller),
+        DESCRIPTORS[config.descriptor](),
+        config.exploration,
+        exploits.emitters,
+        schedule=exploits.schedule_of(run.steps),
+        rank=RANKS[exploits.rank],
+    )
+
+
+NOVELTY_SEARCH = search_spec(
+    _novelty_search,
+    presets(
+        NoveltySearchConfig(exploration=TINY),
+        NoveltySearchConfig(),
+        NoveltySearchConfig(exploration=LARGE),
+    ),
+    name="novelty-search",
+    title="novelty search",
+    summary="novelty search: who behaves in a new way survives, whatever it is paid",
+    paper=None,
+)
+MAP_ELITES = search_spec(
+    _map_elites,
+    presets(
+        MapElitesConfig(batches=BatchConfig(6, 12, 24, 0.5, 10)),
+        MapElitesConfig(),
+        MapElitesConfig(),
+    ),
+    name="map-elites",
+    title="MAP-Elites",
+    summary="MAP-Elites: children of the best solution of each cell",
+    paper="1504.04909",
+)
+SERENE = search_spec(
+    _serene,
+    presets(
+        SereneConfig(exploration=TINY),
+        SereneConfig(),
+        SereneConfig(exploration=LARGE),
+    ),
+    name="serene",
+    summary="novelty search, and emitters that climb where something was paid",
+    paper="2102.03140",
+)

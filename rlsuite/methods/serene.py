@@ -1,0 +1,38 @@
+"""SERENE: novelty search, and emitters that climb where something was paid."""
+
+from rlsuite.method import Method
+from rlsuite.quality_diversity.descriptors import Descriptor
+from rlsuite.quality_diversity.domain import Domain
+from rlsuite.quality_diversity.emitters import EmitterConfig, Rank, by_reward
+from rlsuite.quality_diversity.exploitation import sequential_emitters
+from rlsuite.quality_diversity.exploration import ExplorationConfig, Explorer
+from rlsuite.quality_diversity.search import Schedule, alternately, search
+
+
+def serene(
+    domain: Domain,
+    descriptor: Descriptor,
+    config: ExplorationConfig,
+    emitters: EmitterConfig,
+    *,
+    schedule: Schedule = alternately,
+    rank: Rank = by_reward,
+) -> Method:
+    """SERENE (Paolo et al., arXiv 2102.03140): exploring and exploiting by turns.
+
+    Args:
+      domain: what is searched.
+      descriptor: what counts as behaviour.
+      config: sizes of novelty search.
+      emitters: sizes of what exploits rewards.
+      schedule: whether to explore or to exploit next.
+      rank: who stays in an emitter's population.
+
+    Returns:
+      A method whose state is a `SearchState`, with metrics as `search` has them.
+
+    Raises:
+      ValueError: if a step isn't whole generations.
+    """
+    explorer = Explorer(domain, descriptor, config, knows_rewarded=True)
+    return search(explorer, sequential_emitters(explorer, emitters, rank=rank), schedule=schedule)

@@ -1,0 +1,5 @@
+"""Searches for many behaviours, and for what pays among them where little does."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

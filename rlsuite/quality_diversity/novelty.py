@@ -1,0 +1,80 @@
+"""How new behaviours are: distances to those that are known."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+NOBODY = -1
+"""Instead of a reference's place, for a behaviour that is not among the references."""
+
+
+_BLOCK = 16
+
+
+def squared_distances(
+    first: Float[Array, "item number"], second: Float[Array, "other number"]
+) -> Float[Array, "item other"]:
+    """Squared Euclidean distances, exactly zero between what is identical."""
+
+    def further(total, numbers):
+        # Term by term, which compiles to one loop over pairs: a sum over an axis takes twelve times
+        # as long.
+        for one, other in zip(*numbers, strict=True):
+            total = total + jnp.square(one[:, None] - other)
+        return total, None
+
+    total, numbers = jnp.zeros((len(first), len(second))), (first.T, second.T)
+    whole = first.shape[1] // _BLOCK
+    if whole > 1:
+        end = whole * _BLOCK
+        blocks = [numbers[:end].reshape(whole, _BLOCK, -1) for numbers in numbers]
+        total, _ = jax.lax.scan(further, total, tuple(blocks))
+        numbers = (first.T[end:], second.T[end:])
+    return further(total, numbers)[0]
+
+
+def novelty(
+    codes: Float[Array, "item number"],
+    references: Float[Array, "reference number"],
+    is_there: Bool[Array, " reference"],
+    num_neighbours: int,
+    *,
+    own: Int[Array, " item"] | None = None,
+) -> Float[Array, " item"]:
+    r"""Mean distance to the nearest of those that are known (Lehman and Stanley, 2011).
+
+    .. math::
+        \rho(x) = \frac{1}{k} \sum_{i=1}^k \| b(x) - b_i \|
+
+    over the :math:`k` nearest references :math:`b_i`, itself left out. Others with the same
+    behaviour are neighbours at distance zero. Of fewer than :math:`k` references it is the mean
+    over all of them, and of none it is zero.
+
+    Args:
+      codes: behaviours :math:`b(x)`.
+      references: those that are known.
+      is_there: which of them are there.
+      num_neighbours: :math:`k`.
+      own: where each behaviour itself is among the references, `NOBODY` if it isn't; none if none
+        of them is.
+    """
+    squared = jnp.where(is_there, squared_distances(codes, references), jnp.inf)
+    if own is not None:
+        squared = jnp.where(jnp.arange(len(references)) == own[:, None], jnp.inf, squared)
+    nearest = -jax.lax.top_k(-squared, min(num_neighbours, len(references)))[0]
+    is_one = jnp.isfinite(nearest)
+    total = jnp.where(is_one, jnp.sqrt(jnp.where(is_one, nearest, 0.0)), 0.0).sum(axis=-1)
+    return total / jnp.maximum(is_one.sum(axis=-1), 1)
+
+
+def first_front(
+    first: Float[Array, " item"], second: Float[Array, " item"], is_there: Bool[Array, " item"]
+) -> Bool[Array, " item"]:
+    """The items that no other one dominates: as good in both and better in one.
+
+    More is better.
+    """
+    as_good = (first[:, None] >= first) & (second[:, None] >= second)
+    better = (first[:, None] > first) | (second[:, None] > second)
+    dominated = (as_good & better & is_there[:, None]).any(axis=0)
+    return is_there & ~dominated

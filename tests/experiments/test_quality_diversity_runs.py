@@ -1,0 +1,48 @@
+"""Searches from the command to the report."""
+
+import numpy as np
+import pytest
+
+from rlsuite.experiments.cli import main
+from rlsuite.experiments.evaluate import evaluate
+from rlsuite.experiments.finished import open_run
+from rlsuite.experiments.report import report
+from tests.experiments.running import plan_of, train
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    return train(plan_of("map-elites"), tmp_path_factory.mktemp("run"))
+
+
+def test_a_search_is_tested_beside_others_area_by_area(finished, quiet):
+    found = evaluate(finished, console=quiet)
+    names = ["MAP-Elites", "novelty search by position", "random search"]
+    assert [name for name, _ in found.contenders] == names
+    tables = {table.name: table for table in found.tables}
+    assert tables["best reward by area"].results["MAP-Elites"].shape == (4, 2)
+    np.testing.assert_array_equal(tables["best reward by area"].optimal, [36, 32, 37, 37])
+    early, late = (tables[name].estimates for name in ("early coverage", "coverage"))
+    assert all(late[name].value > early[name].value for name in names)
+    kept = tables["coverage of what is kept"].results["MAP-Elites"]
+    np.testing.assert_array_equal(kept, tables["coverage"].results["MAP-Elites"])
+    # Whoever has no emitters spends no budget on them.
+    assert "evenness of emitters' budget" not in tables
+    for curves in found.curves:
+        assert list(curves.lines) == names
+        # As many evaluations for all.
+        assert len({tuple(line.x) for line in curves.lines.values()}) == 1
+    text = report(open_run(finished.directory)).read_text()
+    for name in ("kept.png", "kept_by_all.png", "curves_0.png"):
+        assert name in text and (finished.directory / name).stat().st_size > 5000
+
+
+def test_worlds_have_to_say_where_they_are(capsys, tmp_path):
+    out = str(tmp_path / "run")
+    assert main(["train", "map-elites", "smoke", "--tasks", "Pendulum-v1", "--out", out]) == 2
+    assert "must be a world that says where it is" in capsys.readouterr().err
+    experiment = plan_of("map-elites", tasks="RedundantArm-v0").experiment
+    assert experiment.world_steps_per_step == 24 * 100
+    sizes = ["--batches.batch_size", "7"]
+    assert main(["train", "map-elites", "smoke", *sizes, "--out", out]) == 2
+    assert "evaluations_per_step: 24 is not allowed" in capsys.readouterr().err

@@ -1,0 +1,261 @@
+"""Tests of searches on a domain that is quick to evaluate, and of what they are made of."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from rlsuite.method import train
+from rlsuite.methods.map_elites import map_elites
+from rlsuite.methods.novelty_search import novelty_search
+from rlsuite.methods.serene import serene
+from rlsuite.quality_diversity.batches import BatchConfig
+from rlsuite.quality_diversity.descriptors import path_signature, true_position
+from rlsuite.quality_diversity.domain import Outcomes
+from rlsuite.quality_diversity.emitters import (
+    WINDOW,
+    EmitterConfig,
+    aged,
+    has_stopped,
+    no_emitters,
+    put_aside,
+)
+from rlsuite.quality_diversity.exploration import ExplorationConfig, Explorer, generation
+from rlsuite.quality_diversity.found import NEVER, nothing_found, told
+from rlsuite.quality_diversity.map_elites import improved, no_elites
+from rlsuite.quality_diversity.random_search import random_search
+from rlsuite.quality_diversity.search import Course, by_chance, later_and_later, less_and_less
+from rlsuite.quality_diversity.solutions import add, empty_archive, evaluated, taken
+from tests.rlsuite.quality_diversity.domains import hills
+
+DOMAIN = hills()
+CONFIG = ExplorationConfig(
+    population_size=10,
+    num_neighbours=3,
+    deviation=0.4,
+    evaluations_per_step=100,
+    archive_capacity=60,
+    rewarded_capacity=64,
+    bins=10,
+)
+EMITTERS = EmitterConfig(num_emitters=6)
+KEYS = jax.random.split(jax.random.key(0), 4)
+
+
+def solutions_of(genome, after=0):
+    return evaluated(DOMAIN, true_position(), (), jnp.asarray(genome), after=jnp.int32(after))
+
+
+@pytest.fixture(scope="module")
+def courses():
+    """States and metrics of four searches of each kind."""
+
+    def course(method, num_steps=12):
+        return jax.jit(jax.vmap(train(method, num_steps)))(KEYS)
+
+    barren = hills(pays=False)
+    exploits = serene(DOMAIN, true_position(), CONFIG, EMITTERS)
+    return {
+        "novelty search": course(novelty_search(DOMAIN, true_position(), CONFIG)),
+        "random search": course(random_search(DOMAIN, CONFIG)),
+        "MAP-Elites": course(map_elites(DOMAIN, BatchConfig(10, 20, 100, 0.4, 10))),
+        "SERENE": course(exploits),
+        "novelty search in a barren land": course(
+            novelty_search(barren, true_position(), CONFIG), 3
+        ),
+        "SERENE in a barren land": course(serene(barren, true_position(), CONFIG, EMITTERS), 3),
+    }
+
+
+def test_where_nothing_pays_serene_is_novelty_search(courses):
+    first = courses["novelty search in a barren land"][0]
+    second = courses["SERENE in a barren land"][0]
+    # Two programs, which round in different places.
+    jax.tree.map(
+        lambda one, other: np.testing.assert_allclose(one, other, atol=1e-5),
+        first.explored,
+        second.explored,
+    )
+
+
+def test_what_is_new_covers_more_than_chance(courses):
+    new, chance = (courses[name][1] for name in ("novelty search", "random search"))
+    assert new["kept_coverage"][:, -1].mean() > chance["kept_coverage"][:, -1].mean() + 0.03
+    elites = courses["MAP-Elites"][1]["kept_coverage"]
+    assert elites[:, -1].mean() > new["kept_coverage"][:, -1].mean() + 0.1
+
+
+def test_emitters_climb(courses):
+    metrics = courses["SERENE"][1]
+    others = courses["novelty search"][1]
+    best = [np.stack([one[f"best_reward_{a}"][:, -1] for a in (0, 1)]) for one in (metrics, others)]
+    assert (metrics["areas"][:, -1] == 2).all()
+    assert best[0].mean() > best[1].mean() + 0.1 and best[0].mean() > 0.9
+
+
+def test_evaluations_are_counted_and_none_is_lost(courses):
+    state, metrics = courses["SERENE"]
+    steps = np.diff(np.asarray(metrics["evaluations"]), prepend=10, axis=1)
+    # The last trial or generation of an emitter may overdraw the budget.
+    assert (steps >= 100).all() and (steps < 100 + 66).all()
+    assert (np.asarray(courses["novelty search"][1]["evaluations"][:, -1]) == 10 + 12 * 100).all()
+    shares = sum(np.asarray(metrics[f"budget_share_{area}"]) for area in (0, 1))
+    exploited = np.asarray(metrics["evaluations"]) * shares
+    assert ((exploited[:, -1] > 100) & (exploited[:, -1] < 800)).all()
+    rewarded = state.explored.rewarded
+    for rewarded in (taken(state.explored.rewarded, jnp.int32(seed)) for seed in range(4)):
+        solutions = jax.tree.map(
+            np.asarray, taken(rewarded.items.solution, jnp.arange(int(rewarded.size)))
+        )
+        assert (solutions.reward > 0).all() and (solutions.founder < int(rewarded.size)).all()
+        again = DOMAIN.evaluate(jnp.asarray(solutions.genome))
+        np.testing.assert_allclose(solutions.reward, again.reward, atol=1e-5)
+        # Emitters break their own records: what comes generations later was paid more.
+        for founder in np.unique(solutions.founder[solutions.founder >= 0]):
+            own = solutions.founder == founder
+            reward, born = solutions.reward[own], solutions.born[own]
+            later = born[:, None] - born >= EMITTERS.generation_size
+            assert (reward[:, None] > reward)[later].all()
+            assert born.min() > solutions.born[founder]
+
+
+def test_same_key_same_search(courses):
+    again = jax.jit(jax.vmap(train(novelty_search(DOMAIN, true_position(), CONFIG), 12)))(KEYS)
+    jax.tree.map(np.testing.assert_array_equal, again[1], courses["novelty search"][1])
+
+
+def test_a_generation_is_what_brute_force_makes_of_it(courses):
+    state = jax.tree.map(lambda leaf: leaf[0], courses["novelty search"][0])
+    explorer = Explorer(DOMAIN, true_position(), CONFIG)
+    before = state.explored
+    after = jax.jit(lambda key: generation(key, explorer, (), before))(jax.random.key(5))
+    new = int(after.archive.size) - int(before.archive.size)
+    assert new == min(CONFIG.num_archived, CONFIG.archive_capacity - int(before.archive.size))
+    # All children are known to the record; those who survive are the most novel of everybody.
+    parents = np.asarray(before.population.position)
+    assert int(after.found.evaluations) == int(before.found.evaluations) + 20
+    known = np.asarray(before.archive.items.position)[: int(before.archive.size)]
+    survivors = np.asarray(after.population.position)
+    born = np.asarray(after.population.born)
+    stayed = born <= int(before.found.evaluations)
+    for one in survivors[stayed]:
+        assert (np.abs(parents - one).sum(axis=1) < 1e-6).any()
+    assert len(known) > 0 and len(np.unique(born)) == len(born)
+
+
+def test_an_archive_takes_what_there_is_room_for():
+    archive = empty_archive(jnp.zeros(1), 5)
+    archive = add(archive, jnp.array([1.0, 2.0, 3.0]), jnp.array([True, False, True]))
+    archive = add(archive, jnp.arange(10.0, 16.0), jnp.array([True, False, True, True, True, True]))
+    np.testing.assert_array_equal(archive.items, [1, 3, 10, 12, 13])
+    assert int(archive.size) == 5 and int(archive.lost) == 2 and archive.filled.all()
+
+
+def test_elites_are_the_best_of_their_cells():
+    key = jax.random.key(3)
+    known = {}
+    elites = no_elites(solutions_of(np.zeros((1, 3))), 16)
+    for batch in range(3):
+        genome = 2 * jax.random.normal(jax.random.fold_in(key, batch), (30, 3))
+        children = solutions_of(genome, 30 * batch)
+        elites = improved(elites, children, DOMAIN, 4)
+        for place, cell in enumerate(np.asarray(DOMAIN.cells(children.position, 4)).tolist()):
+            reward = float(children.reward[place])
+            if cell not in known or reward > known[cell][0]:
+                known[cell] = reward, int(children.born[place])
+    assert np.flatnonzero(elites.entered).tolist() == sorted(known)
+    for cell, (reward, born) in known.items():
+        assert float(elites.solutions.reward[cell]) == reward
+        assert int(elites.solutions.born[cell]) == born
+
+
+def test_what_is_found_is_dated():
+    found = nothing_found(DOMAIN, 4)
+    first = solutions_of([[0.0, 0.0, 0.0], [1.4, 1.4, 0.0]])
+    found = told(found, DOMAIN, first)
+    second = solutions_of([[0.1, 0.1, 0.0], [1.38629, 1.38629, 0.0], [9.0, 9.0, 0.0]], after=2)
+    counted = jnp.array([True, True, False])
+    found = told(found, DOMAIN, second, counted=counted, spent_on=jnp.array([0, 0, 0]))
+    assert int(found.evaluations) == 4
+    assert np.asarray(found.found_at).tolist() == [2, NEVER]
+    np.testing.assert_allclose(found.best, [1.0, 0.0], atol=1e-4)
+    assert np.asarray(found.spent).tolist() == [2, 0]
+    cell = DOMAIN.cells(first.position, 4)
+    assert np.asarray(found.first_visit)[cell].tolist() == [1, 2]
+    np.testing.assert_allclose(found.coverage, 2 / 16)
+
+
+def test_an_emitter_is_judged_by_the_ends_of_its_memory():
+    config = EmitterConfig(emitter_size=2, num_emitters=1)
+    like = solutions_of(np.zeros((2, 3)))
+    emitter = taken(no_emitters(like, config, 3), jnp.int32(0))
+    length = config.memory_length(3)
+    assert length == 20 * 3 // 2 + 120
+    rewards, values = np.random.default_rng(0), []
+    step = jax.jit(lambda emitter, reward: aged(emitter, like._replace(reward=reward)))
+    stops = jax.jit(has_stopped)
+    for number in range(length + 40):
+        values.append((min(number, 100) / 100 + 0.1 * rewards.random(2)).astype(np.float32))
+        emitter = step(emitter, jnp.asarray(values[-1]))
+        if number >= 2:
+            rise = np.mean(values[-3:]) - np.mean(values[:3])
+            np.testing.assert_allclose(emitter.improvement, max(rise, 0.0), atol=1e-5)
+        late, early = values[-WINDOW:], values[-length:][:WINDOW]
+        has_risen = np.median(late) > np.median(early) and np.max(late) > np.max(early)
+        assert bool(stops(emitter)) == (number > length and not has_risen)
+    flat = emitter._replace(values=jnp.ones_like(emitter.values))
+    assert stops(flat)
+
+
+def test_what_is_put_aside_is_new_and_chosen_at_random():
+    config = EmitterConfig(kept_aside=2, num_emitters=1)
+    like = solutions_of(np.zeros((4, 3)))
+    empty = taken(no_emitters(like, config, 3), jnp.int32(0))
+    new = jnp.array([0.5, 0.0, 0.7, 0.6])
+    chosen = []
+    for seed in range(60):
+        emitter = put_aside(jax.random.key(seed), empty, like, new)
+        assert (emitter.priority >= 0).all() and emitter.most_novel == jnp.float32(0.7)
+        chosen += np.asarray(emitter.aside.born).tolist()
+    # Child 2 isn't more novel than nothing.
+    assert set(chosen) == {1, 3, 4}
+    assert min(chosen.count(one) for one in (1, 3, 4)) > 20
+
+
+def test_schedules():
+    steps = jnp.arange(30)
+    learns = np.flatnonzero(jax.vmap(later_and_later)(steps)).tolist()
+    assert learns == [1, 3, 6, 10, 15, 21, 28]
+    keys = jax.random.split(jax.random.key(0), 500)
+
+    def share(schedule, step):
+        course = Course(jnp.int32(step), jnp.array(True))
+        return float(jax.vmap(lambda key: schedule(key, course))(keys).mean())
+
+    assert share(less_and_less(10), 0) == 1.0 and share(less_and_less(10), 10) == 0.0
+    assert abs(share(less_and_less(10), 5) - 0.5) < 0.1 and abs(share(by_chance(), 0) - 0.5) < 0.1
+
+
+def test_signatures_of_paths_are_behaviours():
+    outcomes = DOMAIN.evaluate(jax.random.normal(jax.random.key(0), (3, 3)))
+    assert isinstance(outcomes, Outcomes)
+    for descriptor, size in (
+        (path_signature(), 6),
+        (path_signature(shows_time=True), 12),
+        (path_signature(logarithmic=True), 3),
+    ):
+        code, surprise = descriptor.describe((), descriptor.remember(outcomes))
+        assert code.shape == (3, size) and not surprise.any()
+        np.testing.assert_allclose(code[:, :2], outcomes.position, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        lambda: novelty_search(DOMAIN, true_position(), ExplorationConfig(population_size=300)),
+        lambda: map_elites(DOMAIN, BatchConfig(batch_size=300)),
+    ],
+)
+def test_steps_are_whole_generations(method):
+    with pytest.raises(ValueError, match="evaluations_per_step: 1000 is not allowed"):
+        method()
