@@ -46,37 +46,31 @@ TINY = ExplorationConfig(
     rewarded_capacity=32,
     bins=10,
 )
-# Places for 500,000 evaluations.
+# Places for 200,000 and for 500,000 evaluations.
+LONG = ExplorationConfig(archive_capacity=5120, rewarded_capacity=4096)
 LARGE = ExplorationConfig(archive_capacity=12_800, rewarded_capacity=8192)
 
 
-def presets(smoke: Any, laptop: Any, paper: Any) -> dict[str, Callable[[WorldSpec | None], Run]]:
+def presets(
+    smoke: Any, laptop: Any, desk: Any, paper: Any
+) -> dict[str, Callable[[WorldSpec | None], Run]]:
     """The sizes of a search by the configurations of its method."""
+
+    def run(method, steps, every, checkpoint_every, num_seeds=8):
+        return Run(
+            tasks="SparsePoint-v0",
+            steps=steps,
+            log_every=every,
+            checkpoint_every=checkpoint_every,
+            method=method,
+            evaluation=SearchEvaluationConfig(num_seeds=num_seeds),
+        )
+
     sizes = {
-        "smoke": Run(
-            tasks="SparsePoint-v0",
-            steps=4,
-            log_every=2,
-            checkpoint_every=2,
-            method=smoke,
-            evaluation=SearchEvaluationConfig(num_seeds=2),
-        ),
-        "laptop": Run(
-            tasks="SparsePoint-v0",
-            steps=50,
-            log_every=5,
-            checkpoint_every=25,
-            method=laptop,
-            evaluation=SearchEvaluationConfig(),
-        ),
-        "paper": Run(
-            tasks="SparsePoint-v0",
-            steps=500,
-            log_every=10,
-            checkpoint_every=100,
-            method=paper,
-            evaluation=SearchEvaluationConfig(),
-        ),
+        "smoke": run(smoke, 4, 2, 2, num_seeds=2),
+        "laptop": run(laptop, 50, 5, 25),
+        "desk": run(desk, 200, 5, 50),
+        "paper": run(paper, 500, 10, 100),
     }
 
     def preset(size):
@@ -142,6 +136,7 @@ NOVELTY_SEARCH = search_spec(
     presets(
         NoveltySearchConfig(exploration=TINY),
         NoveltySearchConfig(),
+        NoveltySearchConfig(exploration=LONG),
         NoveltySearchConfig(exploration=LARGE),
     ),
     name="novelty-search",
@@ -155,6 +150,7 @@ MAP_ELITES = search_spec(
         MapElitesConfig(batches=BatchConfig(6, 12, 24, 0.5, 10)),
         MapElitesConfig(),
         MapElitesConfig(),
+        MapElitesConfig(),
     ),
     name="map-elites",
     title="MAP-Elites",
@@ -166,6 +162,7 @@ SERENE = search_spec(
     presets(
         SereneConfig(exploration=TINY),
         SereneConfig(),
+        SereneConfig(exploration=LONG),
         SereneConfig(exploration=LARGE),
     ),
     name="serene",
