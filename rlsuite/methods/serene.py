@@ -1,12 +1,12 @@
 """SERENE: novelty search, and emitters that climb where something was paid."""
 
 from rlsuite.method import Method
+from rlsuite.methods.stax import stax
 from rlsuite.quality_diversity.descriptors import Descriptor
 from rlsuite.quality_diversity.domain import Domain
 from rlsuite.quality_diversity.emitters import EmitterConfig, Rank, by_reward
-from rlsuite.quality_diversity.exploitation import sequential_emitters
-from rlsuite.quality_diversity.exploration import ExplorationConfig, Explorer
-from rlsuite.quality_diversity.search import Schedule, alternately, search
+from rlsuite.quality_diversity.exploration import ExplorationConfig, by_novelty
+from rlsuite.quality_diversity.search import Schedule, alternately
 
 
 def serene(
@@ -34,5 +34,6 @@ def serene(
     Raises:
       ValueError: if a step isn't whole generations.
     """
-    explorer = Explorer(domain, descriptor, config, knows_rewarded=True)
-    return search(explorer, sequential_emitters(explorer, emitters, rank=rank), schedule=schedule)
+    return stax(
+        domain, descriptor, config, emitters, criterion=by_novelty, schedule=schedule, rank=rank
+    )

@@ -1,3 +1,5 @@
+from .autoencoder import AutoencoderConfig as AutoencoderConfig
+from .autoencoder import autoencoder as autoencoder
 from .batches import BatchConfig as BatchConfig
 from .descriptors import Descriptor as Descriptor
 from .descriptors import fixed as fixed

@@ -4,11 +4,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from rlsuite.quality_diversity.autoencoder import AutoencoderConfig
 from rlsuite.quality_diversity.batches import BatchConfig
 from rlsuite.quality_diversity.descriptors import Descriptor, path_signature, true_position
 from rlsuite.quality_diversity.domain import ControllerConfig
 from rlsuite.quality_diversity.emitters import EmitterConfig, Rank, by_own_novelty, by_reward
-from rlsuite.quality_diversity.exploration import ExplorationConfig
+from rlsuite.quality_diversity.exploration import (
+    Criterion,
+    ExplorationConfig,
+    by_coin,
+    by_novelty,
+    by_surprise,
+)
 from rlsuite.quality_diversity.search import Schedule, alternately, by_chance, less_and_less
 
 DescriptorName = Literal["position", "signature", "timed signature", "log signature"]
@@ -20,6 +27,12 @@ DESCRIPTORS: dict[DescriptorName, Callable[[], Descriptor]] = {
 }
 
 ScheduleName = Literal["alternate", "coin", "less and less"]
+CriterionName = Literal["coin", "novelty", "surprise"]
+CRITERIA: dict[CriterionName, Criterion] = {
+    "coin": by_coin,
+    "novelty": by_novelty,
+    "surprise": by_surprise,
+}
 RankName = Literal["reward", "novelty"]
 RANKS: dict[RankName, Rank] = {"reward": by_reward, "novelty": by_own_novelty}
 
@@ -92,6 +105,35 @@ class ExploitationConfig:
 @dataclass(frozen=True)
 class SereneConfig(NoveltySearchConfig):
     """SERENE.
+
+    Attributes:
+      exploitation: what is made of rewards, and when.
+    """
+
+    exploitation: ExploitationConfig = field(default_factory=ExploitationConfig)
+
+
+@dataclass(frozen=True)
+class TaxonsConfig:
+    """TAXONS.
+
+    Attributes:
+      criterion: who survives a generation: those of the highest novelty, of the highest surprise,
+        or by a fair coin in each generation those of the one or of the other.
+      controller: the networks that act.
+      autoencoder: what sees, and learns to.
+      exploration: sizes of novelty search.
+    """
+
+    criterion: CriterionName = "coin"
+    controller: ControllerConfig = field(default_factory=ControllerConfig)
+    autoencoder: AutoencoderConfig = field(default_factory=AutoencoderConfig)
+    exploration: ExplorationConfig = field(default_factory=ExplorationConfig)
+
+
+@dataclass(frozen=True)
+class StaxConfig(TaxonsConfig):
+    """STAX.
 
     Attributes:
       exploitation: what is made of rewards, and when.

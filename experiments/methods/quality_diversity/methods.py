@@ -1,15 +1,18 @@
-"""Novelty search, MAP-Elites and SERENE as methods of the command."""
+"""Searches for behaviours as methods of the command."""
 
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from rlsuite.experiments.methods.quality_diversity.configs import (
+    CRITERIA,
     DESCRIPTORS,
     RANKS,
     MapElitesConfig,
     NoveltySearchConfig,
     SereneConfig,
+    StaxConfig,
+    TaxonsConfig,
 )
 from rlsuite.experiments.methods.quality_diversity.domains import domain_of
 from rlsuite.experiments.methods.quality_diversity.evaluation import (
@@ -22,7 +25,11 @@ from rlsuite.method import Method
 from rlsuite.methods.map_elites import map_elites
 from rlsuite.methods.novelty_search import novelty_search
 from rlsuite.methods.serene import serene
+from rlsuite.methods.stax import stax
+from rlsuite.methods.taxons import taxons
+from rlsuite.quality_diversity.autoencoder import AutoencoderConfig, autoencoder
 from rlsuite.quality_diversity.batches import BatchConfig
+from rlsuite.quality_diversity.domain import Domain
 from rlsuite.quality_diversity.exploration import ExplorationConfig
 
 MakeMethod = Callable[[Run, WorldSpec], Method]
@@ -49,6 +56,8 @@ TINY = ExplorationConfig(
 # Places for 200,000 and for 500,000 evaluations.
 LONG = ExplorationConfig(archive_capacity=5120, rewarded_capacity=4096)
 LARGE = ExplorationConfig(archive_capacity=12_800, rewarded_capacity=8192)
+SEES_LITTLE = AutoencoderConfig(8, 1, (2,), 3, batch_size=16, max_epochs=2)
+SEES_ALL = AutoencoderConfig(64, 1, (32, 64, 32, 16), max_epochs=100)
 
 
 def presets(
@@ -131,6 +140,40 @@ def _serene(run: Run, world: WorldSpec) -> Method:
     )
 
 
+def _seen_domain(world: WorldSpec, config: TaxonsConfig) -> Domain:
+    """Episodes with images as the autoencoder reads them."""
+    images = config.autoencoder
+    return domain_of(
+        world,
+        config.controller,
+        num_moments=images.num_moments,
+        image_size=images.image_size,
+    )
+
+
+def _taxons(run: Run, world: WorldSpec) -> Method:
+    config = run.method
+    return taxons(
+        _seen_domain(world, config),
+        autoencoder(config.autoencoder),
+        config.exploration,
+        criterion=CRITERIA[config.criterion],
+    )
+
+
+def _stax(run: Run, world: WorldSpec) -> Method:
+    config, exploits = run.method, run.method.exploitation
+    return stax(
+        _seen_domain(world, config),
+        autoencoder(config.autoencoder),
+        config.exploration,
+        exploits.emitters,
+        criterion=CRITERIA[config.criterion],
+        schedule=exploits.schedule_of(run.steps),
+        rank=RANKS[exploits.rank],
+    )
+
+
 NOVELTY_SEARCH = search_spec(
     _novelty_search,
     presets(
@@ -168,4 +211,28 @@ SERENE = search_spec(
     name="serene",
     summary="novelty search, and emitters that climb where something was paid",
     paper="2102.03140",
+)
+TAXONS = search_spec(
+    _taxons,
+    presets(
+        TaxonsConfig(autoencoder=SEES_LITTLE, exploration=TINY),
+        TaxonsConfig(),
+        TaxonsConfig(exploration=LONG),
+        TaxonsConfig(autoencoder=SEES_ALL, exploration=LARGE),
+    ),
+    name="taxons",
+    summary="novelty search in the codes of an autoencoder that learns from what is found",
+    paper="1909.05508",
+)
+STAX = search_spec(
+    _stax,
+    presets(
+        StaxConfig(autoencoder=SEES_LITTLE, exploration=TINY),
+        StaxConfig(),
+        StaxConfig(exploration=LONG),
+        StaxConfig(autoencoder=SEES_ALL, exploration=LARGE),
+    ),
+    name="stax",
+    summary="SERENE with TAXONS' learned behaviour",
+    paper="2111.01919",
 )
