@@ -60,8 +60,8 @@ class TimeConfig:
         long that is.
       time_scale: `logarithmic` as in arXiv 2402.05828, n / N and log N; `raw` as in its public
         code, n and N; `unit`, both between -1 and 1, the lifetime on a logarithmic scale.
-      shortest_lifetime: that `unit` takes for -1, in agent updates.
-      longest_lifetime: that `unit` takes for 1.
+      shortest_lifetime: that `unit` takes for -1, in agent updates; and all shorter ones.
+      longest_lifetime: that `unit` takes for 1; and all longer ones.
     """
 
     time: KnowledgeOfTime = "none"
@@ -77,12 +77,14 @@ def known_time(clock: Clock, config: TimeConfig) -> Float[Array, " known"]:
         \text{logarithmic (arXiv 2402.05828, section 3)} &: \quad n / N, \; \log N \\
         \text{raw (its public code)} &: \quad n, \; N \\
         \text{unit} &: \quad 2 n / N - 1, \;
-            2 \frac{\log N - \log N_\min}{\log N_\max - \log N_\min} - 1
+            2 \frac{\log N' - \log N_\min}{\log N_\max - \log N_\min} - 1, \quad
+            N' = \text{clip}(N, N_\min, N_\max)
 
     With :math:`N` log-uniform in :math:`[N_\min, N_\max]` those of `unit` have mean zero over lives
-    and lie between -1 and 1, as the other inputs of a learned objective do; lifetimes out of that
-    range lead on beyond, and where there is but one lifetime its number is 0. From the end of a
-    life on, n is N.
+    and lie between -1 and 1, as the other inputs of a learned objective do. Lifetimes out of that
+    range are told as the nearest in it: what a network makes of numbers that it never met in
+    training is arbitrary, and was found to be ruinous. Where there is but one lifetime its number
+    is 0. From the end of a life on, n is N.
 
     Raises:
       ValueError: if the shortest lifetime is above the longest.
@@ -112,7 +114,7 @@ def _unit(clock: Clock, config: TimeConfig) -> list[Array]:
     span = math.log(config.longest_lifetime / config.shortest_lifetime)
     middle = math.sqrt(config.longest_lifetime * config.shortest_lifetime)
     place = 2 * jnp.log(lifetime / middle) / span if span else jnp.zeros_like(lifetime)
-    return [2 * clock.progress - 1, place]
+    return [2 * clock.progress - 1, jnp.clip(place, -1.0, 1.0)]
 
 
 def _at_least_one(lifetime: Num[Array, "*agent"]) -> Float[Array, "*agent"]:
