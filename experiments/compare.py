@@ -8,7 +8,8 @@ from rlsuite.experiments import plots
 from rlsuite.experiments.errors import UserError
 from rlsuite.experiments.evaluate import tested_alike
 from rlsuite.experiments.evaluation import Evaluation, Table, estimate
-from rlsuite.experiments.fields import leaves, to_text
+from rlsuite.experiments.field_values import to_text
+from rlsuite.experiments.fields import leaves
 from rlsuite.experiments.files import reason, write_text
 from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.folder import check_named_once

@@ -18,7 +18,8 @@ import numpy as np
 
 from rlsuite.experiments.cli import main
 from rlsuite.experiments.evaluation import Evaluation, Table
-from rlsuite.experiments.fields import check, from_json, leaves, override, to_json, to_text
+from rlsuite.experiments.field_values import to_text
+from rlsuite.experiments.fields import check, from_json, leaves, override, to_json
 from rlsuite.experiments.finished import Plan, default_run, open_run
 from rlsuite.experiments.programs import abstract_state
 from rlsuite.experiments.specs import METHOD_NAME, MethodSpec, Run

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jax
 
 from rlsuite.experiments.errors import ConfigError, TooLargeError
-from rlsuite.experiments.fields import leaves, replace_at, to_text
+from rlsuite.experiments.field_values import to_text
+from rlsuite.experiments.fields import leaves, replace_at
 from rlsuite.experiments.memory import bytes_of, least_bytes, memory_bytes, readable
 from rlsuite.experiments.programs import abstract_state, trace_chunk
 from rlsuite.experiments.specs import Run

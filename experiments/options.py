@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from rlsuite.experiments.errors import UserError
-from rlsuite.experiments.fields import describe, leaves, to_text
+from rlsuite.experiments.field_values import describe, to_text
+from rlsuite.experiments.fields import leaves
 
 
 class Parser(argparse.ArgumentParser):

@@ -3,7 +3,7 @@
 import re
 
 from rlsuite.experiments.errors import ConfigError
-from rlsuite.experiments.fields import check_range
+from rlsuite.experiments.field_values import check_range
 from rlsuite.experiments.specs import Seed
 
 MOST_SEEDS = 10_000

@@ -8,7 +8,7 @@ import numpy as np
 from annotated_types import Interval
 
 from rlsuite.experiments.errors import ConfigError, nearest
-from rlsuite.experiments.fields import from_text
+from rlsuite.experiments.field_values import from_text
 from rlsuite.rollout import Level
 
 

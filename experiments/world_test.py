@@ -9,12 +9,13 @@ import numpy as np
 from annotated_types import MinLen
 from jaxtyping import Float
 
-from rlsuite.agents import random_policy
+from rlsuite.actions import random_policy
 from rlsuite.compiling import jit
 from rlsuite.experiments import evaluation
 from rlsuite.experiments.errors import ConfigError
 from rlsuite.experiments.evaluation import SCORE, Evaluation, Table
-from rlsuite.experiments.fields import from_text, leaves
+from rlsuite.experiments.field_values import from_text
+from rlsuite.experiments.fields import leaves
 from rlsuite.experiments.level_sets import HELD_OUT_SEED, LevelSet, lasting, take
 from rlsuite.experiments.meta_test import Contender, EvaluationConfig, tested
 from rlsuite.experiments.specs import Watch, WorldSpec

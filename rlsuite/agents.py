@@ -1,6 +1,5 @@
 """Networks of an agent with what makes them act and learn: distributions and optimisers."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -9,15 +8,13 @@ from typing import Any, Generic, Literal, NamedTuple
 import distrax
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
-from gymnax.environments import spaces
 from gymnax.environments.environment import Environment
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
+from rlsuite.actions import Actions, actions_of
 from rlsuite.networks import Network, NetworkConfig, Output, Predictor, make_predictor
 from rlsuite.ranges import Positive
-from rlsuite.rollout import Policy, memoryless
 
 
 @dataclass(frozen=True)
@@ -190,7 +187,7 @@ def make_actor(
       ValueError: if actions are neither discrete nor a box of real numbers, or if the architecture
         can't read the world's observations.
     """
-    actions = _actions(world)
+    actions = actions_of(world)
     network = make_predictor(world, actions.num_outputs, config, output_gain=output_gain)
     return _reading_out(network, actions, "mean", actions.distribution)
 
@@ -219,7 +216,7 @@ def make_actor_critic(
             make_actor(world, config, output_gain=policy_gain),
             make_predictor(world, 1, config, output_gain=value_gain),
         )
-    actions = _actions(world)
+    actions = actions_of(world)
     size = actions.num_outputs
     gains = (*(policy_gain,) * size, value_gain)
     network = make_predictor(world, size + 1, config, output_gain=gains)
@@ -232,54 +229,9 @@ def make_actor_critic(
     return _reading_out(network, actions, "heads", heads)
 
 
-def _action_space(world: Environment) -> spaces.Discrete | spaces.Box:
-    # Bounds of some worlds are arrays of JAX's, which must be there even where this is traced.
-    with jax.ensure_compile_time_eval():
-        space = world.action_space(world.default_params)
-    is_box = isinstance(space, spaces.Box) and jnp.issubdtype(space.dtype, jnp.floating)
-    if not is_box and not isinstance(space, spaces.Discrete):
-        raise ValueError(
-            f"actions: {space} of {world.name} are not allowed; they must be discrete or a box of "
-            "real numbers"
-        )
-    return space
-
-
-class _Actions(NamedTuple):
-    """How a world's actions follow from numbers.
-
-    Attributes:
-      num_outputs: how many numbers a distribution is read from.
-      parameters: initial ones of its own, which no observation changes, by name.
-      distribution: `(parameters, numbers) -> distribution`, over any leading axes.
-    """
-
-    num_outputs: int
-    parameters: dict[str, np.ndarray]
-    distribution: Callable[[dict[str, Any], Array], distrax.Distribution]
-
-
-def _actions(world: Environment) -> _Actions:
-    space = _action_space(world)
-    if isinstance(space, spaces.Discrete):
-        return _Actions(space.n, {}, lambda _, logits: distrax.Categorical(logits))
-    shape = tuple(space.shape)
-    centre, half_width = _centre_and_half_width(space)
-
-    def normal(parameters, outputs):
-        mean = outputs.reshape(*outputs.shape[:-1], *shape)
-        deviation = jnp.exp(parameters["log_deviation"])
-        return distrax.Independent(
-            distrax.Normal(centre + half_width * mean, half_width * deviation),
-            reinterpreted_batch_ndims=len(shape),
-        )
-
-    return _Actions(math.prod(shape), {"log_deviation": np.zeros(shape, np.float32)}, normal)
-
-
 def _reading_out(
     network: Predictor,
-    actions: _Actions,
+    actions: Actions,
     name: str,
     read: Callable[[dict[str, Any], Array], Output],
 ) -> Network[Output]:
@@ -305,48 +257,6 @@ def _reading_out(
         return read(parameters, outputs), memories
 
     return Network(init, apply, unroll, network.init_memory)
-
-
-def _centre_and_half_width(space: spaces.Box) -> tuple[np.ndarray, np.ndarray]:
-    low, high = (
-        np.broadcast_to(np.asarray(bound, np.float32), space.shape)
-        for bound in (space.low, space.high)
-    )
-    with np.errstate(over="ignore", invalid="ignore"):
-        centre, half_width = (low + high) / 2, (high - low) / 2
-    # The width overflows as well where bounds are the largest numbers there are.
-    bounded = np.isfinite(half_width)
-    return np.where(bounded, centre, 0).astype(np.float32), np.where(bounded, half_width, 1).astype(
-        np.float32
-    )
-
-
-def random_policy(world: Environment) -> Policy:
-    """Acts at random, whatever it sees: uniformly over a world's actions.
-
-    In a box without bounds it is uniform between -1 and 1. Observations have one leading axis.
-
-    Args:
-      world: its default parameters give the actions.
-
-    Raises:
-      ValueError: if actions are neither discrete nor a box of real numbers.
-    """
-    space = _action_space(world)
-
-    def act(observation):
-        num_workers = len(jax.tree.leaves(observation)[0])
-        if isinstance(space, spaces.Discrete):
-            return distrax.Categorical(jnp.zeros((num_workers, space.n)))
-        bounds = np.broadcast_to(half_width, (num_workers, *space.shape))
-        return distrax.Independent(
-            distrax.Uniform(centre - bounds, centre + bounds),
-            reinterpreted_batch_ndims=len(space.shape),
-        )
-
-    if isinstance(space, spaces.Box):
-        centre, half_width = _centre_and_half_width(space)
-    return memoryless(act)
 
 
 # Meta-gradients differentiate through an agent's optimiser, where a gradient may be exactly zero (a

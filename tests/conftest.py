@@ -22,7 +22,13 @@ from jaxtyping import install_import_hook
 # Not yet: meta and methods.
 CHECKED = [
     *("rlsuite.envs", "rlsuite.experiments"),
-    *("rlsuite.advantages", "rlsuite.analysis", "rlsuite.archive", "rlsuite.bandits"),
+    *(
+        "rlsuite.actions",
+        "rlsuite.advantages",
+        "rlsuite.analysis",
+        "rlsuite.archive",
+        "rlsuite.bandits",
+    ),
     "rlsuite.games",
     *("rlsuite.curricula", "rlsuite.designing", "rlsuite.drifts", "rlsuite.exploration"),
     *(

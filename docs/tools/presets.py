@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from rlsuite.experiments import pretrained
-from rlsuite.experiments.fields import leaves, to_text
+from rlsuite.experiments.field_values import to_text
+from rlsuite.experiments.fields import leaves
 from rlsuite.experiments.registry import Methods
 from rlsuite.experiments.specs import MethodSpec
 

@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, NamedTuple
 
 from rlsuite.experiments.evaluation import Evaluation, Table
-from rlsuite.experiments.fields import leaves, to_json, to_text
+from rlsuite.experiments.field_values import to_text
+from rlsuite.experiments.fields import leaves, to_json
 from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.options import typed
 from rlsuite.experiments.words import table_in_markdown

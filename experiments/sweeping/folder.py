@@ -14,7 +14,8 @@ from typing import Any
 
 from rlsuite import __version__
 from rlsuite.experiments.errors import UserError
-from rlsuite.experiments.fields import leaves, to_text
+from rlsuite.experiments.field_values import to_text
+from rlsuite.experiments.fields import leaves
 from rlsuite.experiments.files import (
     is_temporary,
     parse_json,

@@ -31,7 +31,7 @@ from rlsuite.envs.maze import (
 from rlsuite.envs.maze.construction import MazeConstruction
 from rlsuite.envs.maze.levels import check_budget
 from rlsuite.experiments.errors import ConfigError, nearest
-from rlsuite.experiments.fields import from_text
+from rlsuite.experiments.field_values import from_text
 from rlsuite.experiments.level_design import LevelDesign
 from rlsuite.experiments.ppo_settings import PPOSettings
 from rlsuite.experiments.specs import WorldFamily, WorldSpec

@@ -12,7 +12,8 @@ from rlsuite import __version__
 from rlsuite.experiments.cli import main
 from rlsuite.experiments.compiling import enable_compilation_cache
 from rlsuite.experiments.evaluation import Contender, Evaluation, Table
-from rlsuite.experiments.fields import describe, leaves
+from rlsuite.experiments.field_values import describe
+from rlsuite.experiments.fields import leaves
 from rlsuite.experiments.finished import open_run
 from rlsuite.experiments.folder import create_run
 from rlsuite.experiments.metrics import read_metrics

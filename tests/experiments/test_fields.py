@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rlsuite.experiments.errors import ConfigError, UserError, closest, nearest
+from rlsuite.experiments.field_values import describe
 from rlsuite.experiments.fields import (
     INLINED,
     check,
-    describe,
     from_json,
     full_name,
     leaves,

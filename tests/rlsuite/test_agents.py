@@ -11,6 +11,7 @@ import pytest
 from gymnax.environments import spaces
 
 import rlsuite.networks
+from rlsuite.actions import random_policy
 from rlsuite.agents import (
     ActorCriticConfig,
     ActorPredictor,
@@ -19,7 +20,6 @@ from rlsuite.agents import (
     make_actor,
     make_actor_critic,
     make_agent,
-    random_policy,
 )
 from rlsuite.envs import register_worlds
 from rlsuite.envs.gridworld import GridWorld

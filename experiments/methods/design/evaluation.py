@@ -11,7 +11,7 @@ from annotated_types import Interval
 from jax.tree_util import Partial
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from rlsuite.agents import random_policy
+from rlsuite.actions import random_policy
 from rlsuite.compiling import jit
 from rlsuite.experiments.evaluation import Contender, Curves, Evaluation, Table
 from rlsuite.experiments.finished import Finished
