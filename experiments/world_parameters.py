@@ -1,8 +1,8 @@
-"""Setting a world's parameters, `--tasks.NAME VALUE`: numbers in gymnax's `EnvParams`."""
+"""Setting a world's parameters, `--tasks.NAME VALUE`: in `EnvParams` of gymnax, or in our own."""
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar, cast
 
 import numpy as np
 from annotated_types import Interval
@@ -10,6 +10,9 @@ from annotated_types import Interval
 from rlsuite.experiments.errors import ConfigError, nearest
 from rlsuite.experiments.field_values import from_text
 from rlsuite.rollout import Level
+
+Configuration = TypeVar("Configuration")
+"""A dataclass."""
 
 
 def with_parameters(level: Level, parameters: Mapping[str, Any]) -> Level:
@@ -29,6 +32,26 @@ def with_parameters(level: Level, parameters: Mapping[str, Any]) -> Level:
             raise ConfigError(f"tasks: {nearest('parameter', name, known)}")
         changes[name] = from_text(f"tasks.{name}", known[name], str(value))
     return level.replace(**changes) if changes else level
+
+
+def with_fields(config: Configuration, parameters: Mapping[str, Any]) -> Configuration:
+    """A copy of what describes a world, some of its fields with other values.
+
+    Args:
+      config: a dataclass.
+      parameters: values by name, as text or as what JSON has.
+
+    Raises:
+      ConfigError: if there is no field of that name, or it may not have that value.
+    """
+    described = cast(Any, config)
+    known = {field.name: field for field in dataclasses.fields(described)}
+    changes = {}
+    for name, value in parameters.items():
+        if name not in known:
+            raise ConfigError(f"tasks: {nearest('parameter', name, known)}")
+        changes[name] = from_text(f"tasks.{name}", known[name].type, str(value))
+    return dataclasses.replace(described, **changes)
 
 
 def _numbers(level: Level) -> dict[str, Any]:

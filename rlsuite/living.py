@@ -132,10 +132,22 @@ class Lives(NamedTuple):
           finished: whose lives have ended.
         """
         propose_key, settle_key = keys
-        state, proposal = self.curriculum.propose(propose_key, state, together(finished))
+        wanted = together(finished)
+        # Drawing a level may cost more than all else in a step, and most steps need none.
+        _, none = jax.eval_shape(self.curriculum.propose, propose_key, state, wanted)
+        state, proposal = jax.lax.cond(
+            wanted.any(),
+            self.curriculum.propose,
+            lambda key, state, wanted: (state, jax.tree.map(_zeros, none)),
+            *(propose_key, state, wanted),
+        )
         settle_keys = jax.random.split(settle_key, self.num_agents)
         settle = apart(partial(map_selected, self.settle))
         return settle(finished, (settle_keys, proposal), slots), state
+
+
+def _zeros(leaf: jax.ShapeDtypeStruct) -> Array:
+    return jnp.zeros(leaf.shape, leaf.dtype)
 
 
 def _stagger(key: PRNGKeyArray, proposal: Proposal, unit: int) -> Proposal:

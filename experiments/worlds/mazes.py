@@ -1,7 +1,7 @@
 """The partially observed maze of environment design, in three sizes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from functools import cache, partial
 from typing import Annotated, Any
 
@@ -30,11 +30,11 @@ from rlsuite.envs.maze import (
 )
 from rlsuite.envs.maze.construction import MazeConstruction
 from rlsuite.envs.maze.levels import check_budget
-from rlsuite.experiments.errors import ConfigError, nearest
-from rlsuite.experiments.field_values import from_text
+from rlsuite.experiments.errors import ConfigError
 from rlsuite.experiments.level_design import LevelDesign
 from rlsuite.experiments.ppo_settings import PPOSettings
 from rlsuite.experiments.specs import WorldFamily, WorldSpec
+from rlsuite.experiments.world_parameters import with_fields
 from rlsuite.lifetime import Task
 from rlsuite.objectives.proximal_policy_optimisation import PPOConfig
 from rlsuite.ranges import Count
@@ -156,13 +156,7 @@ def _path_length(world: Maze, level: Params):
 
 
 def _make(name: str, parameters: Mapping[str, Any]) -> WorldSpec:
-    config, known = MAZES[name], {field.name: field for field in fields(MazeConfig)}
-    for parameter, value in parameters.items():
-        if parameter not in known:
-            raise ConfigError(f"tasks: {nearest('parameter', parameter, known)}")
-        read = from_text(f"tasks.{parameter}", known[parameter].type, str(value))
-        config = replace(config, **{parameter: read})
-    return maze(name, config)
+    return maze(name, with_fields(MAZES[name], parameters))
 
 
 FAMILY = WorldFamily("random mazes", lambda: tuple(MAZES), _make, word="mazes")

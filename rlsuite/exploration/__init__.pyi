@@ -16,4 +16,5 @@ from .elliptical import one_hot_cells as one_hot_cells
 from .learning import BonusLearner as BonusLearner
 from .learning import with_bonus as with_bonus
 from .shared_structure import least_values as least_values
+from .shared_structure import shared_structure as shared_structure
 from .shared_structure import value_spread as value_spread

@@ -4,6 +4,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from rlsuite.envs.cells import Cells
+from rlsuite.envs.rooms import Rooms, StepTable, optimal_values, reachable, step_table
+from rlsuite.envs.rooms.world import Params
+
+MOST_CONTEXTS = 256
+"""Maps of a level that are solved, where it has more."""
+
 
 def least_values(
     values: Float[Array, " visit"],
@@ -48,3 +55,42 @@ def value_spread(
     known = jnp.isfinite(values)
     variance = jnp.nanvar(jnp.where(known, values, jnp.nan), axis=0)
     return jnp.nanmean(variance), variance
+
+
+def shared_structure(
+    world: Rooms, level: Params, cells: Cells, discount: float = 0.99
+) -> tuple[Float[Array, ""], Float[Array, " cell"]]:
+    """The spread over the maps of a level, by exact value iteration on each of them.
+
+    States are those that a step leads to while the episode goes on, and the one it begins in.
+
+    Args:
+      world: rooms.
+      level: its maps, of which the first 256 count.
+      cells: by which states are told apart.
+      discount: of the best values.
+
+    Returns:
+      As `value_spread`.
+    """
+
+    def least(context):
+        table = step_table(world, level, context, cells)
+        return least_values(*_visits(table, discount), cells.number)
+
+    contexts = jnp.arange(min(level.maps.start.shape[0], MOST_CONTEXTS))
+    return value_spread(jax.lax.map(least, contexts, batch_size=32))
+
+
+def _visits(
+    table: StepTable, discount: float
+) -> tuple[Float[Array, " visit"], Int[Array, " visit"], Bool[Array, " visit"]]:
+    """Best values and cells of all that steps lead to, and whether one can be led there."""
+    values, is_known = optimal_values(table, discount), reachable(table)
+    arrived = values[table.following]
+    goes_on = is_known[:, None] & ~table.terminated
+    return (
+        jnp.append(arrived, values[table.start]),
+        jnp.append(table.cell, table.start_cell),
+        jnp.append(goes_on, True),
+    )

@@ -1,5 +1,6 @@
 """Methods that explore where rewards are far away."""
 
+from rlsuite.experiments.methods.exploration.bonuses import BONUSES
 from rlsuite.experiments.methods.exploration.go_explore import GO_EXPLORE
 
-SPECS = (GO_EXPLORE,)
+SPECS = (GO_EXPLORE, BONUSES)

@@ -1,0 +1,70 @@
+"""Bonuses from the command to the report."""
+
+import pytest
+
+from rlsuite.experiments.cli import main
+from rlsuite.experiments.evaluate import evaluate
+from rlsuite.experiments.finished import open_run
+from rlsuite.experiments.registry import find_world
+from rlsuite.experiments.report import report
+from rlsuite.lifetime import LifeConfig
+from tests.experiments.running import plan_of, train
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    planned = plan_of(
+        "bonuses",
+        tasks="multi_room",
+        steps=3,
+        parts={
+            "networks": {"hidden_widths": (8,)},
+            "ppo": {"num_epochs": 1, "num_mini_batches": 1},
+            "life": LifeConfig(4, 8),
+            "num_agents": 2,
+            "num_episodes": 2,
+        },
+    )
+    planned.world_parameters.update(num_contexts=3, max_steps_in_episode=12, view_radius=1)
+    return train(planned, tmp_path_factory.mktemp("bonuses") / "run")
+
+
+def test_agents_are_tested_on_their_maps_and_on_others(finished, quiet):
+    assert finished.metrics[-1]["cells_entered"] > 1
+    found = evaluate(finished, console=quiet)
+    names = ["bonuses", "untrained agents", "random policy"]
+    assert [name for name, _ in found.contenders] == names
+    trained_on, anew = found.tables
+    assert trained_on.name == "multi_room, where trained"
+    for table in (trained_on, anew):
+        assert all(results.shape == (1, 2) for results in table.results.values())
+        assert 0 < table.optimal[0] <= 1
+    text = report(open_run(finished.directory)).read_text()
+    assert "visits.png" in text and "S = 0." in text
+    assert (finished.directory / "visits.png").stat().st_size > 5000
+
+
+def test_corridors_pay_where_the_level_says():
+    world = find_world("corridors", {"num_corridors": "3"})
+    assert world.world.num_actions == 3
+    assert world.optimal_return(world.world.default_params) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--tasks.side", "12"], "tasks.side: 12 is not allowed"),
+        (["--tasks.num_room", "2"], "tasks: unknown parameter 'num_room'"),
+        (["--bonus.cells", "message"], "bonus.cells: 'message' is not allowed"),
+        (["--bonus.fitting.num_mini_batches", "3"], "bonus.fitting.num_mini_batches: 3 is"),
+    ],
+)
+def test_what_cannot_be_is_said_in_a_line(options, message, capsys, tmp_path):
+    out = ["--out", str(tmp_path / "run")]
+    assert main(["train", "bonuses", "smoke", "--tasks", "multi_room", *options, *out]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_any_world_has_cells():
+    experiment = plan_of("bonuses", tasks="CartPole-v1").experiment
+    assert experiment.world_steps_per_step == 2 * 8 * 64
