@@ -129,10 +129,10 @@ _CORRIDORS = PPOSettings(
 )
 _ROOMS = PPOSettings(
     networks=ActorCriticConfig("perceptron", (64, 64), torso="shared"),
-    ppo=PPOConfig(num_epochs=3, num_mini_batches=4, learning_rate=1e-3),
+    ppo=PPOConfig(num_epochs=3, num_mini_batches=4, learning_rate=2e-3),
     num_workers=32,
     rollout_length=64,
-    lifetime=400,
+    lifetime=300,
 )
 _AGENT = AgentConfig("perceptron", (64, 64), (), "adam", 1e-3, 1e-3, 0.5)
 

@@ -31,12 +31,12 @@ _SIZES = {
     ),
     "laptop": Run(
         log_every=10,
-        checkpoint_every=400,
+        checkpoint_every=300,
         evaluation=BonusEvaluationConfig(),
     ),
     "desk": Run(
         log_every=10,
-        checkpoint_every=400,
+        checkpoint_every=300,
         evaluation=BonusEvaluationConfig(),
     ),
     # Steps, rates and the limit of rewards are the paper's; the learner is PPO, where it has
