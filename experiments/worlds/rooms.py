@@ -129,7 +129,7 @@ _CORRIDORS = PPOSettings(
 )
 _ROOMS = PPOSettings(
     networks=ActorCriticConfig("perceptron", (64, 64), torso="shared"),
-    ppo=PPOConfig(num_epochs=3, num_mini_batches=4, learning_rate=2e-3),
+    ppo=PPOConfig(num_epochs=3, num_mini_batches=4, learning_rate=2e-3, anneal_learning_rate=True),
     num_workers=32,
     rollout_length=64,
     lifetime=300,

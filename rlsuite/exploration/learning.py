@@ -34,7 +34,8 @@ def with_bonus(
     where :math:`\hat\sigma_b` is the standard deviation of all bonuses so far, those of the present
     rollout among them. The agent alone sees :math:`\bar r`: rollouts keep the world's rewards, so
     that returns are what they are without a bonus. With a weight of zero an agent is, bit for bit,
-    what it is without.
+    what it is without, as long as both are compiled in the same parts; a compiler may contract a
+    product and a sum in one program and not in another.
 
     Args:
       objective: by which the agent learns.
