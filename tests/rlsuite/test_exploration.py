@@ -36,7 +36,7 @@ from rlsuite.lifetime import LifeConfig, Task
 from rlsuite.living import live
 from rlsuite.method import train
 from rlsuite.methods.bonuses import BonusAgentsConfig, BonusConfig, bonus_agents
-from rlsuite.methods.ppo import PPOAgentsConfig, ppo_agents
+from rlsuite.methods.ppo import PPOAgentsConfig
 from rlsuite.objectives.proximal_policy_optimisation import PPOConfig
 from rlsuite.rollout import Transition
 
