@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from rlsuite.agents import random_policy
+from rlsuite.actions import random_policy
 from rlsuite.compiling import jit
 from rlsuite.experiments.evaluation import Contender, Evaluation, Table
 from rlsuite.experiments.finished import Finished
