@@ -20,7 +20,8 @@ from rlsuite.experiments.cli import main
 from rlsuite.experiments.evaluation import Evaluation, Table
 from rlsuite.experiments.field_values import to_text
 from rlsuite.experiments.fields import check, from_json, leaves, override, to_json
-from rlsuite.experiments.finished import Plan, default_run, open_run
+from rlsuite.experiments.finished import open_run
+from rlsuite.experiments.plans import Plan, default_run
 from rlsuite.experiments.programs import abstract_state
 from rlsuite.experiments.specs import METHOD_NAME, MethodSpec, Run
 from rlsuite.method import State

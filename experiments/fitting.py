@@ -16,7 +16,7 @@ from rlsuite.experiments.programs import abstract_state, trace_chunk
 from rlsuite.experiments.specs import Run
 
 if TYPE_CHECKING:
-    from rlsuite.experiments.finished import Plan
+    from rlsuite.experiments.plans import Plan
 
 
 _GIANT = 2**20

@@ -118,11 +118,11 @@ def _train(arguments: argparse.Namespace, rest: list[str]) -> int:
         raise UserError("a method and a preset are needed; 'rlsuite list' shows them")
 
     _join_hosts(arguments)
-    from rlsuite.experiments import finished, training
+    from rlsuite.experiments import plans, training
 
     methods = methods_of(arguments)
     spec = methods.find(arguments.method)
-    defaults = finished.default_run(spec, arguments.preset)
+    defaults = plans.default_run(spec, arguments.preset)
     if arguments.help:
         _print_fields(arguments, defaults)
         return 0
@@ -130,7 +130,7 @@ def _train(arguments: argparse.Namespace, rest: list[str]) -> int:
     tasks = texts.pop("tasks", None)
     if arguments.world is not None:
         tasks = spec.short_names.get(arguments.world, arguments.world)
-    plan = finished.plan(
+    planned = plans.plan(
         methods,
         arguments.method,
         arguments.preset,
@@ -142,11 +142,11 @@ def _train(arguments: argparse.Namespace, rest: list[str]) -> int:
     world = [] if tasks is None else [tasks]
     world += [f"{name}-{value}" for name, value in world_parameters.items()]
     name = "-".join([spec.name, arguments.preset, *world])
-    plans = _by_folder(arguments, plan, name, has_seed="seed" in texts)
+    by_folder = _by_folder(arguments, planned, name, has_seed="seed" in texts)
     if arguments.dry_run:
-        return _dry_run(plan, len(plans))
+        return _dry_run(planned, len(by_folder))
     return training.begin(
-        plans,
+        by_folder,
         methods,
         overwrite=arguments.overwrite,
         devices=arguments.devices,

@@ -17,11 +17,12 @@ from rlsuite.experiments.devices import choose_mesh, described, number_of
 from rlsuite.experiments.errors import ConfigError, UserError
 from rlsuite.experiments.field_values import to_text
 from rlsuite.experiments.fields import leaves
-from rlsuite.experiments.finished import Finished, Plan, extended, lengthened, open_run
+from rlsuite.experiments.finished import Finished, extended, lengthened, open_run
 from rlsuite.experiments.folder import check_free, check_named_once, create_run, holds_run
 from rlsuite.experiments.interruption import INTERRUPTED
 from rlsuite.experiments.locking import writer
 from rlsuite.experiments.options import typed
+from rlsuite.experiments.plans import Plan
 from rlsuite.experiments.registry import Methods
 from rlsuite.experiments.runner import Outcome
 from rlsuite.experiments.streams import shown

@@ -9,7 +9,7 @@ import jax
 from rlsuite.experiments.bench.benchmark import Figures
 from rlsuite.experiments.bench.processes import peak_resident_bytes
 from rlsuite.experiments.compiling import enable_compilation_cache
-from rlsuite.experiments.finished import Plan, default_run
+from rlsuite.experiments.plans import Plan, default_run
 from rlsuite.experiments.programs import abstract_state, initial_state
 from rlsuite.experiments.specs import Experiment, MethodSpec
 from rlsuite.method import State

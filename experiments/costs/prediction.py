@@ -7,9 +7,9 @@ from rlsuite.experiments.costs.counting import count, unknown_turns
 from rlsuite.experiments.costs.devices import DEVICES
 from rlsuite.experiments.costs.here import rates
 from rlsuite.experiments.costs.turns import expected, turns_of
-from rlsuite.experiments.finished import Plan
 from rlsuite.experiments.fitting import building
 from rlsuite.experiments.memory import bytes_of, least_bytes
+from rlsuite.experiments.plans import Plan
 from rlsuite.experiments.programs import abstract_state, trace_chunk
 from rlsuite.experiments.specs import Run
 from rlsuite.experiments.words import counted

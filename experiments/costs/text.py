@@ -7,8 +7,8 @@ from rich.table import Table
 
 from rlsuite.experiments.costs.devices import DEVICES
 from rlsuite.experiments.costs.prediction import HERE, Prediction
-from rlsuite.experiments.finished import Plan
 from rlsuite.experiments.memory import memory_bytes, readable
+from rlsuite.experiments.plans import Plan
 from rlsuite.experiments.streams import shown
 
 

@@ -11,7 +11,7 @@ from jaxtyping import PyTree
 from rlsuite.experiments.errors import UserError, nearest
 from rlsuite.experiments.fields import from_json
 from rlsuite.experiments.files import read_file
-from rlsuite.experiments.finished import default_run
+from rlsuite.experiments.plans import default_run
 from rlsuite.experiments.pretrained.cards import Card, card_from_json
 from rlsuite.experiments.pretrained.packing import PackingError, unpack
 from rlsuite.experiments.registry import Methods, find_world

@@ -10,9 +10,10 @@ from rlsuite.experiments import training
 from rlsuite.experiments.compiling import enable_compilation_cache
 from rlsuite.experiments.errors import BAD_INPUT, UserError, say
 from rlsuite.experiments.evaluate import evaluate_each
-from rlsuite.experiments.finished import Plan, open_run
+from rlsuite.experiments.finished import open_run
 from rlsuite.experiments.interruption import INTERRUPTED
 from rlsuite.experiments.locking import HeldError
+from rlsuite.experiments.plans import Plan
 from rlsuite.experiments.registry import Methods
 from rlsuite.experiments.sweeping.folder import open_sweep, run_folder
 from rlsuite.experiments.sweeping.grid import Job, jobs, plan_of

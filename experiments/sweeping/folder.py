@@ -25,9 +25,10 @@ from rlsuite.experiments.files import (
     write_text,
     writing,
 )
-from rlsuite.experiments.finished import Finished, Plan, open_run
+from rlsuite.experiments.finished import Finished, open_run
 from rlsuite.experiments.folder import holds_run
 from rlsuite.experiments.locking import LOCK
+from rlsuite.experiments.plans import Plan
 from rlsuite.experiments.registry import Methods
 from rlsuite.experiments.specs import BOOKKEEPING
 from rlsuite.experiments.sweeping.grid import Claim, Job, Setting, Sweep

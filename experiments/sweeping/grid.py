@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from rlsuite.experiments.errors import ConfigError, UserError, nearest
 from rlsuite.experiments.fields import full_name, leaves
 from rlsuite.experiments.files import read_file
-from rlsuite.experiments.finished import Plan, default_run, plan
+from rlsuite.experiments.plans import Plan, default_run, plan
 from rlsuite.experiments.registry import Methods, import_module
 from rlsuite.experiments.sweeping import tables
 from rlsuite.experiments.sweeping.settings import Setting, beside, read_settings, slug

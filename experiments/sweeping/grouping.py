@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise, zip_longest
 
 from rlsuite.experiments.errors import ConfigError
-from rlsuite.experiments.finished import Plan
 from rlsuite.experiments.fitting import least_need
+from rlsuite.experiments.plans import Plan
 from rlsuite.experiments.sweeping.engines import Room
 from rlsuite.experiments.sweeping.grid import Job
 

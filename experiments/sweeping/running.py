@@ -7,9 +7,9 @@ from pathlib import Path
 from rich.console import Console
 
 from rlsuite.experiments.errors import UserError, say
-from rlsuite.experiments.finished import Plan
 from rlsuite.experiments.interruption import INTERRUPTED, stop_on_signal
 from rlsuite.experiments.locking import writer
+from rlsuite.experiments.plans import Plan
 from rlsuite.experiments.registry import Methods
 from rlsuite.experiments.sweeping.display import Display
 from rlsuite.experiments.sweeping.engines import Engine, Program

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from rlsuite.experiments.finished import Plan, default_run, open_run
+from rlsuite.experiments.finished import open_run
 from rlsuite.experiments.folder import create_run
+from rlsuite.experiments.plans import Plan, default_run
 from rlsuite.experiments.registry import Methods
 from rlsuite.experiments.runner import run
 

@@ -6,7 +6,8 @@ import pytest
 
 from rlsuite.experiments.errors import ConfigError
 from rlsuite.experiments.evaluate import evaluate
-from rlsuite.experiments.finished import load, plan
+from rlsuite.experiments.finished import load
+from rlsuite.experiments.plans import plan
 from rlsuite.experiments.report import report
 from rlsuite.lifetime import LifeConfig
 from tests.experiments.running import METHODS, plan_of, train

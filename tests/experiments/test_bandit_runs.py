@@ -9,7 +9,7 @@ from rlsuite.bandits import ucb1
 from rlsuite.envs.bandits import SwitchStates, last_switch_bandit
 from rlsuite.experiments.conformance import check_run, check_test
 from rlsuite.experiments.errors import ConfigError
-from rlsuite.experiments.finished import open_run, plan
+from rlsuite.experiments.finished import open_run
 from rlsuite.experiments.methods.bandits.common import (
     Games,
     in_parts,
@@ -18,6 +18,7 @@ from rlsuite.experiments.methods.bandits.common import (
     slope,
 )
 from rlsuite.experiments.methods.bandits.last_switch_claims import outcome
+from rlsuite.experiments.plans import plan
 from tests.experiments.running import METHODS
 
 

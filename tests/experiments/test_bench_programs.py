@@ -28,8 +28,8 @@ from rlsuite.experiments.bench.families.runs.seeds import seeds
 from rlsuite.experiments.bench.families.runs.sharing import devices
 from rlsuite.experiments.bench.processes import in_fresh_process
 from rlsuite.experiments.bench.timing import matrix_product
-from rlsuite.experiments.finished import Plan
 from rlsuite.experiments.methods.learned_policy_gradient import GROOVE, LPG
+from rlsuite.experiments.plans import Plan
 from rlsuite.experiments.ppo_settings import PPOSettings
 from rlsuite.experiments.specs import Experiment
 from rlsuite.method import Method

@@ -6,10 +6,11 @@ import pytest
 from rlsuite.envs.games import SCRIPTS
 from rlsuite.experiments.conformance import check_run, check_test
 from rlsuite.experiments.errors import ConfigError
-from rlsuite.experiments.finished import open_run, plan
+from rlsuite.experiments.finished import open_run
 from rlsuite.experiments.methods.games.coordination import Coordination, coordination, naive_pairs
 from rlsuite.experiments.methods.games.matches import BOS, PD, Played, best_scores, play
 from rlsuite.experiments.methods.games.players import GamesEvaluationConfig
+from rlsuite.experiments.plans import plan
 from rlsuite.games import scripted
 from tests.experiments.running import METHODS
 

@@ -12,8 +12,8 @@ import pytest
 from rich.console import Console
 
 from rlsuite.experiments import cli
-from rlsuite.experiments.finished import Plan
 from rlsuite.experiments.folder import create_run, read_document
+from rlsuite.experiments.plans import Plan
 from rlsuite.experiments.runner import run as train
 from rlsuite.experiments.specs import Experiment, MethodSpec, Run
 from rlsuite.method import Method

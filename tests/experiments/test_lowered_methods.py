@@ -11,8 +11,9 @@ import pytest
 from lowered import algebra
 
 from rlsuite import compiling
-from rlsuite.experiments.finished import Finished, Plan, default_run
+from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.meta_test import _final_return
+from rlsuite.experiments.plans import Plan, default_run
 from rlsuite.experiments.programs import abstract_state, trace_chunk
 from rlsuite.experiments.specs import Watch
 from tests.experiments.running import METHODS

@@ -17,8 +17,8 @@ from rlsuite.experiments import load
 from rlsuite.experiments.cli import main
 from rlsuite.experiments.conformance import check_method
 from rlsuite.experiments.files import parse_sealed, sealed
-from rlsuite.experiments.finished import plan
 from rlsuite.experiments.metrics import read_metrics
+from rlsuite.experiments.plans import plan
 from rlsuite.experiments.registry import find_world
 from rlsuite.experiments.specs import Run
 from tests.experiments.running import METHODS

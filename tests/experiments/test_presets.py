@@ -7,8 +7,8 @@ import pytest
 
 from rlsuite.envs.foreign import is_installed
 from rlsuite.experiments.errors import ConfigError
-from rlsuite.experiments.finished import Plan, default_run, plan
 from rlsuite.experiments.methods.cheap_talk.victims import WORLD_NAMES, victim_settings
+from rlsuite.experiments.plans import Plan, default_run, plan
 from rlsuite.experiments.registry import find_world, world_names
 from tests.experiments.running import METHODS, plan_of
 

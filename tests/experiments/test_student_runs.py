@@ -8,13 +8,14 @@ from hypothesis import strategies as st
 from rlsuite.experiments.cli import main
 from rlsuite.experiments.conformance import check_run, check_test
 from rlsuite.experiments.errors import BAD_INPUT
-from rlsuite.experiments.finished import default_run, open_run
+from rlsuite.experiments.finished import open_run
 from rlsuite.experiments.methods.design.risk import (
     conditional_value_at_risk,
     curve_over,
     even_edges,
     risk_curve,
 )
+from rlsuite.experiments.plans import default_run
 from tests.experiments.running import METHODS, plan_of
 
 

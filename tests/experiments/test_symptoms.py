@@ -4,8 +4,9 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from rlsuite.experiments.finished import Finished, Plan
+from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.folder import create_run, read_document
+from rlsuite.experiments.plans import Plan
 from rlsuite.experiments.report import report
 from rlsuite.experiments.runner import run
 from rlsuite.experiments.specs import Experiment, MethodSpec, Nothing, Run

@@ -16,7 +16,7 @@ from rlsuite.experiments.costs.here import Rates
 from rlsuite.experiments.costs.prediction import compiled_programs
 from rlsuite.experiments.costs.sweeps import predicted
 from rlsuite.experiments.costs.text import duration, number
-from rlsuite.experiments.finished import Plan, default_run
+from rlsuite.experiments.plans import Plan, default_run
 from rlsuite.experiments.specs import Run
 from rlsuite.experiments.sweeping.grid import read_sweep
 from tests.experiments.running import METHODS, plan_of

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlsuite.experiments.finished import Plan, default_run
 from rlsuite.experiments.fitting import least_need
+from rlsuite.experiments.plans import Plan, default_run
 from rlsuite.experiments.registry import Methods
 from rlsuite.experiments.sweeping.engines import Room
 from rlsuite.experiments.sweeping.grid import Job, Setting

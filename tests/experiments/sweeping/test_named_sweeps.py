@@ -2,7 +2,7 @@
 
 import pytest
 
-from rlsuite.experiments.finished import Plan
+from rlsuite.experiments.plans import Plan
 from rlsuite.experiments.registry import Methods
 from rlsuite.experiments.sweeping.grid import jobs, named_sweeps, plans, read_sweep
 

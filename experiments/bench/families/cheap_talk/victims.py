@@ -5,8 +5,8 @@ from dataclasses import replace
 from rlsuite.experiments.bench.benchmark import Figures
 from rlsuite.experiments.bench.programs import preset_plan, stepper, temporary_megabytes
 from rlsuite.experiments.bench.timing import alternate_seconds, matrix_product, median
-from rlsuite.experiments.finished import Plan
 from rlsuite.experiments.methods.cheap_talk import ACT_TRAIN
+from rlsuite.experiments.plans import Plan
 from rlsuite.experiments.specs import Run
 
 

@@ -8,8 +8,8 @@ from rlsuite.experiments.bench.benchmark import Figures
 from rlsuite.experiments.bench.families.learned_policy_gradient.meta_step import LPG_NETWORK_FLOP
 from rlsuite.experiments.bench.programs import preset_plan, stepper, temporary_megabytes
 from rlsuite.experiments.bench.timing import alternate_seconds, matrix_product, median
-from rlsuite.experiments.finished import Plan
 from rlsuite.experiments.methods.learned_policy_gradient import TA_LPG
+from rlsuite.experiments.plans import Plan
 
 LIFETIME = 250
 """Updates of the lives whose time is told: the longest of the paper's training distribution."""

@@ -14,8 +14,8 @@ from rlsuite.experiments.bench.programs import (
     stepper,
 )
 from rlsuite.experiments.bench.timing import REPEATS, alternate_seconds, matrix_product, median
-from rlsuite.experiments.finished import Plan
 from rlsuite.experiments.methods.learned_policy_gradient import GROOVE, LPG
+from rlsuite.experiments.plans import Plan
 from rlsuite.experiments.specs import MethodSpec, required
 
 LPG_NETWORK_FLOP = 7.5e9

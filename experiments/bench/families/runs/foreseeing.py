@@ -9,7 +9,7 @@ from rlsuite.experiments.bench.benchmark import Figures
 from rlsuite.experiments.bench.programs import preset_plan
 from rlsuite.experiments.costs.here import clock
 from rlsuite.experiments.costs.prediction import HERE, predict
-from rlsuite.experiments.finished import Plan, default_run
+from rlsuite.experiments.plans import Plan, default_run
 from rlsuite.experiments.programs import initial_state, trace_chunk
 from rlsuite.experiments.registry import Methods
 

@@ -14,9 +14,9 @@ from rlsuite.experiments.bench.programs import preset_plan
 from rlsuite.experiments.bench.timing import REPEATS, median
 from rlsuite.experiments.checkpoints import Checkpoints
 from rlsuite.experiments.divergence import divergence, finite_optimisers, signs
-from rlsuite.experiments.finished import Plan
 from rlsuite.experiments.folder import create_run
 from rlsuite.experiments.metrics import MetricsLog
+from rlsuite.experiments.plans import Plan
 from rlsuite.experiments.programs import initial_state, trace_chunk
 from rlsuite.experiments.registry import Methods
 from rlsuite.experiments.trackers import open_trackers

@@ -7,7 +7,7 @@ from typing import Any
 from rlsuite.experiments.bench.benchmark import Figures
 from rlsuite.experiments.bench.programs import preset_plan
 from rlsuite.experiments.bench.timing import REPEATS, alternate_seconds, median
-from rlsuite.experiments.finished import Plan
+from rlsuite.experiments.plans import Plan
 from rlsuite.experiments.programs import Programs
 from rlsuite.experiments.registry import Methods
 

@@ -10,7 +10,7 @@ from rlsuite.experiments.bench.benchmark import Figures
 from rlsuite.experiments.bench.programs import preset_plan
 from rlsuite.experiments.bench.timing import REPEATS, alternate_seconds, median
 from rlsuite.experiments.devices import choose_mesh
-from rlsuite.experiments.finished import Plan
+from rlsuite.experiments.plans import Plan
 from rlsuite.experiments.programs import initial_state, trace_chunk, under
 from rlsuite.experiments.registry import Methods
 

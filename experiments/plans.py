@@ -1,0 +1,165 @@
+"""From a command line to what is run: checked once, and everything needed to say so elsewhere."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import jax
+
+from rlsuite.experiments.errors import ConfigError, TooLargeError, nearest
+from rlsuite.experiments.fields import override, to_json
+from rlsuite.experiments.fitting import building, too_large
+from rlsuite.experiments.registry import Methods, absolute, find_world, import_module
+from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec
+from rlsuite.experiments.trackers import check_wandb
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is run, and everything needed to say so again elsewhere.
+
+    Attributes:
+      spec: of the method.
+      reference: what finds the method again.
+      preset: the name of the preset that the run started from.
+      run: the configuration.
+      world_parameters: those of the world that were set.
+      imports: modules that register worlds.
+    """
+
+    spec: MethodSpec
+    reference: str
+    preset: str
+    run: Run
+    world_parameters: Mapping[str, Any] = field(default_factory=dict)
+    imports: tuple[str, ...] = ()
+
+    @cached_property
+    def named_world(self) -> WorldSpec:
+        """The world and its tasks, with their own lifetimes.
+
+        Raises:
+          ConfigError: if the run has none.
+        """
+        if self.run.tasks is None:
+            raise ConfigError("tasks: none is not allowed; this needs a world")
+        return find_world(self.run.tasks, self.world_parameters)
+
+    @cached_property
+    def world(self) -> WorldSpec | None:
+        """The world, with the lifetimes that the run asks for; none if the method needs none."""
+        if self.run.tasks is None:
+            return None
+        return self.named_world.living(self.run.min_lifetime, self.run.max_lifetime)
+
+    @property
+    def preset_run(self) -> Run:
+        """The configuration that the preset stands for on this world."""
+        return default_run(self.spec, self.preset, self.run.tasks, self.world_parameters)
+
+    @cached_property
+    def experiment(self) -> Experiment:
+        """What the configuration describes; nothing is compiled yet.
+
+        Raises:
+          ConfigError: if the configuration can't be run.
+          TooLargeError: if it is too large even to be described.
+        """
+        if self.run.wandb is not None:
+            check_wandb()
+        with building(self.run):
+            experiment = self.spec.build(self.run, self.world)
+            jax.eval_shape(experiment.method.init, jax.random.key(0))
+        # Traced once, for all who ask what a step takes and for the program that makes it.
+        step = jax.jit(experiment.method.step, inline=True)
+        method = experiment.method._replace(step=step)
+        return experiment._replace(
+            method=method, learned=self.spec.learned, symptoms=self.spec.symptoms
+        )
+
+    def with_seed(self, seed: int) -> "Plan":
+        """The same with another seed."""
+        return replace(self, run=replace(self.run, seed=seed))
+
+    def describe(self) -> dict[str, Any]:
+        """In terms of JSON, as a run's folder holds it."""
+        return {
+            "method": self.reference,
+            "preset": self.preset,
+            "imports": list(self.imports),
+            "world_parameters": dict(self.world_parameters),
+            "config": to_json(self.run),
+        }
+
+
+def plan(
+    methods: Methods,
+    name: str,
+    preset: str,
+    texts: Mapping[str, str],
+    *,
+    tasks: str | None = None,
+    world_parameters: Mapping[str, Any] = {},
+    imports: tuple[str, ...] = (),
+) -> Plan:
+    """A plan from a command line.
+
+    Args:
+      methods: those that are known.
+      name: of the method.
+      preset: the name of one of its presets.
+      texts: fields by dotted name, as text.
+      tasks: what to train on in place of the preset's.
+      world_parameters: values for parameters of the world.
+      imports: modules that register worlds.
+
+    Raises:
+      ConfigError: if any of it is unknown or not allowed.
+    """
+    for module in imports:
+        import_module(module)
+    spec = methods.find(name)
+    world_parameters = {name: _number(value) for name, value in world_parameters.items()}
+    if world_parameters and tasks is None:
+        tasks = default_run(spec, preset).tasks
+    run = override(default_run(spec, preset, tasks, world_parameters), texts)
+    if run.tasks is None and (tasks is not None or world_parameters):
+        raise ConfigError(f"tasks: a world is not allowed; '{spec.name}' has none")
+    places = tuple(map(absolute, imports))
+    planned = Plan(spec, methods.reference(name), preset, run, world_parameters, places)
+    try:
+        _ = planned.experiment
+    except TooLargeError as error:
+        raise too_large(planned, error) from error
+    return planned
+
+
+def _number(value: Any) -> Any:
+    """The number that a text stands for, so that runs of one value are alike however it is typed.
+
+    A text that is none stays as it is, for the world to refuse.
+    """
+    try:
+        number = json.loads(value)
+    except (TypeError, ValueError):
+        return value
+    return number if isinstance(number, int | float) else value
+
+
+def default_run(
+    spec: MethodSpec,
+    preset: str,
+    tasks: str | None = None,
+    world_parameters: Mapping[str, Any] = {},
+) -> Run:
+    """The configuration that a preset stands for.
+
+    Raises:
+      ConfigError: if the preset or the world is unknown.
+    """
+    if preset not in spec.presets:
+        raise ConfigError(nearest("preset", preset, spec.presets))
+    world = None if tasks is None else find_world(tasks, world_parameters)
+    return spec.presets[preset](world)
