@@ -16,6 +16,8 @@ from rlsuite.convolution import DoublingConvolution, HalvingConvolution
 from rlsuite.quality_diversity.descriptors import Descriptor
 from rlsuite.ranges import Count, Counts, Fraction, Positive
 
+_AT_ONCE = 256
+
 
 @dataclass(frozen=True)
 class AutoencoderConfig:
@@ -136,8 +138,14 @@ def autoencoder(config: AutoencoderConfig) -> Descriptor:
 
     def describe(learner, images):
         number, moments = images.shape[:2]
-        flat = _as_numbers(images.reshape(-1, *images.shape[2:]))
-        code, error = seen(learner.parameters, flat)
+        flat = images.reshape(-1, *images.shape[2:])
+
+        def one(image):
+            code, error = seen(learner.parameters, _as_numbers(image[None]))
+            return code[0], error[0]
+
+        # All at once, what lies between an image and its code would take gigabytes.
+        code, error = jax.lax.map(one, flat, batch_size=min(_AT_ONCE, len(flat)))
         return code.reshape(number, -1), error.reshape(number, moments).sum(axis=1)
 
     def loss(parameters, images, weights):

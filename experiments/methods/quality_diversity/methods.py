@@ -57,6 +57,7 @@ TINY = ExplorationConfig(
 LONG = ExplorationConfig(archive_capacity=5120, rewarded_capacity=4096)
 LARGE = ExplorationConfig(archive_capacity=12_800, rewarded_capacity=8192)
 SEES_LITTLE = AutoencoderConfig(8, 1, (2,), 3, batch_size=16, max_epochs=2)
+SEES_SOON = AutoencoderConfig(max_epochs=10)
 SEES_ALL = AutoencoderConfig(64, 1, (32, 64, 32, 16), max_epochs=100)
 
 
@@ -216,7 +217,7 @@ TAXONS = search_spec(
     _taxons,
     presets(
         TaxonsConfig(autoencoder=SEES_LITTLE, exploration=TINY),
-        TaxonsConfig(),
+        TaxonsConfig(autoencoder=SEES_SOON),
         TaxonsConfig(exploration=LONG),
         TaxonsConfig(autoencoder=SEES_ALL, exploration=LARGE),
     ),
@@ -228,7 +229,7 @@ STAX = search_spec(
     _stax,
     presets(
         StaxConfig(autoencoder=SEES_LITTLE, exploration=TINY),
-        StaxConfig(),
+        StaxConfig(autoencoder=SEES_SOON),
         StaxConfig(exploration=LONG),
         StaxConfig(autoencoder=SEES_ALL, exploration=LARGE),
     ),
