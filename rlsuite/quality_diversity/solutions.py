@@ -25,7 +25,7 @@ class Solutions(NamedTuple):
       code: their behaviour, as the descriptor last had it.
       surprise: how badly the descriptor knows them.
       born: evaluations up to and with their own.
-      founder: place of the emitter's founder in the archive of rewarded solutions.
+      founder: of the emitter that has found it, by when the founder was `born`.
     """
 
     genome: Float[Array, "solution gene"]

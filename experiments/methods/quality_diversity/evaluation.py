@@ -45,7 +45,7 @@ class Searched(NamedTuple):
       course: metrics of each after each step.
       position: where the episodes of what the first of them has kept ended.
       born: after how many evaluations each of these was found.
-      founder: of the emitter that has found it, -1 for none.
+      founder: of the emitter that has found it, by when it was born; -1 for none.
       reward: that it was paid.
     """
 

@@ -93,7 +93,8 @@ def _draw(axis: Axes, world: WorldSpec, kept: Mapping[str, Any], latest: int) ->
         across, up, c=born[order], s=4, linewidths=0, cmap="viridis", vmin=0, vmax=latest
     )
     for founder in np.unique(kept["founder"][kept["founder"] >= 0]):
-        own = order[kept["founder"][order] == founder]
+        is_own = (kept["founder"] == founder) | (born == founder)
+        own = order[is_own[order]]
         axis.plot(*position[own].T, color=INK, linewidth=0.6, alpha=0.7)
     margin = 0.02 * (high - low)  # So that dots at the edge are seen whole.
     axis.set_xlim(low - margin, high + margin)
