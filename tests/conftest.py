@@ -14,8 +14,15 @@ os.environ["JAX_COMPILATION_CACHE_DIR"] = os.environ["RLSUITE_TESTS_CACHE"]
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.3"
 # Nearly all tests compile much and compute little, so that compiling well doesn't pay.
 os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "true"
-# As `rlsuite.jit` compiles large programs, for tests that call JAX themselves.
-os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_cpu_use_fusion_emitters=false"
+os.environ["XLA_FLAGS"] = " ".join(
+    [
+        os.environ.get("XLA_FLAGS", ""),
+        # As `rlsuite.jit` compiles large programs, for tests that call JAX themselves.
+        "--xla_cpu_use_fusion_emitters=false",
+        # There is a process for each core, so that dividing the work of one costs only.
+        "--xla_cpu_parallel_codegen_split_count=1",
+    ]
+)
 
 from jaxtyping import install_import_hook
 
