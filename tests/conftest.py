@@ -37,7 +37,13 @@ CHECKED = [
         "rlsuite.bandits",
     ),
     "rlsuite.games",
-    *("rlsuite.curricula", "rlsuite.designing", "rlsuite.drifts", "rlsuite.exploration"),
+    *(
+        "rlsuite.curricula",
+        "rlsuite.designing",
+        "rlsuite.drifts",
+        "rlsuite.following",
+        "rlsuite.exploration",
+    ),
     *(
         "rlsuite.clocks",
         "rlsuite.compiling",

@@ -1,6 +1,6 @@
 """The partially observed maze: worlds, levels, their edits, shortest paths and pictures."""
 
-from rlsuite.envs.maze.drawn import DRAWN_MAZES, SMALL_MAZES, TINY_MAZES
+from rlsuite.envs.maze.drawn import SMALL_MAZES, STANDARD_MAZES, TINY_MAZES
 from rlsuite.envs.maze.editing import Editor, edit_cells, mutate
 from rlsuite.envs.maze.levels import check_level, enlarge, parse_level, random_level
 from rlsuite.envs.maze.paths import (
@@ -15,8 +15,8 @@ from rlsuite.envs.maze.render import picture_key, render, render_path, render_te
 from rlsuite.envs.maze.world import Maze, Params, State, View
 
 __all__ = [
-    "DRAWN_MAZES",
     "SMALL_MAZES",
+    "STANDARD_MAZES",
     "TINY_MAZES",
     "UNREACHABLE",
     "Editor",

@@ -10,8 +10,8 @@ from annotated_types import Interval
 
 from rlsuite.agents import ActorCriticConfig, AgentConfig
 from rlsuite.envs.maze import (
-    DRAWN_MAZES,
     SMALL_MAZES,
+    STANDARD_MAZES,
     TINY_MAZES,
     UNREACHABLE,
     Maze,
@@ -62,7 +62,7 @@ class MazeConfig:
 
 MAZES: Mapping[str, MazeConfig] = {
     "maze": MazeConfig(),
-    "small_maze": MazeConfig(side=7, max_walls=12, max_steps_in_episode=60),
+    "small_maze": MazeConfig(side=9, max_walls=25, max_steps_in_episode=80),
     "tiny_maze": MazeConfig(side=4, max_walls=3, max_steps_in_episode=20),
 }
 """Random mazes by name: those of publications, those of a laptop, and those of tests."""
@@ -133,7 +133,7 @@ def maze(name: str, config: MazeConfig) -> WorldSpec:
 
 def _drawn(world: Maze, limit: int) -> dict[str, Params]:
     """Mazes drawn by hand of the largest size that fits."""
-    for drawn in (DRAWN_MAZES, SMALL_MAZES, TINY_MAZES):
+    for drawn in (STANDARD_MAZES, SMALL_MAZES, TINY_MAZES):
         levels = {name: parse_level(text, limit) for name, text in drawn.items()}
         side = round(next(iter(levels.values())).walls.size ** 0.5)
         if side <= world.side:

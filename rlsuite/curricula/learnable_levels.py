@@ -15,7 +15,7 @@ from rlsuite.objectives.objective import Learner
 from rlsuite.ranges import Count, Fraction
 from rlsuite.rollout import Level, Levels, Policy, reset_worlds, step_worlds
 from rlsuite.scores import learnability
-from rlsuite.selection import where_each
+from rlsuite.selection import every, where_each
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,16 @@ class LearnableLevelsConfig:
 
 
 class LearnableLevels(NamedTuple):
-    """The set of levels, and how learnable they were when they were found."""
+    """The set of levels, how learnable they were when they were found, and steps made so far."""
 
     task: Task
     learnability: Float[Array, " level"]
     success: Float[Array, " level"]
-    age: Int[Array, ""]
+    num_steps: Int[Array, ""]
+
+
+_Found = tuple[Task, Float[Array, " level"], Float[Array, " level"]]
+"""All but the count of a `LearnableLevels`."""
 
 
 def success_counts(
@@ -100,7 +104,8 @@ def learnable_levels(
     num_workers = life.num_workers
     from_set = jnp.arange(num_workers) < round(config.set_fraction * num_workers)
 
-    def search(key: PRNGKeyArray, learner: Learner) -> LearnableLevels:
+    def search(needed: tuple[PRNGKeyArray, Learner]) -> _Found:
+        key, learner = needed
         policy = life.objective.behaviour(learner)
 
         def try_batch(key):
@@ -117,25 +122,30 @@ def learnable_levels(
         scores, best = jax.lax.top_k(learnability(successes, episodes), config.size)
         success = (successes / jnp.maximum(episodes, 1))[best]
         task = jax.tree.map(lambda leaf: leaf[best], task)
-        return LearnableLevels(task, scores, success, jnp.int32(0))
+        return task, scores, success
 
     def init(key):
         zeros = jnp.zeros(config.size)
         return LearnableLevels(
-            draw_tasks(key, sample_task, config.size), zeros, zeros, jnp.int32(config.period)
+            draw_tasks(key, sample_task, config.size), zeros, zeros, jnp.zeros((), jnp.int32)
         )
 
     def propose(key, state, learner):
         draw_key, set_key = jax.random.split(key)
         search_key, choice_key = jax.random.split(set_key)
-        is_due = state.age >= config.period
-        state = jax.lax.cond(is_due, lambda: search(search_key, learner), lambda: state)
+        due = search_key, learner
+        known = state.task, state.learnability, state.success
+        task, scores, success = every(config.period, state.num_steps, search, due, known)
+        state = LearnableLevels(task, scores, success, state.num_steps + 1)
         fresh = draw_tasks(draw_key, sample_task, num_workers)
         place = jax.random.randint(choice_key, (num_workers,), 0, config.size)
-        kept = jax.tree.map(lambda leaf: leaf[place], state.task)
-        task = where_each(from_set, kept, fresh)
-        lesson = Lesson(task, jnp.full(num_workers, -1, jnp.int32), jnp.array(True))
-        return state._replace(age=state.age + 1), lesson
+        chosen = jax.tree.map(lambda leaf: leaf[place], state.task)
+        lesson = Lesson(
+            where_each(from_set, chosen, fresh),
+            jnp.full(num_workers, -1, jnp.int32),
+            jnp.array(True),
+        )
+        return state, lesson
 
     return Designer(
         init=init,

@@ -8,6 +8,7 @@ from rlsuite.curricula.curriculum import SampleTask
 from rlsuite.curricula.designer import Designer, random_levels
 from rlsuite.designing import Measures, design
 from rlsuite.drifts import ppo_clip
+from rlsuite.following import FollowConfig
 from rlsuite.lifetime import Life, LifeConfig
 from rlsuite.method import Method
 from rlsuite.objectives.proximal_policy_optimisation import PPOConfig, ppo_of
@@ -36,12 +37,14 @@ class StudentsConfig:
       ppo: how it learns.
       life: how much experience an update takes; every worker has a level of its own.
       clip_epsilon: how far the ratio of new to old probabilities may go from 1.
+      held_out: how it is followed on levels that it is never put on.
     """
 
     student: StudentConfig = field(default_factory=StudentConfig)
     ppo: PPOConfig = PUBLISHED_PPO
     life: LifeConfig = field(default_factory=lambda: LifeConfig(32, 256))
     clip_epsilon: Positive = 0.2
+    held_out: FollowConfig = field(default_factory=FollowConfig)
 
     def life_in(self, world: Environment) -> Life:
         """How the student lives in a world.

@@ -4,15 +4,16 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, PyTree
+from jaxtyping import Array, Bool, Float, PyTree
 
 from rlsuite.rollout import Memory
+from rlsuite.selection import map_selected
 
 
 def values_of_next(
     values: Float[Array, "time *batch"],
     truncated: Bool[Array, "time *batch"],
-    value: Callable[[Memory, PyTree], Float[Array, " sample"]],
+    value: Callable[[Memory, PyTree], Float[Array, ""]],
     memories: Memory,
     next_observations: PyTree,
 ) -> Float[Array, "time *batch"]:
@@ -29,31 +30,21 @@ def values_of_next(
     Args:
       values: of the observations that were acted on.
       truncated: whether a limit cut the episode at each step.
-      value: `(memory, observation) -> value`, over a leading axis.
+      value: `(memory, observation) -> value` of one.
       memories: after each step, before any is lost as episodes end.
       next_observations: what the steps led to, before any automatic reset.
     """
-    (*shape,), number = values.shape, values[-1].size
-    asked = truncated.at[-1].set(True).ravel()
-    (places,) = jnp.nonzero(asked, size=asked.size, fill_value=asked.size)
-    count = asked.sum()
-    led_to = jax.tree.map(
-        lambda leaf: leaf.reshape(asked.size, *leaf.shape[len(shape) :]),
-        (memories, next_observations),
+    shape, number = values.shape, values[-1].size
+
+    def each_step(leaf):
+        return leaf.reshape(values.size, *leaf.shape[len(shape) :])
+
+    known = jnp.concatenate([values[1:], values[-1:]])
+    asked = truncated.at[-1].set(True)
+    led_to = jax.tree.map(each_step, (memories, next_observations))
+    return map_selected(value, asked.ravel(), led_to, known.ravel(), group_size=number).reshape(
+        shape
     )
-
-    def ask(carry):
-        first, known = carry
-        place = jnp.take(places, first + jnp.arange(number), mode="fill", fill_value=asked.size)
-        found = value(*(_at(place, part) for part in led_to))
-        return first + number, known.at[place].set(found, mode="drop")
-
-    known = jnp.concatenate([values[1:], values[-1:]]).ravel()
-    return jax.lax.while_loop(lambda carry: carry[0] < count, ask, (0, known))[1].reshape(shape)
-
-
-def _at(place: Int[Array, " sample"], tree: PyTree) -> PyTree:
-    return jax.tree.map(lambda leaf: jnp.take(leaf, place, axis=0, mode="clip"), tree)
 
 
 def value_error(

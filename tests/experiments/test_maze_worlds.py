@@ -40,10 +40,10 @@ def test_the_path_of_what_cannot_be_solved_has_no_length():
 
 def test_drawn_mazes_are_of_the_largest_size_that_fits():
     assert set(find_world("maze").design.drawn) == {
-        *("DrawnRooms", "DrawnRoomsMirrored", "DrawnRings", "DrawnRingsMirrored"),
-        *("DrawnPerfect1", "DrawnPerfect2", "DrawnPerfect3", "DrawnPerfect3Mirrored"),
+        *("SixteenRooms", "SixteenRooms2", "Labyrinth", "LabyrinthFlipped", "Labyrinth2"),
+        *("StandardMaze", "StandardMaze2", "StandardMaze3"),
     }
-    small = find_world("small_maze", {"side": "9"})
+    small = find_world("small_maze")
     assert "SmallSpiral" in small.design.drawn and small.world.side == 9
     assert set(find_world("tiny_maze").design.drawn) == {"TinyHook", "TinyDoor"}
     assert find_world("tiny_maze", {"side": "3"}).design.drawn == {}

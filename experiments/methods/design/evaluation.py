@@ -21,6 +21,7 @@ from rlsuite.experiments.specs import Watch, WorldSpec
 from rlsuite.objectives.objective import Learner
 from rlsuite.ranges import Count
 from rlsuite.rollout import Level, Levels, episode_returns, reset_worlds, step_worlds
+from rlsuite.watching import unwatched
 
 _AT_ONCE = 64
 _MOST_GROUPS = 10
@@ -246,7 +247,7 @@ def _notes(settings: StudentEvaluationConfig) -> list[str]:
 
 def _count(run: Finished) -> str:
     """How much a student has had, in the three ways in which methods are compared."""
-    state, experiment, ppo = run.state, run.experiment, run.run.method.ppo
+    state, experiment, ppo = unwatched(run.state), run.experiment, run.run.method.ppo
     steps, updates = run.state_step * experiment.world_steps_per_step, int(state.num_updates)
     gradients = updates * ppo.num_epochs * ppo.num_mini_batches
     return (

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 from typing import Annotated, Any
 
 from annotated_types import Interval
@@ -16,15 +17,18 @@ from rlsuite.experiments.methods.design.evaluation import test
 from rlsuite.experiments.methods.design.pictures import pictures
 from rlsuite.experiments.methods.design.presets import presets
 from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec
+from rlsuite.following import follow
 from rlsuite.method import Method
 from rlsuite.methods.accel import accel
 from rlsuite.methods.dr import StudentsConfig, dr
 from rlsuite.methods.plr import PLRConfig, plr
 from rlsuite.methods.sfl import SFLConfig, sfl
+from rlsuite.watching import unwatched
 
 KIND = "student"
 PANELS = {
     "solve_rate": "share of first episodes that were solved",
+    "held_out_solve_rate": "solve rate on held-out levels",
     "episode_return": "return of training episodes",
     "score": "mean score of the levels",
     "walls": "walls of the levels",
@@ -88,15 +92,32 @@ def measures_of(world: WorldSpec) -> dict[str, Callable[..., Any]]:
     return {} if world.design is None else dict(world.design.measures)
 
 
-def experiment(method: Method, config: StudentsConfig, *, searched: int = 0) -> Experiment:
+def experiment(
+    method: Method,
+    config: StudentsConfig,
+    world: WorldSpec,
+    *,
+    student_of: Callable[[Any], Any] = attrgetter("learner"),
+    searched: int = 0,
+) -> Experiment:
     """A step is one rollout on levels of the workers' own.
 
     Args:
       method: of the student.
       config: likewise.
+      world: likewise.
+      student_of: `state -> student` in the method's state.
       searched: world steps of a search for levels, averaged over steps.
     """
     life = config.life
+    method = follow(
+        method,
+        config.life_in(world.world),
+        world.sample_task,
+        student_of,
+        config.held_out,
+        world.design.is_solvable if world.design else None,
+    )
     steps = life.num_workers * life.rollout_length + searched
     headline = ("solve_rate", "gradient_updates")
     return Experiment(method, 1, steps, headline, watched=("parameter_norm",))
@@ -105,7 +126,7 @@ def experiment(method: Method, config: StudentsConfig, *, searched: int = 0) -> 
 def _build_dr(run: Run, world: WorldSpec | None) -> Experiment:
     world, config = checked(run, world), run.method
     method = dr(world.world, world.sample_task, config, measures=measures_of(world))
-    return experiment(method, config)
+    return experiment(method, config, world)
 
 
 def _named(config: PLRConfig, world: WorldSpec) -> dict[str, Any]:
@@ -125,7 +146,7 @@ def _named(config: PLRConfig, world: WorldSpec) -> dict[str, Any]:
 def _build_plr(run: Run, world: WorldSpec | None) -> Experiment:
     world, config = checked(run, world), run.method
     named = _named(config, world)
-    return experiment(plr(world.world, world.sample_task, config, **named), config)
+    return experiment(plr(world.world, world.sample_task, config, **named), config, world)
 
 
 def _build_accel(run: Run, world: WorldSpec | None) -> Experiment:
@@ -135,7 +156,7 @@ def _build_accel(run: Run, world: WorldSpec | None) -> Experiment:
         raise ConfigError(f"editor: {nearest('editor', config.editor, editors)}")
     edit = editors[config.editor](config.num_edits)
     named = _named(config, world)
-    return experiment(accel(world.world, world.sample_task, edit, config, **named), config)
+    return experiment(accel(world.world, world.sample_task, edit, config, **named), config, world)
 
 
 def _build_sfl(run: Run, world: WorldSpec | None) -> Experiment:
@@ -143,7 +164,7 @@ def _build_sfl(run: Run, world: WorldSpec | None) -> Experiment:
     method = sfl(world.world, world.sample_task, config, measures=measures_of(world))
     levels = config.levels
     search = levels.num_batches * levels.batch_size * levels.search_length
-    return experiment(method, config, searched=search // levels.period)
+    return experiment(method, config, world, searched=search // levels.period)
 
 
 _BUFFERS = {
@@ -171,7 +192,7 @@ _spec = partial(
     kind=KIND,
     test=test,
     pictures=pictures,
-    learned=lambda state: state.learner,
+    learned=lambda state: unwatched(state).learner,
     panels=PANELS,
 )
 

@@ -15,6 +15,7 @@ from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.level_sets import take
 from rlsuite.experiments.specs import Drawing, Section
 from rlsuite.rollout import Level
+from rlsuite.watching import unwatched
 
 LEVELS_SHOWN = 6
 _PATHS_IN_A_ROW = 4
@@ -88,7 +89,7 @@ def _designed(finished: Finished) -> list[Section]:
 
 
 def _scored(finished: Finished) -> _Scored | None:
-    held = jax.device_get(getattr(finished.state, "designer", None))
+    held = jax.device_get(getattr(unwatched(finished.state), "designer", None))
     if isinstance(held, LearnableLevels):
         return _Scored(held.task.level, np.asarray(held.learnability), "learnability")
     if isinstance(held, LevelReplayState):

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from rlsuite.experiments.methods.design.evaluation import StudentEvaluationConfig
 from rlsuite.experiments.registry import find_world
 from rlsuite.experiments.specs import Run, WorldSpec
+from rlsuite.following import FollowConfig
 from rlsuite.lifetime import LifeConfig
 from rlsuite.methods.dr import PUBLISHED_PPO, StudentsConfig
 from rlsuite.objectives.proximal_policy_optimisation import PPOConfig
@@ -21,11 +22,12 @@ class _Size(NamedTuple):
     student: StudentConfig
     ppo: PPOConfig
     num_workers: int
+    held_out: FollowConfig = FollowConfig()
 
 
-_SMALL = StudentConfig(recurrent_width=64)
-_FAST = replace(PUBLISHED_PPO, learning_rate=1e-3)
-_EVALUATION = StudentEvaluationConfig()
+_SMALL = StudentConfig(recurrent_width=32)
+_FAST = replace(PUBLISHED_PPO, learning_rate=2e-3)
+_EVALUATION = StudentEvaluationConfig(num_levels=500)
 
 SIZES: Mapping[str, _Size] = {
     "smoke": _Size(
@@ -39,13 +41,15 @@ SIZES: Mapping[str, _Size] = {
         StudentConfig(num_filters=(4,), embedding_width=2, recurrent_width=8, head_widths=(8,)),
         replace(PUBLISHED_PPO, num_epochs=1),
         num_workers=4,
+        held_out=FollowConfig(period=4, num_levels=8, num_episodes=2),
     ),
     "laptop": _Size(
         "small_maze",
-        Run(steps=1000, log_every=20, checkpoint_every=500, evaluation=_EVALUATION),
+        Run(steps=500, log_every=10, checkpoint_every=500, evaluation=_EVALUATION),
         _SMALL,
         _FAST,
         num_workers=32,
+        held_out=FollowConfig(period=25),
     ),
     "desk": _Size(
         "small_maze",
@@ -53,6 +57,7 @@ SIZES: Mapping[str, _Size] = {
         _SMALL,
         _FAST,
         num_workers=32,
+        held_out=FollowConfig(period=100),
     ),
     "paper": _Size(
         "maze",
@@ -96,6 +101,7 @@ def _run(
         student=size.student,
         ppo=size.ppo,
         life=LifeConfig(size.num_workers, _rollout_length(world)),
+        held_out=size.held_out,
         **parts,
     )
     return replace(size.run, tasks=world.name, method=config)

@@ -24,6 +24,7 @@ from rlsuite.methods.minimax import minimax
 from rlsuite.methods.paired import TeachingConfig, paired
 from rlsuite.students import StudentConfig
 from rlsuite.teaching import TeachingState
+from rlsuite.watching import WatchedState, unwatched
 
 
 def _build(
@@ -51,12 +52,12 @@ def _build(
     )
     life = config.life
     others = (num_students - 1) * life.num_workers * life.rollout_length
-    return experiment(method, config, searched=others)
+    return experiment(method, config, world, student_of=first_student, searched=others)
 
 
-def first_student(state: TeachingState):
+def first_student(state: TeachingState | WatchedState):
     """What the protagonist has learned."""
-    return jax.tree.map(lambda leaf: leaf[0], state.students)
+    return jax.tree.map(lambda leaf: leaf[0], unwatched(state).students)
 
 
 def _parts(size: str, filters: int, walls: int) -> dict:
@@ -70,8 +71,8 @@ _PRESETS = presets(
     TeachingConfig,
     {
         "smoke": _parts("smoke", 4, 3),
-        "laptop": _parts("laptop", 16, 12),
-        "desk": _parts("desk", 16, 12),
+        "laptop": _parts("laptop", 16, 25),
+        "desk": _parts("desk", 16, 25),
         "paper": _parts("paper", 128, 47),
     },
 )

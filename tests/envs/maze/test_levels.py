@@ -5,10 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlsuite.envs.gridworld.mazes import MAZES, parse_layout
 from rlsuite.envs.maze import (
-    DRAWN_MAZES,
     SMALL_MAZES,
+    STANDARD_MAZES,
     Maze,
     check_level,
     enlarge,
@@ -17,7 +16,7 @@ from rlsuite.envs.maze import (
     render_text,
     shortest_path,
 )
-from rlsuite.envs.maze.world import EAST
+from rlsuite.envs.maze.world import EAST, WEST
 
 WORLD = Maze(13)
 GOOD = parse_level(">#. ..G ...")
@@ -95,7 +94,7 @@ def test_text_is_read_and_written():
 @pytest.mark.parametrize(
     ("world", "text"),
     [
-        *(pytest.param(WORLD, text, id=name) for name, text in DRAWN_MAZES.items()),
+        *(pytest.param(WORLD, text, id=name) for name, text in STANDARD_MAZES.items()),
         *(pytest.param(Maze(7), text, id=name) for name, text in SMALL_MAZES.items()),
     ],
 )
@@ -105,14 +104,15 @@ def test_mazes_that_are_drawn_are_good_levels(world, text):
     assert render_text(world, level) == "\n".join(text.split())
 
 
-@pytest.mark.parametrize(
-    ("name", "layout", "goal"),
-    [("DrawnRooms", "sixteen_rooms", 168), ("DrawnRings", "labyrinth", 6 * 13 + 6)],
-)
-def test_drawn_mazes_have_the_walls_of_the_grid_world(name, layout, goal):
-    level = parse_level(DRAWN_MAZES[name])
-    np.testing.assert_array_equal(level.walls, parse_layout(MAZES[layout]).ravel())
-    assert (int(level.start), int(level.direction), int(level.goal)) == (0, EAST, goal)
+def test_a_flipped_labyrinth_is_the_labyrinth_in_a_mirror():
+    plain, flipped = (
+        parse_level(STANDARD_MAZES[name]) for name in ("Labyrinth", "LabyrinthFlipped")
+    )
+    np.testing.assert_array_equal(
+        flipped.walls.reshape(13, 13), plain.walls.reshape(13, 13)[:, ::-1]
+    )
+    assert (int(plain.start), int(flipped.start)) == (0, 12)
+    assert (int(plain.direction), int(flipped.direction)) == (EAST, WEST)
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from rlsuite.envs.maze import (
-    DRAWN_MAZES,
     SMALL_MAZES,
+    STANDARD_MAZES,
     UNREACHABLE,
     Maze,
     best_actions,
@@ -66,28 +66,54 @@ def test_path_return_and_solvability_from_the_start(random_levels):
     assert 5 < unsolvable < 40
 
 
-DRAWN = {name: parse_level(text) for name, text in DRAWN_MAZES.items()}
+STANDARD = {name: parse_level(text) for name, text in STANDARD_MAZES.items()}
 
 
 @pytest.fixture(scope="module")
-def drawn():
-    """The drawn mazes as one batch, and the fewest steps through each by the plain search."""
+def standard():
+    """The standard mazes as one batch, and the fewest steps through each by the plain search."""
     world = Maze(13)
     steps = [
         plain_search(world, level, int(level.start), int(level.direction))
-        for level in (jax.tree.map(np.asarray, level) for level in DRAWN.values())
+        for level in (jax.tree.map(np.asarray, level) for level in STANDARD.values())
     ]
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *DRAWN.values()), np.array(steps)
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *STANDARD.values()), np.array(steps)
 
 
-def test_drawn_mazes_against_a_plain_search(drawn):
-    batch, steps = drawn
+def test_standard_mazes_against_a_plain_search(standard):
+    batch, steps = standard
     world = Maze(13)
     found = jax.jit(
         jax.vmap(lambda level: (shortest_path(world, level), optimal_return(world, level)))
     )(batch)
     np.testing.assert_array_equal(found[0], steps)
     np.testing.assert_allclose(found[1], 1 - 0.9 * steps / 250, atol=1e-6)
+
+
+PUBLISHED = {
+    "SixteenRooms": (46, 26, 0.906),
+    "SixteenRooms2": (53, 28, 0.899),
+    "Labyrinth": (72, 113, 0.593),
+    "LabyrinthFlipped": (72, 113, 0.593),
+    "Labyrinth2": (72, 113, 0.593),
+    "StandardMaze": (73, 54, 0.806),
+    "StandardMaze2": (72, 73, 0.737),
+    "StandardMaze3": (71, 54, 0.806),
+}
+"""Walls, fewest steps, and best return of the published mazes."""
+
+
+def test_standard_mazes_are_as_the_published_ones_are_described(standard):
+    batch, _ = standard
+    world = Maze(13)
+    steps, best = jax.jit(
+        jax.vmap(lambda level: (shortest_path(world, level), optimal_return(world, level)))
+    )(batch)
+    found = zip(batch.walls.sum(axis=1).tolist(), steps.tolist(), strict=True)
+    assert dict(zip(STANDARD, found, strict=True)) == {
+        name: numbers[:2] for name, numbers in PUBLISHED.items()
+    }
+    np.testing.assert_allclose(best, [row[2] for row in PUBLISHED.values()], atol=5e-4)
 
 
 @pytest.mark.parametrize(
@@ -105,8 +131,8 @@ def test_paths_counted_by_hand(world, text, forward, turns):
     assert float(optimal_return(world, level)) == pytest.approx(1 - 0.9 * steps / 250)
 
 
-def test_the_best_actions_earn_the_best_return(drawn):
-    batch, steps = drawn
+def test_the_best_actions_earn_the_best_return(standard):
+    batch, steps = standard
     world = Maze(13)
 
     def episode(level):
