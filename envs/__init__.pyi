@@ -14,8 +14,10 @@ from . import messenger as messenger
 from . import navix as navix
 from . import playground as playground
 from . import redundant_arm as redundant_arm
+from . import restarts as restarts
 from . import rooms as rooms
 from . import sparse_point as sparse_point
+from . import sticky as sticky
 from . import wrapper as wrapper
 from . import xland as xland
 from .registration import make_grid_world as make_grid_world

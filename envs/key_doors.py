@@ -10,7 +10,7 @@ from gymnax.environments import environment, spaces
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
-from rlsuite.envs.cells import Cells
+from rlsuite.envs.cells import Cells, rounded_observations
 
 FLOOR, WALL, TRAP, TREASURE, FIRST_KEY = range(5)
 """Codes of cells. Keys come after, and then the doors, in the order of the keys."""
@@ -232,9 +232,15 @@ class KeyDoors(environment.Environment[State, Params]):
 
     @property
     def cells(self) -> dict[str, Cells]:
-        """Situations: all that matters of a state but the time."""
+        """By name: situations, all that matters of a state but the time; and coarse pictures.
+
+        `blocks` are planes averaged over 3 × 3 cells, in four levels that are rounded up, so that
+        a single thing in a block shows, and hashed into 4096: much aliases.
+        """
+        hashed = rounded_observations(4096, 1.0)
         return {
             "situation": Cells(self.num_situations, lambda state, seen: self.situation(state)),
+            "blocks": Cells(4096, lambda state, seen: hashed.of(state, _blocks(seen))),
         }
 
     @property
@@ -247,6 +253,14 @@ class KeyDoors(environment.Environment[State, Params]):
         of_keys = state.held + 2 * state.opened
         place = 3 ** jnp.arange(self.num_keys)
         return state.position * 3**self.num_keys + (of_keys * place).sum()
+
+
+def _blocks(planes: Float[Array, "row column plane"]) -> Float[Array, "block block plane"]:
+    rows, columns = (-size % 3 for size in planes.shape[:2])
+    padded = jnp.pad(planes, ((0, rows), (0, columns), (0, 0)))
+    parts = padded.reshape(padded.shape[0] // 3, 3, padded.shape[1] // 3, 3, -1)
+    # In ninths, so that rounding up is exact.
+    return jnp.ceil(parts.sum(axis=(1, 3)) / 3)
 
 
 def _read(drawing: str, keys: tuple[str, ...]) -> _Drawing:

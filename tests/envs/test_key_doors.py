@@ -145,3 +145,17 @@ def test_drawings_that_are_no_levels_are_refused(drawing, message):
 def test_worlds_are_equal_where_their_drawings_are():
     assert KeyDoors() == KeyDoors() and hash(KeyDoors()) == hash(KeyDoors())
     assert KeyDoors() != KeyDoors(max_steps=50)
+
+
+def test_coarse_pictures_alias_places_of_a_block_and_tell_keys_apart():
+    _, state = WORLD.reset_env(jax.random.key(0), LEVEL)
+    cells = WORLD.cells["blocks"]
+
+    def seen(row, column, **changes):
+        there = state.replace(position=jnp.int32(13 * row + column), **changes)
+        return int(cells.of(there, WORLD.get_obs(there, LEVEL)))
+
+    assert seen(1, 1) == seen(2, 1) == seen(1, 2) != seen(3, 1)
+    held = jnp.array([True, False])
+    assert seen(1, 1) != seen(1, 1, held=held) != seen(1, 1, opened=held)
+    assert 0 <= seen(12, 12) < cells.number

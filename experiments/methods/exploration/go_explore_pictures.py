@@ -19,7 +19,7 @@ def pictures(finished: Finished, evaluation: Evaluation | None) -> Sequence[Sect
     """A map for each set of keys and doors, where the world is drawn."""
     del evaluation
     world = finished.named_world.world
-    if not isinstance(world, KeyDoors):
+    if not isinstance(world, KeyDoors) or finished.run.method.cells not in (None, "situation"):
         return []
     archive = finished.learned
     drawing = Drawing(
