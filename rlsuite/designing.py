@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 
 from rlsuite.curricula.designer import Designer, DesignerState
 from rlsuite.lifetime import Life
@@ -89,11 +89,7 @@ def design(
             clock = Clock(state.num_updates, lesson.task.lifetime[0])
             return life.objective.update(learn_key, (), learner, experience, clock)
 
-        def keep(learner: Learner) -> tuple[Learner, Metrics]:
-            _, shapes = jax.eval_shape(learn, learner)
-            return learner, jax.tree.map(lambda one: jnp.full(one.shape, jnp.nan), shapes)
-
-        learner, metrics = jax.lax.cond(lesson.teaches, learn, keep, state.learner)
+        learner, metrics = where_taught(lesson.teaches, learn, state.learner)
         num_updates = state.num_updates + lesson.teaches
         return DesignState(key, learner, designed, num_updates), {
             **metrics,
@@ -107,6 +103,18 @@ def design(
         }
 
     return single_precision(Method(init=init, step=step))
+
+
+def where_taught(
+    teaches: Bool[Array, ""], learn: Callable[[Learner], tuple[Learner, Metrics]], learner: Learner
+) -> tuple[Learner, Metrics]:
+    """What a learner becomes by a lesson that may teach nothing; its metrics are NaN then."""
+
+    def keep(learner: Learner) -> tuple[Learner, Metrics]:
+        _, shapes = jax.eval_shape(learn, learner)
+        return learner, jax.tree.map(lambda one: jnp.full(one.shape, jnp.nan), shapes)
+
+    return jax.lax.cond(teaches, learn, keep, learner)
 
 
 def act_on(key: PRNGKeyArray, life: Life, learner: Learner, level: Level) -> Experience:

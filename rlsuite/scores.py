@@ -98,6 +98,11 @@ def no_score() -> Score:
     )
 
 
+def as_told() -> Score:
+    """The return that it is told, where whoever reports has a measure of its own."""
+    return no_score()._replace(value=lambda key, state, task, agent_return: agent_return)
+
+
 def algorithmic_regret(antagonist: Life, num_updates: int, num_episodes: int) -> Score:
     """Return of a hand-written antagonist minus the agent's (GROOVE, arXiv 2310.02782, section 4).
 

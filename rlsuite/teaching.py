@@ -8,11 +8,14 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
-from rlsuite.designing import Measures, act_on, episodes_of, real_numbers
-from rlsuite.lifetime import Life
+from rlsuite.curricula.designer import Designer, DesignerState, random_levels
+from rlsuite.designing import Measures, act_on, episodes_of, real_numbers, where_taught
+from rlsuite.lifetime import Life, Task
 from rlsuite.method import Method, single_precision
 from rlsuite.objectives.objective import Clock, Learner
 from rlsuite.rollout import Experience, Levels, reset_worlds, rollout
+from rlsuite.scores import Evidence
+from rlsuite.selection import where_each
 
 StudentReturns = Float[Array, "student worker"]
 """A number for each student and level."""
@@ -22,11 +25,15 @@ Pay = Callable[[StudentReturns, StudentReturns], Float[Array, " worker"]]
 
 
 class TeachingState(NamedTuple):
-    """Everything that changes. Leaves of `students` have a leading `student` axis."""
+    """Everything that changes. Leaves of `students` have a leading `student` axis.
+
+    Updates are the rollouts that students have learned from.
+    """
 
     key: PRNGKeyArray
     teacher: Learner
     students: Learner
+    designer: DesignerState
     num_updates: Int[Array, ""]
 
 
@@ -37,6 +44,7 @@ def teach(
     *,
     num_students: int,
     lifetime: int,
+    designer: Designer | None = None,
     measures: Measures | None = None,
 ) -> Method:
     """Environment design by a teacher that is paid for what students do on its levels.
@@ -45,6 +53,10 @@ def teach(
     students go through one rollout on these levels and learn from it, each for itself; and the
     teacher learns from its episodes, which are paid at their end.
 
+    With a designer the teacher is where its new levels come from. A lesson of levels that it holds
+    is given to the students as it is, and the teacher rests; in place of any other they get what
+    the teacher has built. The designer is told of either by what the teacher is, or would be, paid.
+
     Args:
       student: how students live, with a level for every worker.
       teacher: how the teacher lives; it has as many workers, its rollouts are one episode long,
@@ -52,6 +64,8 @@ def teach(
       pay: what the teacher gets.
       num_students: that play the same levels.
       lifetime: updates, over which learning rates may fall.
+      designer: which keeps levels, and whose scores are the returns that it is told, as those of
+        `replayed_levels` with the score `rlsuite.scores.as_told` are; none keeps nothing.
       measures: what is worth watching of the levels.
 
     Returns:
@@ -69,40 +83,56 @@ def teach(
             f"students, {student.num_workers}"
         )
 
+    # In place of these the students get what the teacher has built.
+    anything = Task(student.world.default_params, jnp.int32(lifetime))
+    designer = designer or random_levels(lambda key: anything, student.num_workers)
+
     def init(key):
-        key, teacher_key, student_key = jax.random.split(key, 3)
+        key, teacher_key, student_key, designer_key = jax.random.split(key, 4)
         return TeachingState(
             key,
             teacher.objective.init(teacher_key),
             jax.vmap(student.objective.init)(jax.random.split(student_key, num_students)),
+            designer.init(designer_key),
             jnp.zeros((), jnp.int32),
         )
 
     def step(state):
         key, build_key, act_key, learn_key, teacher_key = jax.random.split(state.key, 5)
+        propose_key, report_key, build_key = jax.random.split(build_key, 3)
         built = _build(build_key, teacher, state.teacher)
+        designed, lesson = designer.propose(propose_key, state.designer, state.students)
+        is_built = lesson.slot < 0
         level = jax.tree.map(lambda leaf: leaf[-1], built.transitions.extra)
+        level = where_each(is_built, level, lesson.task.level)
+        lesson = lesson._replace(task=lesson.task._replace(level=level))
         act_keys = jax.random.split(act_key, num_students)
         experience = jax.vmap(lambda key, learner: act_on(key, student, learner, level))(
             act_keys, state.students
         )
         episodes = jax.vmap(episodes_of)(experience)
         reward = pay(episodes.worker_best, episodes.worker_return)
+        designed, _ = designer.report(report_key, designed, lesson, _seen(experience), reward)
         clock = Clock(state.num_updates, jnp.int32(lifetime))
 
-        def learn(key, learner, experience):
-            return student.objective.update(key, (), learner, experience, clock)
+        def learn(students):
+            def one(key, learner, experience):
+                return student.objective.update(key, (), learner, experience, clock)
 
-        learn_keys = jax.random.split(learn_key, num_students)
-        students, metrics = jax.vmap(learn)(learn_keys, state.students, experience)
-        taught, of_teacher = teacher.objective.update(
-            teacher_key, (), state.teacher, _paid(built, reward), clock
-        )
-        num_updates = state.num_updates + 1
+            keys = jax.random.split(learn_key, num_students)
+            return jax.vmap(one)(keys, students, experience)
+
+        def be_paid(learner):
+            return teacher.objective.update(teacher_key, (), learner, _paid(built, reward), clock)
+
+        students, metrics = where_taught(lesson.teaches, learn, state.students)
+        taught, of_teacher = where_taught(is_built.all(), be_paid, state.teacher)
+        num_updates = state.num_updates + lesson.teaches
         norm = optax.tree.norm(real_numbers((taught, students)))
-        return TeachingState(key, taught, students, num_updates), {
+        return TeachingState(key, taught, students, designed, num_updates), {
             **_first(metrics),
             **{f"teacher_{name}": value for name, value in of_teacher.items()},
+            **designer.metrics(designed),
             **{name: jnp.nanmean(jax.vmap(of)(level)) for name, of in (measures or {}).items()},
             "teacher_reward": reward.mean(),
             "episode_return": episodes.mean_return[0],
@@ -112,6 +142,13 @@ def teach(
         }
 
     return single_precision(Method(init=init, step=step))
+
+
+def _seen(experience: Experience) -> Evidence:
+    """What the first student has shown, which nobody has judged."""
+    steps = jax.tree.map(lambda leaf: leaf[0], experience).transitions
+    unknown = jnp.full(steps.reward.shape, jnp.nan)
+    return Evidence(steps.reward, steps.ended, unknown, unknown)
 
 
 def regret(best: StudentReturns, mean: StudentReturns) -> Float[Array, " worker"]:

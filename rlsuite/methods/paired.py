@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from gymnax.environments.environment import Environment
 
+from rlsuite.curricula.designer import Designer
 from rlsuite.designing import Measures
 from rlsuite.drifts import ppo_clip
 from rlsuite.lifetime import Life
@@ -52,15 +53,17 @@ class TeachingConfig(StudentsConfig):
         num_students: int,
         num_steps: int,
         lifetime: int,
+        designer: Designer | None = None,
         measures: Measures | None,
     ) -> Method:
-        """Students and a teacher that is paid in some way."""
+        """Students and a teacher that is paid in some way, with or without a buffer of levels."""
         return teach(
             self.life_in(world),
             self.teacher_in(construction, num_steps),
             pay,
             num_students=num_students,
             lifetime=lifetime,
+            designer=designer,
             measures=measures,
         )
 

@@ -8,13 +8,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from rlsuite.curricula.level_replay import LevelReplayConfig, replayed_levels
+from rlsuite.designing import act_on, episodes_of
 from rlsuite.envs.maze import Maze
 from rlsuite.envs.maze.construction import MazeConstruction
-from rlsuite.lifetime import Life, LifeConfig
+from rlsuite.lifetime import Life, LifeConfig, Task
 from rlsuite.method import train
 from rlsuite.methods.dr import PUBLISHED_PPO
 from rlsuite.methods.paired import TeachingConfig, paired
 from rlsuite.objectives.objective import Objective
+from rlsuite.scores import as_told
 from rlsuite.students import StudentConfig
 from rlsuite.teaching import failure, regret, teach
 
@@ -80,6 +83,29 @@ def test_what_a_level_brought_is_paid_with_the_last_step_of_building():
     np.testing.assert_allclose(metrics["teacher_paid"], metrics["teacher_reward"], rtol=1e-6)
     assert (metrics["teacher_reward"] < 0).any()
     np.testing.assert_allclose(metrics["gradient_updates"], np.arange(6) + 1)
+
+
+def test_a_buffer_keeps_what_the_teacher_built_with_what_it_was_paid_for_it():
+    """Nobody learns here from new levels, and the teacher is not paid for replayed ones."""
+    student = Life(WORLD, unteachable(forward), 8, 16, level_axes=0)
+    teacher = Life(BUILDING, unteachable(anywhere), 8, BUILDING.num_steps)
+
+    def elsewhere(key):
+        # The goal of none that is built, as walls have covered all.
+        return Task(WORLD.default_params.replace(walls=jnp.ones(9, bool)), jnp.int32(10))
+
+    config = LevelReplayConfig(size=16, replay_probability=0.5)
+    buffer = replayed_levels(elsewhere, as_told(), config, 8)
+    method = teach(student, teacher, failure, num_students=1, lifetime=10, designer=buffer)
+    state, metrics = jax.jit(train(method, 12))(jax.random.key(0))
+    replayed = np.isnan(metrics["teacher_paid"])
+    assert 0 < replayed.sum() < 12 and metrics["gradient_updates"][-1] == replayed.sum()
+    held = state.designer.buffer
+    assert held.is_scored.all() and (held.task.level.walls.sum(axis=1) <= 2).all()
+    shown = jax.jit(lambda level: episodes_of(act_on(jax.random.key(1), student, (), level)))
+    for part in (slice(8), slice(8, None)):
+        level = jax.tree.map(lambda leaf, part=part: leaf[part], held.task.level)
+        np.testing.assert_allclose(held.score[part], -shown(level).worker_return, atol=1e-6)
 
 
 def test_a_teacher_has_as_many_workers_as_its_students():

@@ -1,6 +1,6 @@
-"""Designing the levels that a student learns on: DR, PLR, ACCEL, SFL, PAIRED and minimax."""
+"""Who designs the levels that a student learns on: chance, replay, edits, searches, teachers."""
 
 from rlsuite.experiments.methods.design.methods import ACCEL, DR, PLR, SFL
-from rlsuite.experiments.methods.design.teachers import MINIMAX, PAIRED
+from rlsuite.experiments.methods.design.teachers import MINIMAX, PAIRED, REPAIRED
 
-SPECS = (DR, PLR, ACCEL, SFL, PAIRED, MINIMAX)
+SPECS = (DR, PLR, ACCEL, SFL, PAIRED, REPAIRED, MINIMAX)

@@ -94,7 +94,7 @@ def _scored(finished: Finished) -> _Scored | None:
         return _Scored(held.task.level, np.asarray(held.learnability), "learnability")
     if isinstance(held, LevelReplayState):
         known = np.flatnonzero(held.buffer.is_scored)
-        meaning = finished.run.method.score.replace("_", " ")
+        meaning = getattr(finished.run.method, "score", "regret").replace("_", " ")
         if known.size:
             levels = take(held.buffer.task.level, known)
             return _Scored(levels, np.asarray(held.buffer.score)[known], meaning)

@@ -1,4 +1,4 @@
-"""PAIRED and the minimax teacher as methods of the command."""
+"""PAIRED, REPAIRED and the minimax teacher as methods of the command."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,13 +22,17 @@ from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec
 from rlsuite.method import Method
 from rlsuite.methods.minimax import minimax
 from rlsuite.methods.paired import TeachingConfig, paired
+from rlsuite.methods.repaired import REPAIREDConfig, repaired
 from rlsuite.students import StudentConfig
 from rlsuite.teaching import TeachingState
 from rlsuite.watching import WatchedState, unwatched
 
 
 def _build(
-    make: Callable[..., Method], num_students: int, run: Run, world: WorldSpec | None
+    make: Callable[[WorldSpec], Callable[..., Method]],
+    num_students: int,
+    run: Run,
+    world: WorldSpec | None,
 ) -> Experiment:
     world, config = checked(run, world), run.method
     construct = design_of(world).construction
@@ -42,7 +46,7 @@ def _build(
         config.teacher_in(construction, num_steps)
     except ValueError as error:
         raise ConfigError(f"teacher.{error}") from error
-    method = make(
+    method = make(world)(
         world.world,
         construction,
         config,
@@ -67,20 +71,20 @@ def _parts(size: str, filters: int, walls: int) -> dict:
     return {"teacher": teacher, "teacher_ppo": ppo, "teacher_walls": walls}
 
 
-_PRESETS = presets(
-    TeachingConfig,
-    {
-        "smoke": _parts("smoke", 4, 3),
-        "laptop": _parts("laptop", 16, 25),
-        "desk": _parts("desk", 16, 25),
-        "paper": _parts("paper", 128, 47),
-    },
-)
+_PARTS = {
+    "smoke": _parts("smoke", 4, 3),
+    "laptop": _parts("laptop", 16, 25),
+    "desk": _parts("desk", 16, 25),
+    "paper": _parts("paper", 128, 47),
+}
+_BUFFER = REPAIREDConfig().buffer
+_BUFFERS = {
+    size: {"buffer": replace(_BUFFER, size=slots)}
+    for size, slots in {"smoke": 8, "laptop": 256, "desk": 256, "paper": _BUFFER.size}.items()
+}
 _spec = partial(
     MethodSpec,
     kind=KIND,
-    paper="2012.02096",
-    presets=_PRESETS,
     test=test,
     pictures=pictures,
     learned=first_student,
@@ -94,10 +98,21 @@ _spec = partial(
 PAIRED = _spec(
     name="paired",
     summary="a teacher that builds levels which one student can do and the other can't",
-    build=partial(_build, paired, 2),
+    paper="2012.02096",
+    presets=presets(TeachingConfig, _PARTS),
+    build=partial(_build, lambda world: paired, 2),
 )
 MINIMAX = _spec(
     name="minimax",
     summary="a teacher that builds levels which the student fails at",
-    build=partial(_build, minimax, 1),
+    paper="2012.02096",
+    presets=presets(TeachingConfig, _PARTS),
+    build=partial(_build, lambda world: minimax, 1),
+)
+REPAIRED = _spec(
+    name="repaired",
+    summary="PAIRED's levels, replayed by the regret that its teacher was paid for them",
+    paper="2110.02439",
+    presets=presets(REPAIREDConfig, {size: _PARTS[size] | _BUFFERS[size] for size in _PARTS}),
+    build=partial(_build, lambda world: partial(repaired, sample_task=world.sample_task), 2),
 )
