@@ -21,7 +21,7 @@ _TEXT = (
     "evaluations it was found, and red marks areas that pay. Lines join the solutions by which an "
     "emitter broke its record, in the order in which they were found, from its founder on."
 )
-_COLUMNS = 4
+_MOST_COLUMNS = 4
 
 
 def pictures(finished: Finished, evaluation: Evaluation | None) -> Sequence[Section]:
@@ -69,8 +69,8 @@ def pictures(finished: Finished, evaluation: Evaluation | None) -> Sequence[Sect
 
 def draw_kept(path: Path, world: WorldSpec, panels: Mapping[str, Mapping[str, Any]]) -> None:
     """Draws a square for each search, with dots by age and the traces of emitters."""
-    columns = min(len(panels), _COLUMNS)
-    rows = -(-len(panels) // columns)
+    rows = -(-len(panels) // _MOST_COLUMNS)
+    columns = -(-len(panels) // rows)
     figure = Figure(figsize=(3.0 * columns + 0.9, 3.15 * rows), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     latest = max(int(kept["born"].max(initial=1)) for kept in panels.values())
