@@ -56,7 +56,8 @@ def update_flop(config: StudentsConfig) -> float:
     """Floating-point operations of the products in one rollout and the epochs on it.
 
     A product with its gradient counts three times, and so does each epoch; the rollout acts once,
-    and what is learned from it is judged once before, with the value of what came next.
+    and what is learned from it is judged once before. What limits cut is asked for besides, a few
+    steps of it, and not counted.
     """
     student, (workers, length) = (
         config.student,
@@ -75,7 +76,7 @@ def update_flop(config: StudentsConfig) -> float:
             products += inputs * head
             inputs = head
         products += inputs * outputs
-    passes = 1 + 2 + 3 * config.ppo.num_epochs
+    passes = 1 + 1 + 3 * config.ppo.num_epochs
     return 2.0 * products * passes * workers * length
 
 
