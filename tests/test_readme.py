@@ -157,7 +157,7 @@ def test_targets_and_what_they_are_given_exist(line):
 
 def test_the_table_of_methods_is_that_of_the_registry():
     (table,) = re.findall(r"^\| command \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", README, re.MULTILINE)
-    row = r"\| `rlsuite train (\S+) …` \| .+ \| \[(\S+)\]\(https://arxiv.org/abs/(\S+)\) \|"
+    row = r"\| `rlsuite train (\S+) …` \| .+ \| (?:\[(\S+)\]\(https://arxiv.org/abs/(\S+)\)|–) \|"
     rows = [re.fullmatch(row, line).groups() for line in table.splitlines()]
     assert {name: (text, link) for name, text, link in rows} == {
         spec.name: (spec.paper, spec.paper) for spec in METHODS
