@@ -71,7 +71,8 @@ def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evalua
         contenders=list(contenders),
         tables=tables,
         curves=_curves(world, sets[-1].levels, of_set[-1]),
-        notes=[*_notes(settings), *(_count(run) for run in (finished, *rivals))],
+        # Runs of one setting have had the same.
+        notes=[*_notes(settings), *dict.fromkeys(_count(run) for run in (finished, *rivals))],
         extras=_paths(finished, sets[:-1])
         | {"solved": {one.name: _means(of) for one, of in zip(sets, of_set, strict=True)}},
     )
