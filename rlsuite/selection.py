@@ -85,8 +85,11 @@ def every(
     """
     if period == 1:
         return function(operand)
-    is_due = jax.lax.rem(count, count.dtype.type(period)) == 0
-    return when(is_due, function, operand, otherwise)
+
+    def is_due(count):
+        return jax.lax.rem(count, count.dtype.type(period)) == 0
+
+    return _once(is_due, lambda count: count + 1, count, function, operand, otherwise)
 
 
 def when(
@@ -106,11 +109,23 @@ def when(
         every time.
       otherwise: of the same structure, shapes and types as the function's result.
     """
+    return _once(lambda due: due, jnp.logical_not, is_due, function, operand, otherwise)
+
+
+def _once(
+    is_due: Callable[[Array], Array],
+    advance: Callable[[Array], Array],
+    turn: Array,
+    function: Callable[[PyTree], PyTree],
+    operand: PyTree,
+    otherwise: PyTree,
+) -> PyTree:
+    """A loop of one turn, if that is due, or none; the next one is not due."""
 
     def work(carry):
         # A compiler moves what is the same in all turns out of a loop, and so would compute it even
         # where there is no turn: tied to the turn it isn't the same.
-        due, tied = jax.lax.optimization_barrier((carry[0], operand))
-        return ~due, function(tied)
+        turn, tied = jax.lax.optimization_barrier((carry[0], operand))
+        return advance(turn), function(tied)
 
-    return jax.lax.while_loop(lambda carry: carry[0], work, (is_due, otherwise))[1]
+    return jax.lax.while_loop(lambda carry: is_due(carry[0]), work, (turn, otherwise))[1]

@@ -1,5 +1,7 @@
 """Tests that talk is cheap: nothing but the end of an observation depends on the channel."""
 
+from functools import partial
+
 import gymnax
 import jax
 import jax.numpy as jnp
@@ -14,6 +16,9 @@ from rlsuite.envs.flattening import flatten, flatten_space
 from rlsuite.envs.gridworld import GridWorld
 
 STEPS, SCALE, MESSAGE_SIZE = 40, 2.5, 3
+
+# Two programs may contract products and sums in different ways.
+same = partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-6)
 
 
 def speak(weights, observation):
@@ -80,13 +85,13 @@ def test_all_but_the_message_is_the_world_within_for_every_channel_and_key(name)
         )
         first_within, within = run_within(jax.random.key(seed), limited(cheap.world))
         flat = within[0].reshape(STEPS, -1)
-        np.testing.assert_array_equal(first[:-MESSAGE_SIZE], first_within.reshape(-1))
-        np.testing.assert_array_equal(seen[:, :-MESSAGE_SIZE], flat)
+        same(first[:-MESSAGE_SIZE], first_within.reshape(-1))
+        same(seen[:, :-MESSAGE_SIZE], flat)
         final = info["final_observation"]
         flat = within[-1]["final_observation"].reshape(STEPS, -1)
-        np.testing.assert_array_equal(final[:, :-MESSAGE_SIZE], flat)
+        same(final[:, :-MESSAGE_SIZE], flat)
         jax.tree.map(
-            np.testing.assert_array_equal,
+            same,
             (state, reward, terminated, truncated, info["discount"]),
             (*within[1:5], within[5]["discount"]),
         )
