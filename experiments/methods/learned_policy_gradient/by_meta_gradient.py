@@ -64,7 +64,11 @@ _SIZES: dict[str, Run] = {
             objective=LPGConfig(recurrent_width=32),
             life=LifeConfig(num_workers=16),
             meta=MetaGradientConfig(
-                num_agents=64, learning_rate=5e-4, max_gradient_norm=0.05, num_mini_batches=8
+                num_agents=64,
+                learning_rate=5e-4,
+                learning_rate_decay=0.998,  # Else GROOVE loses what it has learned, now and then.
+                max_gradient_norm=0.05,
+                num_mini_batches=8,
             ),
             held_out=HeldOutConfig(period=125, num_levels=64),
         ),
