@@ -7,9 +7,10 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTree, Shaped
 
 from rlsuite.envs.flattening import flatten, flatten_space
+from rlsuite.envs.wrapper import Wrapper
 
 
-class FlatWorld(environment.Environment):
+class FlatWorld(Wrapper):
     """A world with its observations flattened, numbers of states as one-hot vectors.
 
     It is a world of cheap talk without the talk. All else is the world within, drawn from the same
@@ -21,22 +22,12 @@ class FlatWorld(environment.Environment):
 
     def __init__(self, world: environment.Environment):
         flatten_space(world.observation_space(world.default_params))
-        self.world = world
+        super().__init__(world)
 
     @property
     def name(self) -> str:
         """That of the world within, and that it is flat."""
         return f"Flat({self.world.name})"
-
-    @property
-    def num_actions(self) -> int:
-        """Those of the world within."""
-        return self.world.num_actions
-
-    @property
-    def default_params(self) -> Any:
-        """Those of the world within."""
-        return self.world.default_params
 
     def step(
         self, key: PRNGKeyArray, state: Any, action: ArrayLike, params: Any = None
@@ -68,14 +59,6 @@ class FlatWorld(environment.Environment):
     ) -> Float[Array, " number"]:
         """The observation of a state, flattened."""
         return self._flat(self.world.observe(key, state, None, params))
-
-    def is_truncated(self, state: Any, params: Any) -> Bool[Array, ""]:
-        """Whether the time limit of the world within is reached."""
-        return self.world.is_truncated(state, params)
-
-    def is_terminated(self, state: Any, params: Any) -> Bool[Array, ""]:
-        """Whether the state is terminal in the world within."""
-        return self.world.is_terminated(state, params)
 
     def action_space(self, params: Any = None) -> spaces.Space:
         """The actions of the world within."""

@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from flax import struct
-from gymnax.environments import environment, spaces
+from gymnax.environments import environment
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from rlsuite.envs.control.reacher import draw_goal, tip
+from rlsuite.envs.wrapper import Wrapper
 
 
 class GoalForm(NamedTuple):
@@ -45,7 +46,7 @@ class GoalState:
         return self.world.time
 
 
-class GoalWorld(environment.Environment):
+class GoalWorld(Wrapper):
     """A world that pays for reaching a hidden goal, drawn anew for each episode.
 
     Observations, dynamics and endings are those of the world within, whose parameters it has.
@@ -57,23 +58,13 @@ class GoalWorld(environment.Environment):
     """
 
     def __init__(self, world: environment.Environment, form: GoalForm):
-        self.world = world
+        super().__init__(world)
         self.form = form
 
     @property
     def name(self) -> str:
         """That of the world within, and that there is a goal in it."""
         return f"Goal({self.world.name})"
-
-    @property
-    def num_actions(self) -> int:
-        """Those of the world within."""
-        return self.world.num_actions
-
-    @property
-    def default_params(self) -> Any:
-        """Those of the world within."""
-        return self.world.default_params
 
     def goal(self, state: GoalState) -> Float[Array, " shown"]:
         """What a messenger reads of the goal; the agent never sees it."""
@@ -116,14 +107,6 @@ class GoalWorld(environment.Environment):
     def is_terminated(self, state: GoalState, params: Any) -> Bool[Array, ""]:
         """Whether the state is terminal in the world within."""
         return self.world.is_terminated(state.world, params)
-
-    def action_space(self, params: Any = None) -> spaces.Space:
-        """The actions of the world within."""
-        return self.world.action_space(params)
-
-    def observation_space(self, params: Any = None) -> spaces.Space:
-        """The observations of the world within."""
-        return self.world.observation_space(params)
 
 
 def goal_form(world: environment.Environment) -> GoalForm:

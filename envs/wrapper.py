@@ -10,6 +10,8 @@ from jaxtyping import Array, Bool, PRNGKeyArray, PyTree, Shaped
 class Wrapper(environment.Environment):
     """A world with another one within, by whose states and parameters it lives.
 
+    It has no `state_space`: one that changes the state would have to say so.
+
     Args:
         world: The world within.
     """
@@ -61,7 +63,3 @@ class Wrapper(environment.Environment):
     def observation_space(self, params: Any = None) -> spaces.Space:
         """The observations of the world within."""
         return self.world.observation_space(params)
-
-    def state_space(self, params: Any = None) -> spaces.Space:
-        """The states of the world within."""
-        return self.world.state_space(params)
