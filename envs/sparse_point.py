@@ -19,6 +19,7 @@ AREAS = (
 """The lowest and the highest corner of each rectangle that pays."""
 
 NO_AREA = -1
+"""Instead of an area, where nothing was paid."""
 
 
 @partial(struct.dataclass, kw_only=True)

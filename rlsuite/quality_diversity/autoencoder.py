@@ -12,6 +12,7 @@ import optax
 from annotated_types import Interval
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree, UInt8
 
+from rlsuite.agents import TrainState
 from rlsuite.convolution import DoublingConvolution, HalvingConvolution
 from rlsuite.quality_diversity.descriptors import Descriptor
 from rlsuite.ranges import Count, Counts, Fraction, Positive
@@ -86,17 +87,10 @@ class Autoencoder(nn.Module):
         return code, error
 
 
-class _Learner(NamedTuple):
-    """What learns."""
-
-    parameters: PyTree
-    optimiser: Any
-
-
 class _Lesson(NamedTuple):
     """Where learning is: how often the error has risen in a row, and whether that is enough."""
 
-    learner: _Learner
+    learner: TrainState
     key: PRNGKeyArray
     epoch: Int[Array, ""]
     error: Float[Array, ""]
@@ -130,7 +124,7 @@ def autoencoder(config: AutoencoderConfig) -> Descriptor:
     def init(key):
         blank = jnp.zeros((1, config.image_size, config.image_size, 3))
         parameters = network.init(key, blank)
-        return _Learner(parameters, optimiser.init(parameters))
+        return TrainState(parameters, optimiser.init(parameters))
 
     def seen(parameters: PyTree, images: Array) -> tuple[Array, Array]:
         result: Any = network.apply(parameters, images)
@@ -169,8 +163,8 @@ def autoencoder(config: AutoencoderConfig) -> Descriptor:
 
     def step(learner, images, weights):
         gradient = jax.grad(loss)(learner.parameters, images, weights)
-        updates, state = optimiser.update(gradient, learner.optimiser, learner.parameters)
-        return _Learner(optax.apply_updates(learner.parameters, updates), state)
+        updates, state = optimiser.update(gradient, learner.optimiser_state, learner.parameters)
+        return TrainState(optax.apply_updates(learner.parameters, updates), state)
 
     def learn(key, learner, images, is_there):
         moments = images.shape[1]

@@ -11,15 +11,13 @@ import numpy as np
 from gymnax.environments import spaces
 from jaxtyping import Array, Float, Int, UInt8
 
+from rlsuite.envs.sparse_point import NO_AREA
 from rlsuite.ranges import Counts
 from rlsuite.rollout import Level
 from rlsuite.selection import where_each
 
 GENE_LIMIT = 5.0
 """Genes are within plus and minus this."""
-
-NO_AREA = -1
-"""Instead of an area, where nothing was paid."""
 
 
 class Outcomes(NamedTuple):

@@ -92,7 +92,7 @@ def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evalua
 
 
 def _baselines(finished: Finished) -> dict[str, Method]:
-    """Searches with the same budget and noise, but for the run's own kind."""
+    """Searches with the same budget and noise, but for one that is called as the run's own is."""
     config, world = finished.run.method, required(finished.named_world)
     domain, sizes = domain_of(world, config.controller), config.exploration
     batches = BatchConfig(
@@ -107,8 +107,7 @@ def _baselines(finished: Finished) -> dict[str, Method]:
         "MAP-Elites": map_elites(domain, batches),
         "random search": random_search(domain, sizes),
     }
-    own = {"novelty-search": "novelty search by position", "map-elites": "MAP-Elites"}
-    methods.pop(own.get(finished.spec.name, ""), None)
+    methods.pop(finished.title, None)
     return methods
 
 

@@ -2,7 +2,8 @@
 
 import jax.numpy as jnp
 
-from rlsuite.quality_diversity.domain import NO_AREA, Domain, Outcomes
+from rlsuite.envs.sparse_point import NO_AREA
+from rlsuite.quality_diversity.domain import Domain, Outcomes
 
 
 def hills(centres=((0.6, 0.6), (-0.6, -0.2)), *, radius=0.15, pays=True, num_genes=3):
