@@ -49,6 +49,7 @@ CHECKED = [
         "rlsuite.compiling",
         "rlsuite.convolution",
         "rlsuite.initialisers",
+        "rlsuite.layers",
         "rlsuite.lifetime",
         "rlsuite.living",
     ),

@@ -14,7 +14,8 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray
 from rlsuite.agents import TrainState
 from rlsuite.exploration.bonuses import Bonus, learn_nothing, passages
 from rlsuite.exploration.fitting import FittingConfig, encoder, fit
-from rlsuite.networks import NetworkConfig, Perceptron
+from rlsuite.layers import Perceptron
+from rlsuite.networks import NetworkConfig
 from rlsuite.rollout import Transition
 
 

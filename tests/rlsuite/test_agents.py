@@ -23,7 +23,8 @@ from rlsuite.agents import (
 )
 from rlsuite.envs import register_worlds
 from rlsuite.envs.gridworld import GridWorld
-from rlsuite.networks import NetworkConfig, Perceptron, make_predictor
+from rlsuite.layers import Perceptron
+from rlsuite.networks import NetworkConfig, make_predictor
 from rlsuite.objectives.actor_critic import A2CConfig, a2c
 from rlsuite.objectives.learned_policy_gradient import LPGConfig, lpg
 from rlsuite.objectives.objective import Clock

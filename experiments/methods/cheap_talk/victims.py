@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from rlsuite.agents import ActorCriticConfig
 from rlsuite.experiments.ppo_settings import PPOSettings
-from rlsuite.networks import Activation
+from rlsuite.layers import Activation
 from rlsuite.objectives.proximal_policy_optimisation import PPOConfig
 
 WORLD_NAMES = {
