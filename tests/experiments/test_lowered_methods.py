@@ -20,8 +20,11 @@ from tests.experiments.running import METHODS
 
 DECOMPOSING = {"lpg": (True, False), "lpo": (False, True)}
 """The recurrent kernels of learned rules start orthogonal, and so do PPO's agents, later on."""
-ACCELERATORS = ("cuda", "tpu")
-OF_PAPER_SIZE = [spec.name for spec in METHODS if "paper" in spec.presets]
+PLATFORMS = ("cpu", "cuda", "tpu")
+LARGEST = {
+    spec.name: "paper" if "paper" in spec.presets else list(spec.presets)[-1] for spec in METHODS
+}
+"""The papers' own sizes, which no machine of a test can run."""
 TESTED = {spec.kind: spec.name for spec in METHODS if spec.test is not None}
 """What is tested, and a method that learns it."""
 
@@ -45,38 +48,31 @@ def on_an_accelerator(monkeypatch):
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
 
 
-def export(program, *arguments, platforms=ACCELERATORS):
+def export(program, *arguments):
     """JAX refuses what a platform hasn't got, and calls of the host from within a program."""
-    exported = jax.export.export(program, platforms=platforms)(*arguments)
-    assert exported.platforms == platforms and exported.nr_devices == 1
+    exported = jax.export.export(program, platforms=PLATFORMS)(*arguments)
+    assert exported.platforms == PLATFORMS and exported.nr_devices == 1
     return exported.mlir_module()
 
 
 @pytest.mark.parametrize("name", METHODS.names)
 def test_seeds_side_by_side_lower_for_all_and_no_batch_of_matrices_is_decomposed(name):
     """Such batches can wait for ever on machines of two cores; see `one_at_a_time`."""
-    experiment = experiment_of(name, "smoke")
+    experiment = experiment_of(name, LARGEST[name])
     init, step = (experiment.jit(jax.vmap(one)) for one in experiment.method)
-    keys, platforms = jax.random.split(jax.random.key(0), 3), ("cpu", *ACCELERATORS)
-    first = algebra(export(init, keys, platforms=platforms))
-    later = algebra(export(step, jax.eval_shape(init, keys), platforms=platforms))
+    keys = jax.random.split(jax.random.key(0), 3)
+    first = algebra(export(init, keys))
+    later = algebra(export(step, jax.eval_shape(init, keys)))
     assert all(len(shape) <= 2 for shapes in first + later for shape in shapes)
     # Of some it is known, so that what is looked for is seen.
     found = bool(first), bool(later)
     assert found == DECOMPOSING.get(name, found)
 
 
-@pytest.mark.parametrize("name", OF_PAPER_SIZE)
-def test_runs_of_the_papers_size_lower_for_accelerators(name):
-    experiment = experiment_of(name, "paper")
-    export(experiment.jit(experiment.method.init), jax.random.key(0))
-    export(experiment.jit(experiment.method.step), abstract_state(experiment.method))
-
-
 def test_chunks_with_their_checks_lower_for_accelerators():
     experiment = experiment_of("ppo", "smoke")
     chunk = trace_chunk(experiment, abstract_state(experiment.method), 2)
-    for platform in ACCELERATORS:
+    for platform in PLATFORMS:
         assert "optimization_barrier" in chunk.lower(lowering_platforms=(platform,)).as_text()
 
 
