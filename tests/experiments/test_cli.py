@@ -67,6 +67,15 @@ def folder(tmp_path, monkeypatch) -> Path:
         ("train ta-lpg smoke --num_mini_batches 3", "meta.num_mini_batches: 3 is not allowed"),
         ("train ta-lpg smoke --strategy OpenES", "did you mean 'Open_ES'?"),
         ("train ta-lpg smoke --min_lifetime 30", "min_lifetime: 30 is not allowed"),
+        ("train ta-lpg smoke --max_lifetime 30", "objective.longest_lifetime: 20 is not allowed"),
+        (
+            "train ta-lpo smoke --drift.time progress_and_lifetime --drift.time_scale unit",
+            "drift.shortest_lifetime: 10 is not allowed; it must be at most 4",
+        ),
+        (
+            "train ta-lpg smoke --tasks CartPole-v1 --min_lifetime 2",
+            "objective.shortest_lifetime: 1000 is not allowed; it must be at most 2",
+        ),
         ("train ta-lpg smoke --max_lifetime 0", "max_lifetime: 0 is not allowed"),
         ("train lpg-es smoke --max_lifetime 5", "max_lifetime: 5 is not allowed"),
         ("train lpg-es smoke --horizons ,", "evaluation.horizons: () is not allowed"),

@@ -9,6 +9,7 @@ from dataclasses import replace
 from rlsuite.agents import ActorCriticConfig
 from rlsuite.drifts import LearnedDriftConfig
 from rlsuite.experiments.evolution import AS_IN_PUBLIC_CODE, PANELS, SYMPTOMS, evolution_experiment
+from rlsuite.experiments.knowledge_of_time import check_known_time
 from rlsuite.experiments.meta_test import other_worlds
 from rlsuite.experiments.methods.drifts.meta_test import DriftEvaluationConfig, learned_by, test
 from rlsuite.experiments.methods.drifts.pictures import pictures
@@ -119,6 +120,7 @@ def _preset(size: str, time: KnowledgeOfTime) -> Callable[[WorldSpec | None], Ru
 
 def _build(run: Run, world: WorldSpec | None) -> Experiment:
     config, world = run.method, required(world)
+    check_known_time("drift", config.drift, world)
     check_mini_batches("ppo", config.ppo, config.life, config.networks)
     check_actor(world.world, config.networks)
     for other in other_worlds(run.evaluation):

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
+from rlsuite.envs.gridworld import level_distribution
 from rlsuite.experiments.evolution import AS_IN_PUBLIC_CODE, PANELS, SYMPTOMS, evolution_experiment
 from rlsuite.experiments.methods.learned_policy_gradient.levels import LevelEvaluationConfig
 from rlsuite.experiments.methods.learned_policy_gradient.meta_test import test
@@ -21,6 +21,7 @@ from rlsuite.lifetime import LifeConfig
 from rlsuite.meta.evolution_config import EvolutionConfig
 from rlsuite.methods.ta_lpg import EvolvedLPGConfig, evolved_lpg
 from rlsuite.objectives.learned_policy_gradient import LPGConfig
+from rlsuite.objectives.objective import TimeScale
 
 _SIZES: dict[str, Run] = {
     "smoke": Run(
@@ -76,15 +77,11 @@ _SIZES: dict[str, Run] = {
     ),
 }
 
-# In numbers as large as what else is read, so that candidates differ by what they make of them. The
-# range is that of each size's lifetimes.
-_UNIT = {"time": "progress_and_lifetime", "time_scale": "unit", "shortest_lifetime": 10}
-_TIME: dict[str, dict[str, Any]] = {
-    "smoke": _UNIT | {"longest_lifetime": 20},
-    "laptop": _UNIT | {"longest_lifetime": 60},
-    "desk": _UNIT | {"longest_lifetime": 60},
+_TIME_SCALES: dict[str, TimeScale] = {
+    # In numbers as large as what else is read, so that candidates differ by what they make of them.
+    **dict.fromkeys(("smoke", "laptop", "desk"), "unit"),
     # As in public code; the paper's text has n / N and log N.
-    "paper": {"time": "progress_and_lifetime", "time_scale": "raw"},
+    "paper": "raw",
 }
 
 
@@ -95,10 +92,26 @@ def _lpg_es_preset(size: str) -> Callable[[WorldSpec | None], Run]:
 def _ta_lpg_preset(size: str) -> Callable[[WorldSpec | None], Run]:
     def preset(world):
         run = on(world, _SIZES[size])
-        objective = replace(run.method.objective, **_TIME[size])
+        shortest, longest = _lifetimes(run, world)
+        objective = replace(
+            run.method.objective,
+            time="progress_and_lifetime",
+            time_scale=_TIME_SCALES[size],
+            shortest_lifetime=shortest,
+            longest_lifetime=longest,
+        )
         return replace(run, method=replace(run.method, objective=objective))
 
     return preset
+
+
+def _lifetimes(run: Run, world: WorldSpec | None) -> tuple[int, int]:
+    """The shortest and the longest of training."""
+    tasks = level_distribution(run.tasks) if world is None else world
+    shortest, longest = tasks.lifetime_range
+    shortest = shortest if run.min_lifetime is None else run.min_lifetime
+    longest = longest if run.max_lifetime is None else run.max_lifetime
+    return shortest, max(shortest, longest)
 
 
 def _build(run: Run, world: WorldSpec | None) -> Experiment:

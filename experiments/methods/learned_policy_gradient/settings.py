@@ -7,6 +7,7 @@ import jax
 
 from rlsuite.agents import make_agent
 from rlsuite.experiments.errors import ConfigError
+from rlsuite.experiments.knowledge_of_time import check_known_time
 from rlsuite.experiments.meta_test import other_worlds
 from rlsuite.experiments.methods.learned_policy_gradient.levels import LevelEvaluationConfig
 from rlsuite.experiments.specs import Run, WorldSpec
@@ -51,7 +52,8 @@ def check(run: Run, world: WorldSpec) -> None:
     """Checks what only the machine and the worlds together can tell of a configuration.
 
     Raises:
-      ConfigError: if the precision is not this machine's, or agents can't act in a world.
+      ConfigError: if the precision is not this machine's, agents can't act in a world, or
+        objectives are told lifetimes of training as other ones.
     """
     backend, precision = jax.default_backend(), run.method.objective.precision
     allowed = _PRECISIONS.get(backend, get_args(Precision))
@@ -60,6 +62,7 @@ def check(run: Run, world: WorldSpec) -> None:
             f"objective.precision: {precision!r} is not allowed; it must be one this machine's "
             f"{backend} has: {', '.join(allowed)}"
         )
+    check_known_time("objective", run.method.objective, world)
     try:
         make_agent(world.world, run.method.agent)
     except ValueError as error:
