@@ -174,13 +174,18 @@ def test_what_pages_link_to_is_there(page):
     assert all((ROOT / file).exists() for file in files)
 
 
+def begin(method, directory):
+    """A run that has been saved before it has learned anything."""
+    plan = plan_of(method)
+    create_run(directory, plan.describe())
+    with Checkpoints(directory) as checkpoints:
+        checkpoints.save(1, initial_state(plan.experiment.method, seed=0))
+
+
 @pytest.mark.parametrize("code", python_in(PAGES[0]), ids=lambda code: code.splitlines()[-1])
 def test_code_of_the_readme_runs(code, folder):
     if "runs/groove" in code:
-        plan = plan_of("groove")
-        create_run(folder / "runs" / "groove", plan.describe())
-        with Checkpoints(folder / "runs" / "groove") as checkpoints:
-            checkpoints.save(1, initial_state(plan.experiment.method, seed=0))
+        begin("groove", folder / "runs" / "groove")
     names = {}
     exec(code, names)
     if "agent" in names:
@@ -234,6 +239,8 @@ def test_the_training_run_learns_cart_pole():
     ids=lambda page: page.stem,
 )
 def test_code_of_guides_runs(page, folder):
+    if page.stem == "use_a_trained_agent":
+        begin("ppo", folder / "runs" / "agents")
     names = names_after(page)
     if "metrics" in names:
         assert np.isfinite(names["metrics"]["policy_entropy"]).all()
@@ -241,6 +248,9 @@ def test_code_of_guides_runs(page, folder):
         state = jax.eval_shape(names["method"].init, jax.random.key(0))
         _, metrics = jax.eval_shape(names["method"].step, state)
         assert metrics["score"].shape == ()
+    if page.stem == "use_a_trained_agent":
+        # Of whole episodes of CartPole, which pays 1 for each step.
+        assert min(names["returns"].min(), names["score"]) >= 8
 
 
 def test_every_method_has_a_page_and_every_page_is_in_the_navigation():
