@@ -105,8 +105,8 @@ def from_json(template: Config, document: Any) -> Config:
     """The inverse of `to_json`, also after a trip through a file.
 
     Args:
-      template: says the types; a field that the document lacks keeps its value here, so that what
-        was written before there was such a field is still understood.
+      template: says the types. A field that the document lacks has its own default: what was
+        written before there was such a field was done as without it, whatever a preset says by now.
       document: nested dictionaries.
 
     Raises:
@@ -159,15 +159,19 @@ def _from_json(template: Any, document: Any, prefix: str) -> Any:
     if not isinstance(document, dict):
         raise ConfigError(f"{prefix.rstrip('.') or 'config'}: {document!r} is not an object")
     owner: Any = type(template)
-    fields = {field.name: field_type for field, field_type in _fields(owner)}
-    values = {}
-    for name, value in document.items():
+    fields = {field.name: (field, field_type) for field, field_type in _fields(owner)}
+    for name in document:
         if name not in fields:
             raise ConfigError(f"unknown field '{prefix}{name}'")
+    values = {}
+    for name, (field, field_type) in fields.items():
         inner = getattr(template, name)
-        values[name] = (
-            _from_json(inner, value, f"{prefix}{name}.")
-            if dataclasses.is_dataclass(inner)
-            else value_from_json(f"{prefix}{name}", fields[name], value)
-        )
+        if dataclasses.is_dataclass(inner):
+            values[name] = _from_json(inner, document.get(name, {}), f"{prefix}{name}.")
+        elif name in document:
+            values[name] = value_from_json(f"{prefix}{name}", field_type, document[name])
+        elif field.default is not dataclasses.MISSING:
+            values[name] = field.default
+        elif field.default_factory is not dataclasses.MISSING:
+            values[name] = field.default_factory()
     return dataclasses.replace(template, **values)

@@ -9,6 +9,7 @@ from rlsuite.experiments.field_values import to_text
 from rlsuite.experiments.fields import leaves, to_json
 from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.options import typed
+from rlsuite.experiments.plans import Plan
 from rlsuite.experiments.words import table_in_markdown
 
 
@@ -107,25 +108,25 @@ def card_of(run: Finished, name: str) -> Card:
     )
 
 
-def command(run: Finished) -> str:
-    """The command that trains a run anew, with the fields that aren't its preset's."""
-    words = ["train", run.reference, run.preset]
-    world = {f"tasks.{name}": value for name, value in run.world_parameters.items()}
-    if run.run.tasks is not None and (world or run.run.tasks != _own_tasks(run)):
-        world = {"tasks": run.run.tasks, **world}
-    usual = leaves(run.preset_run)
+def command(plan: Plan) -> str:
+    """The command that trains what is planned, with the fields that aren't its preset's."""
+    words = ["train", plan.reference, plan.preset]
+    world = {f"tasks.{name}": value for name, value in plan.world_parameters.items()}
+    if plan.run.tasks is not None and (world or plan.run.tasks != _own_tasks(plan)):
+        world = {"tasks": plan.run.tasks, **world}
+    usual = leaves(plan.preset_run)
     changed = {
         name: leaf.value
-        for name, leaf in leaves(run.run).items()
+        for name, leaf in leaves(plan.run).items()
         if name != "tasks" and leaf.value != usual[name].value
     }
-    for name, value in {**world, "seed": run.run.seed, **changed}.items():
+    for name, value in {**world, "seed": plan.run.seed, **changed}.items():
         words += [f"--{name}", to_text(value)]
     return typed(*words)
 
 
-def _own_tasks(run: Finished) -> str | None:
-    return run.spec.presets[run.preset](None).tasks
+def _own_tasks(plan: Plan) -> str | None:
+    return plan.spec.presets[plan.preset](None).tasks
 
 
 def _held_out(evaluation: Evaluation, table: Table) -> HeldOut:

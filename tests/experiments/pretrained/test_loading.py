@@ -11,7 +11,8 @@ from rlsuite.experiments.checkpoints import Checkpoints
 from rlsuite.experiments.cli import main
 from rlsuite.experiments.finished import open_run
 from rlsuite.experiments.folder import create_run
-from rlsuite.experiments.pretrained.cards import Card, in_markdown
+from rlsuite.experiments.plans import Plan
+from rlsuite.experiments.pretrained.cards import Card, command, in_markdown
 from rlsuite.experiments.pretrained.loading import _SHIPPED
 from rlsuite.experiments.pretrained.packing import pack, unpack
 from rlsuite.experiments.programs import initial_state
@@ -147,3 +148,7 @@ def test_what_is_shipped_has_a_whole_card(name):
     assert any(score.value for table in card.held_out for score in table.scores)
     assert (_SHIPPED / f"{name}.md").read_text() == in_markdown(card)
     assert "/work" not in in_markdown(card)
+    # Presets go on to other settings; what was shipped before is still trained by its command.
+    world = card.world_parameters
+    plan = Plan(shipped.spec, card.method, card.preset, shipped.run, world)
+    assert command(plan) == card.command
