@@ -124,7 +124,7 @@ def style(axis: Axes, title: str) -> None:
     axis.set_title(plain(title), color=INK, fontsize=10, loc="left")
     axis.grid(axis="y", color=GRID, linewidth=0.8)
     axis.set_axisbelow(True)
-    axis.tick_params(colors=INK, labelsize=8)
+    axis.tick_params(which="both", colors=INK, labelsize=8)
     for side in ("top", "right"):
         axis.spines[side].set_visible(False)
 
