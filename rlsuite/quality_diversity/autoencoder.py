@@ -169,13 +169,13 @@ def autoencoder(config: AutoencoderConfig) -> Descriptor:
     def learn(key, learner, images, is_there):
         moments = images.shape[1]
         images = images.reshape(-1, *images.shape[2:])
-        order_key, learn_key = jax.random.split(key)
-        order, number = _shuffled(order_key, jnp.repeat(is_there, moments))
-        num_held_out = jnp.floor(config.held_out * number).astype(jnp.int32)
-        is_held_out = (
-            jnp.zeros(len(order), bool).at[order].set(jnp.arange(len(order)) < num_held_out)
-        )
-        is_learned = jnp.repeat(is_there, moments) & ~is_held_out
+        draw_key, order_key, learn_key = jax.random.split(key, 3)
+        # All images of an episode are on one side.
+        drawn, number = _shuffled(draw_key, is_there)
+        episodes = jnp.floor(config.held_out * number).astype(jnp.int32)
+        is_held_out = jnp.zeros_like(is_there).at[drawn].set(jnp.arange(len(drawn)) < episodes)
+        is_learned = jnp.repeat(is_there & ~is_held_out, moments)
+        order, num_held_out = _shuffled(order_key, jnp.repeat(is_held_out, moments))
 
         def held_out_error(learner):
             def add(total, images, weights):

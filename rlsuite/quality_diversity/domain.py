@@ -13,6 +13,7 @@ from jaxtyping import Array, Float, Int, UInt8
 
 from rlsuite.envs.sparse_point import NO_AREA
 from rlsuite.ranges import Counts
+from rlsuite.requirements import require
 from rlsuite.rollout import Level
 from rlsuite.selection import where_each
 
@@ -173,7 +174,8 @@ def in_world(
       image_size: rows and columns of an image.
 
     Raises:
-      ValueError: if the world's actions and observations are not arrays of real numbers.
+      ValueError: if the world's actions and observations are not arrays of real numbers, or there
+        are more moments than steps of an episode.
     """
     seen, done = world.observation_space(level), world.action_space(level)
     for name, space in (("observation", seen), ("action", done)):
@@ -187,6 +189,7 @@ def in_world(
     )
     key = jax.random.key(0)  # Of which nothing is drawn.
     num_steps = int(level.max_steps_in_episode)
+    require(num_moments <= num_steps, "num_moments", num_moments, f"at most {num_steps}, the steps")
     moments = np.round(num_steps * np.arange(1, num_moments + 1) / num_moments).astype(int) - 1
 
     def evaluate(genomes):

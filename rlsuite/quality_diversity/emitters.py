@@ -15,6 +15,9 @@ NONE = -1
 """Instead of a place: of an emitter's founder, or of the emitter that is running."""
 
 TRIAL_GENERATIONS = 5
+_ROUNDING = 1e-5
+"""Of a sum of rewards: a difference as small as this says nothing."""
+
 WINDOW = 20
 """Generations at either end of those by which an emitter is judged to have come to a stop."""
 
@@ -81,11 +84,13 @@ class Emitters(NamedTuple):
       generation: populations it has had, the first included.
       population: its solutions.
       values: rewards of its last populations, in a ring.
-      first: sum of the mean rewards of its first three populations.
-      improvement: mean reward of its last three populations over that of the first three, or zero.
+      first: sum of the rewards of its first three populations.
+      improvement: mean reward of its last three populations over that of the first three, or zero
+        where that is below or as good as equal.
       record: highest reward of its own in the archive of rewarded solutions.
       most_novel: highest novelty of its own.
-      aside: a random choice of its solutions that were more novel than all of its own before.
+      aside: a random choice of its solutions since the trial that were more novel than all of its
+        own before.
       priority: by which they were chosen; below zero where there is none.
     """
 
@@ -136,11 +141,13 @@ def no_emitters(like: Solutions, config: EmitterConfig, num_genes: int) -> Emitt
 def aged(emitter: Emitters, population: Solutions) -> Emitters:
     """The emitter one population later."""
     length = emitter.values.shape[0]
-    number, mean = emitter.generation, population.reward.mean()
+    number, size = emitter.generation, len(population.reward)
     values = emitter.values.at[number % length].set(population.reward)
-    first = emitter.first + jnp.where(number < 3, mean, 0.0)
-    last = values[(number - jnp.arange(3)) % length].mean()
-    improvement = jnp.where(number >= 2, jnp.maximum(last - first / 3, 0.0), 0.0)
+    first = emitter.first + jnp.where(number < 3, population.reward.sum(), 0.0)
+    rise = values[(number - jnp.arange(3)) % length].sum() - first
+    # Equal rewards that are added up in another order are no improvement.
+    has_risen = (number >= 2) & (rise > _ROUNDING * jnp.abs(first))
+    improvement = jnp.where(has_risen, rise / (3 * size), 0.0)
     return emitter._replace(
         population=population,
         generation=number + 1,

@@ -235,16 +235,17 @@ def _founding(
     """Whether they may found emitters, and with which spread.
 
     It is a third of the distance from a genome to the nearest other one, and the usual deviation
-    where there is one just like it.
+    where there is one just like it, or no other.
     """
     # By products, which are less exact than differences and many times as fast.
     norms, others = (jnp.square(one.genome).sum(axis=1) for one in (own, everybody))
-    squared = norms[:, None] + others - 2 * own.genome @ everybody.genome.T
+    products = jnp.matmul(own.genome, everybody.genome.T, precision=jax.lax.Precision.HIGHEST)
+    squared = norms[:, None] + others - 2 * products
     is_same = own.born[:, None] == everybody.born
     nearest = jnp.where(is_same, jnp.inf, squared).min(axis=1)
     spread = jnp.sqrt(jnp.maximum(nearest, 0.0)) / 3
-    is_same = nearest <= 1e-6 * norms
-    return own.reward > 0, jnp.where(is_same, deviation, spread)
+    is_usual = (nearest <= 1e-6 * norms) | jnp.isinf(nearest)
+    return own.reward > 0, jnp.where(is_usual, deviation, spread)
 
 
 def redescribed(descriptor: Descriptor, parameters: PyTree, solutions: Solutions) -> Solutions:

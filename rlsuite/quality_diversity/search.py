@@ -19,7 +19,7 @@ from rlsuite.quality_diversity.exploration import (
     first_population,
 )
 from rlsuite.quality_diversity.found import kept_coverage, metrics, nothing_found
-from rlsuite.quality_diversity.solutions import Solutions, joined
+from rlsuite.quality_diversity.solutions import Solutions, comes_again, joined
 from rlsuite.selection import when
 
 
@@ -102,7 +102,8 @@ def search(
 ) -> Method:
     """Steps of exploration, and of exploitation once there is something to exploit.
 
-    A step is `evaluations_per_step` evaluations of either kind. In a program of several searches
+    A step is `evaluations_per_step` evaluations of either kind; where it exploits, as many as that
+    gives work for and up to a trial more (`sequential_emitters`). In a program of several searches
     side by side both kinds are computed in each step, as they are not always of one mind.
 
     Args:
@@ -110,8 +111,8 @@ def search(
       exploiter: what is made of rewards; none for a search that doesn't care for them.
       schedule: which kind comes next.
       learns_after: `steps -> whether`, after which steps the descriptor learns from all that the
-        archives and the population have, if it learns at all. Steps of either kind count, so that
-        searches side by side learn at once.
+        archives and the population have, each solution once, if it learns at all. Steps of either
+        kind count, so that searches side by side learn at once.
 
     Returns:
       A method whose state is a `SearchState`. Metrics are those of `found.metrics`,
@@ -157,7 +158,7 @@ def search(
             state = jax.lax.cond(explores, explore, exploit, step_key, state)
         course = Course(course.steps + 1, explores)
         if descriptor.learn is not None:
-            learn = partial(_learn, descriptor, descriptor.learn, learn_key)
+            learn = partial(_learn, descriptor, descriptor.learn, exploiter, learn_key)
             state = when(learns_after(course.steps), learn, state, state)
         state = state._replace(key=key, course=course)
         return state, reported(state)
@@ -191,20 +192,22 @@ def _exploit(exploiter: Exploiter, key: PRNGKeyArray, state: SearchState) -> Sea
 
 
 def _learn(
-    descriptor: Descriptor, learn: Learn, key: PRNGKeyArray, state: SearchState
+    descriptor: Descriptor,
+    learn: Learn,
+    exploiter: Exploiter | None,
+    key: PRNGKeyArray,
+    state: SearchState,
 ) -> SearchState:
     """The state after the descriptor has learned, with all solutions described by it."""
     found = state.explored
-    everything = joined(
-        found.archive.items.memory,
-        found.rewarded.items.solution.memory,
-        found.population.memory,
-    )
+    kept, is_kept = state.kept
+    everything = joined(kept.memory, found.population.memory)
     everybody = jnp.ones(len(found.population.reward), bool)
-    is_there = jnp.concatenate([found.archive.filled, found.rewarded.filled, everybody])
+    is_there = jnp.concatenate([is_kept, everybody])
+    is_there &= ~comes_again(jnp.concatenate([kept.born, found.population.born]), is_there)
     parameters, error = learn(key, state.descriptor, everything, is_there)
-    return state._replace(
-        explored=all_redescribed(descriptor, parameters, found),
-        descriptor=parameters,
-        error=error,
-    )
+    after = all_redescribed(descriptor, parameters, found)
+    emitters = state.emitters
+    if exploiter is not None:
+        emitters = exploiter.redescribe(parameters, found, after, emitters)
+    return state._replace(explored=after, emitters=emitters, descriptor=parameters, error=error)

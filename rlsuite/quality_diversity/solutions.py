@@ -132,3 +132,11 @@ def joined(*solutions: PyTree) -> PyTree:
 def taken(items: PyTree, places: Int[Array, "*place"]) -> PyTree:
     """Items at some places."""
     return jax.tree.map(lambda leaf: leaf[places], items)
+
+
+def comes_again(born: Int[Array, " item"], is_there: Bool[Array, " item"]) -> Bool[Array, " item"]:
+    """Whether each item that is there is one that comes before it as well, by when it was born."""
+    order = jnp.lexsort((~is_there, born))
+    ordered = born[order]
+    again = jnp.concatenate([jnp.zeros(1, bool), ordered[1:] == ordered[:-1]])
+    return jnp.zeros_like(is_there).at[order].set(again) & is_there

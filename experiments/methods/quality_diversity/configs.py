@@ -68,8 +68,10 @@ class MapElitesConfig:
     def exploration(self) -> ExplorationConfig:
         """Of a novelty search with the same budget and noise."""
         sizes = self.batches
+        num_children = 2 if sizes.batch_size % 2 == 0 else 1
         return ExplorationConfig(
-            population_size=sizes.batch_size // 2,
+            population_size=sizes.batch_size // num_children,
+            num_children=num_children,
             deviation=sizes.deviation,
             evaluations_per_step=sizes.evaluations_per_step,
             bins=sizes.bins,

@@ -120,6 +120,27 @@ def test_stax_that_sees_the_true_behaviour_is_serene():
     assert float(second[1]["rewarded"][-1]) > 0
 
 
+def test_emitters_are_described_anew_with_everybody():
+    """By positions in a unit that doubles whenever it is learned."""
+    doubles = true_position()._replace(
+        init=lambda key: jnp.ones(()),
+        describe=lambda unit, position: (unit * position, jnp.zeros(len(position))),
+        learn=lambda key, unit, memory, there: (2 * unit, jnp.zeros(())),
+    )
+    search = stax(hills(), doubles, SEARCH, EMITTERS, criterion=by_novelty)
+    by_name = serene(hills(), true_position(), SEARCH, EMITTERS)
+    state, metrics = jax.jit(train(search, 8))(KEY)
+    same, same_metrics = jax.jit(train(by_name, 8))(KEY)
+    alive = np.asarray(state.emitters.alive)
+    assert state.descriptor == 8.0 and alive.any()
+    population = state.emitters.population
+    np.testing.assert_array_equal(population.code[alive], 8 * population.memory[alive])
+    # Nothing else depends on the unit.
+    for name, values in same_metrics.items():
+        np.testing.assert_allclose(metrics[name], values, atol=1e-5, err_msg=name)
+    np.testing.assert_allclose(state.emitters.most_novel, 8 * same.emitters.most_novel, rtol=1e-5)
+
+
 def test_taxons_learns_and_describes_all_anew():
     domain = hills()
 
@@ -131,7 +152,7 @@ def test_taxons_learns_and_describes_all_anew():
         image = jnp.repeat(255 * image[..., None].astype(jnp.uint8), 3, axis=-1)
         return outcomes._replace(image=image[:, None])
 
-    sees = autoencoder(AutoencoderConfig(8, 1, (4,), 3, 1e-2, 16, max_epochs=4))
+    sees = autoencoder(AutoencoderConfig(8, 1, (4,), 3, 1e-2, 16, max_epochs=12))
     method = taxons(domain._replace(evaluate=drawn), sees, SEARCH)
     state, metrics = jax.jit(train(method, 3))(KEY)
     errors = np.asarray(metrics["description_error"])

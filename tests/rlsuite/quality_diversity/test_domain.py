@@ -94,3 +94,8 @@ def test_worlds_without_vectors_are_refused():
     world, level = gymnax.make("CartPole-v1")
     with pytest.raises(ValueError, match="an action space"):
         in_world(world, level, ControllerConfig())
+
+
+def test_there_are_no_more_images_than_steps():
+    with pytest.raises(ValueError, match="num_moments: 51 is not allowed; it must be at most 50"):
+        in_world(SparsePoint(), SparsePoint().default_params, ControllerConfig(), num_moments=51)

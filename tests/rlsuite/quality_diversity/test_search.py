@@ -1,9 +1,13 @@
 """Tests of searches on a domain that is quick to evaluate, and of what they are made of."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rlsuite.method import train
 from rlsuite.methods.map_elites import map_elites
@@ -20,7 +24,13 @@ from rlsuite.quality_diversity.emitters import (
     no_emitters,
     put_aside,
 )
-from rlsuite.quality_diversity.exploration import ExplorationConfig, Explorer, generation
+from rlsuite.quality_diversity.exploitation import sequential_emitters
+from rlsuite.quality_diversity.exploration import (
+    ExplorationConfig,
+    Explorer,
+    first_population,
+    generation,
+)
 from rlsuite.quality_diversity.found import NEVER, nothing_found, told
 from rlsuite.quality_diversity.map_elites import improved, no_elites
 from rlsuite.quality_diversity.random_search import random_search
@@ -28,6 +38,7 @@ from rlsuite.quality_diversity.search import Course, by_chance, later_and_later,
 from rlsuite.quality_diversity.solutions import (
     FOUND_BY_SEARCH,
     add,
+    comes_again,
     empty_archive,
     evaluated,
     taken,
@@ -212,6 +223,52 @@ def test_an_emitter_is_judged_by_the_ends_of_its_memory():
         assert bool(stops(emitter)) == (number > length and not has_risen)
     flat = emitter._replace(values=jnp.ones_like(emitter.values))
     assert stops(flat)
+
+
+@pytest.mark.parametrize("size", [4, 5, 6, 8])
+def test_equal_rewards_are_no_improvement(size):
+    config = EmitterConfig(emitter_size=size, num_emitters=1)
+    like = solutions_of(np.zeros((size, 3)))
+    empty = taken(no_emitters(like, config, 3), jnp.int32(0))
+
+    def improvement(rewards):
+        def step(emitter, reward):
+            return aged(emitter, like._replace(reward=jnp.full(size, reward))), None
+
+        return jax.lax.scan(step, empty, rewards)[0].improvement
+
+    flat = jnp.concatenate([jnp.arange(1.0, 51.0), jnp.array([0.1, 0.37, 0.9, -0.7])])
+    judged = jax.jit(jax.vmap(improvement))
+    assert not judged(jnp.repeat(flat[:, None], 6, axis=1)).any()
+    rising = jnp.array([[1.0, 1.0, 1.0, 1.0, 1.0, 1.003]])
+    np.testing.assert_allclose(judged(rising), [0.001], rtol=1e-2)
+
+
+@settings(deadline=None)
+@given(born=st.lists(st.integers(0, 5), min_size=1, max_size=12), data=st.data())
+def test_what_comes_again_is_known(born, data):
+    is_there = data.draw(st.lists(st.booleans(), min_size=len(born), max_size=len(born)))
+    again = np.asarray(comes_again(jnp.array(born), jnp.array(is_there)))
+    # Of each solution that is there exactly one is left.
+    left = [one for one, there, known in zip(born, is_there, again, strict=True) if there > known]
+    assert sorted(left) == sorted({one for one, there in zip(born, is_there, strict=True) if there})
+    assert not again[~np.array(is_there)].any()
+
+
+def test_a_rewarded_genome_without_others_founds_with_the_usual_noise():
+    config = replace(CONFIG, population_size=1, num_children=1)
+    explorer = Explorer(DOMAIN, true_position(), config)
+    pays = DOMAIN._replace(evaluate=lambda genome: DOMAIN.evaluate(0 * genome + 1.4))
+    first = first_population(
+        KEYS[0], explorer._replace(domain=pays), (), nothing_found(DOMAIN, config.bins)
+    )
+    assert int(first.rewarded.size) == 1
+    np.testing.assert_allclose(first.rewarded.items.spread[0], config.deviation)
+
+
+def test_emitters_need_rewarded_solutions_among_what_is_known():
+    with pytest.raises(ValueError, match="knows_rewarded: False is not allowed"):
+        sequential_emitters(Explorer(DOMAIN, true_position(), CONFIG), EMITTERS)
 
 
 def test_what_is_put_aside_is_new_and_chosen_at_random():
