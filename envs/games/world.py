@@ -56,7 +56,7 @@ class RepeatedGames(environment.Environment[State, Params]):
     """Matches of a known number of rounds at two-player games (arXiv 2305.16867).
 
     A match draws a game, the agent's seat and an opponent, each as likely as any other. Both act at
-    once. A round pays the payoff as a fraction of the game's highest and of the number of rounds,
+    once. A round pays the payoff as a fraction of the game's largest and of the number of rounds,
     so that a match's return is the paper's normalised score. The last round terminates the match:
     nothing comes after it, and both know.
 
@@ -98,7 +98,8 @@ class RepeatedGames(environment.Environment[State, Params]):
             other=other,
         )
         num_rounds = state.view.num_rounds.astype(jnp.float32)
-        reward = state.view.own[own, other] / (state.view.payoffs.max() * num_rounds)
+        largest = jnp.abs(state.view.payoffs).max()
+        reward = state.view.own[own, other] / (jnp.where(largest > 0, largest, 1.0) * num_rounds)
         terminated = self.is_terminated(state, params)
         return self.get_obs(state, params), state, reward, terminated, {}
 
@@ -155,7 +156,7 @@ def features(
     """
     last = jax.nn.one_hot(jnp.where(own == NOTHING, 0, 1 + 2 * own + other), 5)
     lowest, highest = view.payoffs.min(), view.payoffs.max()
-    payoffs = (view.payoffs - lowest) / (highest - lowest)
+    payoffs = (view.payoffs - lowest) / jnp.where(highest > lowest, highest - lowest, 1.0)
     share = now / jnp.maximum(view.num_rounds, 1)
     clock = jnp.stack([share, view.seat.astype(jnp.float32)])
     return jnp.concatenate([last, clock, payoffs.ravel()])

@@ -1,5 +1,6 @@
 """Players for payoffs that may be anything, and others who see that payoffs change."""
 
+import math
 from typing import NamedTuple
 
 import jax
@@ -15,7 +16,7 @@ def exp3(num_actions: int, horizon: int) -> Player:
     .. math:: p_a \propto e^{-\eta \hat L_a}, \qquad \hat L_a \mathrel{+}= \frac{\ell}{p_a}
        \text{ where } a \text{ was played}, \qquad \eta = \sqrt{\frac{2 \ln K}{K T}}
     """
-    rate = jnp.sqrt(2 * jnp.log(num_actions) / (num_actions * horizon))
+    rate = math.sqrt(2 * math.log(num_actions) / (num_actions * horizon))
 
     def learn(losses, now, action, payoff):
         del now
@@ -58,8 +59,12 @@ def discounted_ucb(num_actions: int, discount: float = 0.99, exploration: float 
             discount * state.plays + is_played, discount * state.total + payoff * is_played
         )
 
-    zeros = jnp.zeros(num_actions)
-    return Player(lambda key, instance: Discounted(zeros, zeros), act, learn)
+    def init(key, instance):
+        del key, instance
+        zeros = jnp.zeros(num_actions)
+        return Discounted(zeros, zeros)
+
+    return Player(init, act, learn)
 
 
 class Block(NamedTuple):

@@ -3,6 +3,7 @@
 Where several actions are equally good, the first of them is played.
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -192,7 +193,7 @@ def successive_elimination(num_actions: int, horizon: int, burn_in: int = 0) -> 
       horizon: T, for which the confidence is.
       burn_in: M.
     """
-    log_term = jnp.log(2.0 * num_actions * horizon)
+    log_term = math.log(2.0 * num_actions * horizon)
 
     def num_samples(epoch):
         # At the 12th epoch no run is long enough for the next one.

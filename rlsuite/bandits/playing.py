@@ -154,8 +154,9 @@ def play(
         reported.
 
     Returns:
-      A method whose state is a `PlayState`. Its metrics are means over games: `payoff` of the
-      step's rounds and `mean_payoff` of all so far, `regret` so far, and those of the player.
+      A method whose state is a `PlayState`, for at most 2³⁰ rounds in all. Its metrics are means
+      over games: `payoff` of the step's rounds and `mean_payoff` of all so far, `regret` so far,
+      and those of the player.
 
     Raises:
       ValueError: if `num_agents` or `rounds_per_step` is below 1.

@@ -1,5 +1,6 @@
 """What machines come to at a game, without playing: expectations, and best responses."""
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -7,6 +8,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from rlsuite.envs.games.machines import Machine
+
+_einsum = partial(jnp.einsum, precision=jax.lax.Precision.HIGHEST)
 
 
 def expected_totals(
@@ -38,9 +41,9 @@ def expected_totals(
 
     def play_round(carry, _):
         chances, totals = carry
-        joint = jnp.einsum("sz,sa,zb->szab", chances, acts, others)
-        totals = totals + jnp.einsum("szab,pab->p", joint, payoffs)
-        return (jnp.einsum("szab,sabx,zaby->xy", joint, moves, answers), totals), None
+        joint = _einsum("sz,sa,zb->szab", chances, acts, others)
+        totals = totals + _einsum("szab,pab->p", joint, payoffs)
+        return (_einsum("szab,sabx,zaby->xy", joint, moves, answers), totals), None
 
     start = jnp.zeros(sizes).at[0, 0].set(1.0)
     (_, totals), _ = jax.lax.scan(play_round, (start, jnp.zeros(2)), length=num_rounds)
@@ -74,7 +77,7 @@ def best_response(own: Float[Array, "2 2"], opponent: Machine, num_rounds: int) 
     following = opponent.successors.swapaxes(1, 2)
 
     def back(values, _):
-        worth = jnp.einsum("zb,zab->za", chances, own + values[following])
+        worth = _einsum("zb,zab->za", chances, own + values[following])
         return worth.max(axis=1), jnp.argmax(worth, axis=1).astype(jnp.int32)
 
     values, actions = jax.lax.scan(back, jnp.zeros(opponent.chances.size), length=num_rounds)

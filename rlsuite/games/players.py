@@ -95,6 +95,12 @@ def fictitious_play(order: int = 0, prior: float = 1.0) -> Player:
     return Player(init, act, learn)
 
 
+def _span(payoffs: Float[Array, "2 2"]) -> Float[Array, ""]:
+    """From the lowest to the highest; 1 where there is nothing between them."""
+    span = jnp.ptp(payoffs)
+    return jnp.where(span > 0, span, 1.0)
+
+
 class Regrets(NamedTuple):
     """What each action would have paid so far, and how sharply that counts."""
 
@@ -109,13 +115,13 @@ def hedge() -> Player:
     .. math:: p_a \propto e^{\eta \sum_t u(a, b_t)}, \qquad
        \eta = \frac{1}{u_{\max} - u_{\min}} \sqrt{\frac{8 \ln 2}{T}}
 
-    Its expected regret against the best action is at most
-    :math:`(u_{\max} - u_{\min}) \sqrt{T \ln 2 / 2}`.
+    Where all payoffs are equal it plays by chance. Its expected regret against the best action is
+    at most :math:`(u_{\max} - u_{\min}) \sqrt{T \ln 2 / 2}`.
     """
 
     def init(key, view):
         del key
-        rate = jnp.sqrt(8 * jnp.log(2.0) / view.num_rounds) / jnp.ptp(view.own)
+        rate = jnp.sqrt(8 * jnp.log(2.0) / view.num_rounds) / _span(view.own)
         return Regrets(view.own, rate, jnp.zeros(2))
 
     def learn(state, now, outcome):
@@ -146,7 +152,7 @@ def from_bandit(player: BanditPlayer) -> Player:
 
     def init(key, view):
         own = view.own
-        return Adapted(player.init(key, own[:, 0]), own.min(), jnp.ptp(own))
+        return Adapted(player.init(key, own[:, 0]), own.min(), _span(own))
 
     def learn(state, now, outcome):
         payoff = (outcome.payoff - state.lowest) / state.span

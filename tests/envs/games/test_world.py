@@ -42,6 +42,14 @@ def test_a_match_ends_by_its_rounds_and_not_by_a_limit():
     assert terminated and not truncated
 
 
+@pytest.mark.parametrize("payoffs", [-1 - prisoners_dilemma(), 0 * prisoners_dilemma()])
+def test_games_that_pay_nothing_above_zero(payoffs):
+    shown, rewards, *_ = match(level(payoffs[None], [SCRIPTS["tit for tat"]], 4), [1, 1, 0, 0])
+    assert np.isfinite(shown).all() and (shown >= 0).all() and (shown <= 1).all()
+    own = np.asarray(payoffs[0])[[1, 1, 0, 0], [0, 1, 1, 0]]
+    np.testing.assert_allclose(rewards, own / max(np.abs(payoffs).max(), 1) / 4, rtol=1e-6)
+
+
 def test_either_seat_sees_the_game_its_own_way():
     params = level(battle_of_the_sexes()[None], [SCRIPTS["stubborn"]], 4)
     found = set()

@@ -68,6 +68,15 @@ def test_players_at_bandits_see_payoffs_between_zero_and_one():
     assert draws[0, 1, 0, 0, 0] > 9.5 * 400
 
 
+def test_games_in_which_nothing_matters_are_played_by_chance():
+    players = [hedge(), from_bandit(exp3(2, 50)), from_bandit(epsilon_greedy(2))]
+    record = tournament(
+        players, jnp.full((1, 2, 2, 2), 3.0), jax.random.key(0), num_rounds=50, num_draws=8
+    )
+    assert np.isfinite(record.totals).all()
+    assert 0.3 < np.asarray(record.actions[:, 0, 1, 0, 0]).mean() < 0.7
+
+
 def remembering(chance_of_first=0.2):
     """Plays 1 with a chance, and after that what the other played two rounds before."""
 
