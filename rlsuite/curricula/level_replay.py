@@ -75,7 +75,8 @@ def replayed_levels(
     `replay_log_weights`, else one of fresh levels; once the buffer holds enough to replay. Levels
     that it doesn't hold are scored and then take an empty slot, or that of the lowest score if
     theirs is higher, so that the buffer has the highest scores of all. One that it does hold
-    (an edit may change nothing) is scored anew where it is. Scores that are no number take no slot.
+    (an edit may change nothing) is scored anew where it is, by the first worker that had it. Scores
+    that are no number take no slot.
 
     With an editor every replay is followed by a lesson of that batch's levels, edited.
 
@@ -102,8 +103,9 @@ def replayed_levels(
     editor = edit or (lambda key, level: level)
 
     def init(key):
-        buffer = empty_buffer(key, sample_task, config.size)
-        remembered = jax.vmap(score.init)(jax.random.split(key, config.size), buffer.task)
+        task_key, score_key = jax.random.split(key)
+        buffer = empty_buffer(task_key, sample_task, config.size)
+        remembered = jax.vmap(score.init)(jax.random.split(score_key, config.size), buffer.task)
         last = () if edit is None else jax.tree.map(lambda leaf: leaf[:num_workers], buffer.task)
         return LevelReplayState(buffer, remembered, last, jnp.array(False))
 
@@ -156,11 +158,12 @@ def replayed_levels(
             num_drawn=buffer.num_drawn + num_workers,
             num_replayed=buffer.num_replayed + (lesson.slot >= 0).sum(dtype=jnp.int32),
         )
-        written = jnp.where(known, slot, config.size)
+        # Of equal levels the first counts.
+        written = jnp.where(known & ~_comes_again(slot), slot, config.size)
         buffer = _write(buffer, written, lesson.task, scores)
         inserted = _places(buffer, lesson.task, scores, ~known)
         buffer = _write(buffer, inserted, lesson.task, scores)
-        kept = _put(jnp.where(known, slot, inserted), state.remembered, remembered)
+        kept = _put(jnp.where(known, written, inserted), state.remembered, remembered)
         return state._replace(buffer=buffer, remembered=kept), scores
 
     return Designer(init, propose, report, lambda state: buffer_metrics(state.buffer))
@@ -185,6 +188,11 @@ def _scored(
     keys = jax.random.split(key, returns.size)
     in_axes = (0, 0, 0, 1, 0)
     return jax.vmap(of_one, in_axes)(keys, remembered, task, evidence, returns)
+
+
+def _comes_again(slot: Int[Array, " worker"]) -> Bool[Array, " worker"]:
+    """Which workers have a slot that one before them has too."""
+    return jnp.tril(slot[:, None] == slot, -1).any(axis=1)
 
 
 def _find(buffer: Buffer, task: Task) -> Int[Array, " worker"]:

@@ -106,6 +106,9 @@ def test_a_level_that_is_held_is_scored_where_it_is():
     assert set(found) == {1.0, 2.0, 3.0, 4.0} and found[2.0] == pytest.approx(0.9)
     slot = int(jnp.argmax(state.buffer.task.level == 2.0))
     assert state.remembered[slot] == 2  # What the score remembers goes on.
+    # Of workers that had the same level the first counts.
+    state, _ = report(DESIGNER, state, [5, 2, 2], [0.0, 0.4, 0.8])
+    assert held(state)[2.0] == pytest.approx(0.4) and state.remembered[slot] == 3
 
 
 @pytest.fixture(scope="module")
