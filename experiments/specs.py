@@ -302,6 +302,8 @@ class MethodSpec(NamedTuple):
         for long enough, it is said in a line, and the report says so too.
       short_names: of worlds, for `--world`.
       title: what it is called in texts and pictures, if that isn't its name in capitals.
+      trains_apart: whether the seeds of its tests are agents that were trained each from a key of
+        its own, and share nothing: as many as that, a run counts for in a sweep's verdicts.
     """
 
     name: str
@@ -319,3 +321,4 @@ class MethodSpec(NamedTuple):
     symptoms: Sequence[Symptom] = ()
     short_names: Mapping[str, str] = {}
     title: str = ""
+    trains_apart: bool = False

@@ -30,6 +30,17 @@ def bank(key: PRNGKeyArray, draw: DrawMap, num_contexts: int, max_steps: int) ->
     return Params(max_steps_in_episode=jnp.int32(max_steps), maps=maps)
 
 
+def first_maps(level: Params, number: Int[Array, ""]) -> Params:
+    """The same level with the first so many of its maps alone, each as often as may be.
+
+    Args:
+        level: With as many maps, or more.
+        number: Of maps; at least 1. It may be traced, so that levels of any number are one program.
+    """
+    kept = jnp.arange(level.maps.start.shape[0]) % number
+    return level.replace(maps=jax.tree.map(lambda leaf: leaf[kept], level.maps))
+
+
 def multi_room(num_rooms: int, side: int) -> DrawMap:
     """Rooms in a chain, each three to five cells wide and high, and lava everywhere else.
 
@@ -78,8 +89,12 @@ def multi_room(num_rooms: int, side: int) -> DrawMap:
         passages = jax.vmap(within)(jnp.where(along, from_, line), jnp.where(along, to, line))
         is_floor = rooms.any(axis=0) | passages.any(axis=0)
         cells = jnp.where(is_floor, FLOOR, LAVA).astype(jnp.int8)
-        goal = _any_of(goal_key, rooms[-1])
-        return Map(cells.at[goal].set(GOAL), _any_of(start_key, rooms[0]))
+
+        def any_of(key, room):
+            row, column = jax.random.randint(key, (2,), low[room], high[room] + 1)
+            return row * side + column
+
+        return Map(cells.at[any_of(goal_key, -1)].set(GOAL), any_of(start_key, 0))
 
     return draw
 

@@ -278,13 +278,19 @@ def _claims(document: tables.Table, settings: Sequence[str]) -> Iterator[Claim]:
             if not tables.line(table, key, where=f"{where}: "):
                 raise ConfigError(f"{where}: {key}: it is missing")
         better, than = table["better"], table["than"]
-        _check_contenders(where, better, than, settings)
+        named = tables.lines(table, "tables", f"{where}: ")
+        _check_contenders(where, better, than, settings, may_be_baselines=bool(named))
         text = tables.prose(table, "text") or f"{better} is better than {than}"
-        yield Claim(text, better, than, tables.lines(table, "tables", f"{where}: "))
+        yield Claim(text, better, than, named)
 
 
-def _check_contenders(where: str, better: str, than: str, settings: Sequence[str]) -> None:
-    """Refuses claims that can't be meant so; baselines are known to the evaluations only."""
+def _check_contenders(
+    where: str, better: str, than: str, settings: Sequence[str], *, may_be_baselines: bool
+) -> None:
+    """Refuses claims that can't be meant so; baselines are known to the evaluations only.
+
+    Two baselines are those of the test whose tables the claim names.
+    """
     if better == than:
         raise ConfigError(f"{where}: than: '{than}' is not allowed; it must be another one")
     slugs = {slug(name): name for name in settings}
@@ -292,5 +298,5 @@ def _check_contenders(where: str, better: str, than: str, settings: Sequence[str
         meant = slugs.get(slug(name))
         if name not in settings and meant is not None:
             raise ConfigError(f"{where}: {key}: unknown '{name}' (did you mean '{meant}'?)")
-    if better not in settings and than not in settings:
+    if not may_be_baselines and better not in settings and than not in settings:
         raise ConfigError(f"{where}: better: {nearest('setting', better, settings)}")

@@ -128,9 +128,9 @@ _CORRIDORS = PPOSettings(
     lifetime=300,
 )
 _ROOMS = PPOSettings(
-    networks=ActorCriticConfig("perceptron", (64, 64), torso="shared"),
+    networks=ActorCriticConfig("perceptron", (32, 32), torso="shared"),
     ppo=PPOConfig(num_epochs=3, num_mini_batches=4, learning_rate=2e-3, anneal_learning_rate=True),
-    num_workers=32,
+    num_workers=16,
     rollout_length=64,
     lifetime=300,
 )

@@ -7,6 +7,7 @@ from .curriculum import Proposal as Proposal
 from .curriculum import frozen_set as frozen_set
 from .curriculum import log_uniform_lifetimes as log_uniform_lifetimes
 from .curriculum import random_tasks as random_tasks
+from .curriculum import tasks_in_turn as tasks_in_turn
 from .designer import Designer as Designer
 from .designer import Lesson as Lesson
 from .designer import random_levels as random_levels

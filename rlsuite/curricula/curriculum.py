@@ -54,9 +54,18 @@ class Curriculum(NamedTuple):
 
 def random_tasks(sample_task: SampleTask) -> Curriculum:
     """Domain randomisation: every task is drawn anew."""
+    return tasks_in_turn(lambda key, place: sample_task(key))
+
+
+def tasks_in_turn(sample_task: Callable[[PRNGKeyArray, Int[Array, ""]], Task]) -> Curriculum:
+    """Every task is drawn anew, by a rule of the place of its agent.
+
+    Args:
+      sample_task: `(key, place) -> task`, places counted from 0.
+    """
 
     def draw(key, num_tasks):
-        task = jax.vmap(sample_task)(jax.random.split(key, num_tasks))
+        task = jax.vmap(sample_task)(jax.random.split(key, num_tasks), jnp.arange(num_tasks))
         return Proposal(task, jnp.zeros(num_tasks, jnp.int32))
 
     return _without_memory(draw)

@@ -5,6 +5,9 @@ from .bonuses import global_counts as global_counts
 from .bonuses import inverse_root as inverse_root
 from .bonuses import product as product
 from .bonuses import weighted_sum as weighted_sum
+from .choice import ChoiceState as ChoiceState
+from .choice import Term as Term
+from .choice import one_of as one_of
 from .distillation import Novelty as Novelty
 from .distillation import novelty_bonus as novelty_bonus
 from .distillation import novelty_difference as novelty_difference

@@ -1,22 +1,21 @@
 """PPO with exploration bonuses: global, episodic, and both at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Literal
 
+import jax.numpy as jnp
 from gymnax.environments.environment import Environment
+from jaxtyping import Array, Int
 
-from rlsuite.curricula.curriculum import SampleTask, random_tasks
+from rlsuite.curricula.curriculum import SampleTask, random_tasks, tasks_in_turn
 from rlsuite.drifts import ppo_clip
 from rlsuite.envs.cells import Cells, CellWorld, find_cells, rounded_observations
-from rlsuite.exploration.bonuses import (
-    Bonus,
-    episodic_counts,
-    global_counts,
-    product,
-    weighted_sum,
-)
+from rlsuite.envs.rooms import Rooms, first_maps
+from rlsuite.exploration.bonuses import Bonus, episodic_counts, global_counts
+from rlsuite.exploration.choice import Formula, Term, one_of
 from rlsuite.exploration.distillation import (
+    Novelty,
     novelty_bonus,
     novelty_difference,
     random_network_distillation,
@@ -25,13 +24,14 @@ from rlsuite.exploration.elliptical import elliptical, inverse_dynamics
 from rlsuite.exploration.fitting import FittingConfig
 from rlsuite.exploration.learning import with_bonus
 from rlsuite.lifetime import Life
-from rlsuite.living import live
+from rlsuite.living import LivingState, live
 from rlsuite.method import Method
 from rlsuite.methods.ppo import PPOAgentsConfig
 from rlsuite.networks import NetworkConfig
 from rlsuite.ranges import Count, Fraction, NotNegative, Positive
 
 BonusKind = Literal[
+    "none",
     "global",
     "episodic",
     "global_times_episodic",
@@ -42,7 +42,7 @@ BonusKind = Literal[
     "elliptical_times_novelty_difference",
     "elliptical_plus_distillation",
 ]
-"""Bonuses by name; those of counts are the first three."""
+"""Bonuses by name; those of counts come after none."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ class BonusConfig:
     """What is paid for what is new.
 
     Attributes:
-      kind: counts over training, within the episode, or their product; E3B (`elliptical`), random
-        network distillation, NovelD (`novelty_difference`), and E3B with either.
+      kind: none; counts over training, within the episode, or their product; E3B (`elliptical`),
+        random network distillation, NovelD (`novelty_difference`), and E3B with either.
       weight: of the bonus, once it is divided by its standard deviation.
       reward_clip: reward and bonus together are kept in plus or minus this; none leaves them.
       cells: what is counted, by the name that the world has for it; none takes its first.
@@ -81,9 +81,24 @@ class BonusAgentsConfig(PPOAgentsConfig):
 
     Attributes:
       bonus: what is paid beside the rewards.
+      beside: other kinds of bonus, by each of which as many agents learn, in the same program.
+      contexts: numbers of maps: for each and each kind there are as many agents, on levels of which
+        the first so many maps are kept. Without any, levels stay as they are drawn.
     """
 
     bonus: BonusConfig = field(default_factory=BonusConfig)
+    beside: tuple[BonusKind, ...] = ()
+    contexts: tuple[Count, ...] = ()
+
+    @property
+    def kinds(self) -> tuple[BonusKind, ...]:
+        """The bonuses that agents learn by, the one that is configured first."""
+        return (self.bonus.kind, *self.beside)
+
+    @property
+    def groups(self) -> tuple[int, int, int]:
+        """All agents, as numbers of maps, kinds of bonus, and agents of each pair of them."""
+        return max(len(self.contexts), 1), len(self.kinds), self.num_agents
 
     def life_in(self, world: Environment) -> Life:
         """How such agents live in a world.
@@ -92,7 +107,7 @@ class BonusAgentsConfig(PPOAgentsConfig):
           ValueError: if the world has no cells of the name that is asked for.
         """
         cells = cells_of(world, self.bonus)
-        bonus = named_bonus(world, cells, self.networks, self.bonus)
+        bonus = named_bonus(world, cells, self.networks, self.bonus, self.kinds)
         life = self.life_by(CellWorld(world, cells), ppo_clip(self.clip_epsilon))
         objective = with_bonus(
             life.objective,
@@ -110,64 +125,62 @@ def cells_of(world: Environment, config: BonusConfig) -> Cells:
     return find_cells(world, config.cells, hashed)
 
 
-class _Parts(NamedTuple):
-    """What bonuses are put together from."""
+def _parts(
+    world: Environment, cells: Cells, networks: NetworkConfig, config: BonusConfig
+) -> dict[str, Callable[[], Bonus]]:
+    """What bonuses are made of, by name."""
 
-    world: Environment
-    cells: Cells
-    networks: NetworkConfig
-    config: BonusConfig
+    def distillation() -> Novelty:
+        return random_network_distillation(world, networks, config.fitting)
 
-    def counted(self) -> Bonus:
-        return global_counts(self.cells.number)
-
-    def episodic(self) -> Bonus:
-        return episodic_counts(self.cells.number)
-
-    def elliptical(self) -> Bonus:
-        features = inverse_dynamics(self.world, self.networks, self.config.fitting)
-        return elliptical(features, self.config.ridge)
-
-    def distillation(self) -> Bonus:
-        config = self.config.fitting
-        return novelty_bonus(random_network_distillation(self.world, self.networks, config))
-
-    def difference(self) -> Bonus:
-        novelty = random_network_distillation(self.world, self.networks, self.config.fitting)
-        return novelty_difference(novelty, self.config.scale)
+    return {
+        "counts": lambda: global_counts(cells.number),
+        "first visits": lambda: episodic_counts(cells.number),
+        "E3B": lambda: elliptical(inverse_dynamics(world, networks, config.fitting), config.ridge),
+        "RND": lambda: novelty_bonus(distillation()),
+        "difference": lambda: novelty_difference(distillation(), config.scale),
+    }
 
 
-_BONUSES: dict[BonusKind, Callable[[_Parts], Bonus]] = {
-    "global": _Parts.counted,
-    "episodic": _Parts.episodic,
-    "global_times_episodic": lambda parts: product(parts.counted(), parts.episodic()),
-    "elliptical": _Parts.elliptical,
-    "distillation": _Parts.distillation,
-    "novelty_difference": lambda parts: product(parts.difference(), parts.episodic()),
-    "elliptical_times_distillation": lambda parts: product(
-        parts.elliptical(), parts.distillation()
-    ),
-    "elliptical_times_novelty_difference": lambda parts: product(
-        parts.elliptical(), parts.difference()
-    ),
-    "elliptical_plus_distillation": lambda parts: weighted_sum(
-        (1.0, parts.config.sum_weight), parts.elliptical(), parts.distillation()
-    ),
-}
+def formula(kind: BonusKind, config: BonusConfig) -> Formula:
+    """What a kind of bonus pays, of which parts."""
+    products: dict[BonusKind, tuple[str, ...]] = {
+        "global": ("counts",),
+        "episodic": ("first visits",),
+        "global_times_episodic": ("counts", "first visits"),
+        "elliptical": ("E3B",),
+        "distillation": ("RND",),
+        "novelty_difference": ("difference", "first visits"),
+        "elliptical_times_distillation": ("E3B", "RND"),
+        "elliptical_times_novelty_difference": ("E3B", "difference"),
+    }
+    if kind == "none":
+        return ()
+    if kind == "elliptical_plus_distillation":
+        return Term(("E3B",)), Term(("RND",), config.sum_weight)
+    return (Term(products[kind]),)
 
 
 def named_bonus(
-    world: Environment, cells: Cells, networks: NetworkConfig, config: BonusConfig
+    world: Environment,
+    cells: Cells,
+    networks: NetworkConfig,
+    config: BonusConfig,
+    kinds: Sequence[BonusKind],
 ) -> Bonus:
-    """The bonus that a configuration names.
+    """The bonuses of some names, of which an agent is paid one, at first the first.
 
     Args:
       world: in which it is paid.
       cells: what is counted.
       networks: of bonuses that have some.
-      config: its name, and sizes.
+      config: sizes.
+      kinds: the names.
     """
-    return _BONUSES[config.kind](_Parts(world, cells, networks, config))
+    formulas = [formula(kind, config) for kind in kinds]
+    needed = {name for terms in formulas for term in terms for name in term.parts}
+    known = _parts(world, cells, networks, config)
+    return one_of({name: make() for name, make in known.items() if name in needed}, formulas)
 
 
 def bonus_agents(world: Environment, sample_task: SampleTask, config: BonusAgentsConfig) -> Method:
@@ -181,11 +194,39 @@ def bonus_agents(world: Environment, sample_task: SampleTask, config: BonusAgent
       config: sizes and hyperparameters.
 
     Returns:
-      A method whose step is one update of every agent, and whose state is a `LivingState`.
+      A method whose step is one update of every agent, and whose state is a `LivingState`. Agents
+      are in the order of `config.groups`, the last varying fastest.
+
+    Raises:
+      ValueError: if maps are to be kept, and levels have none.
     """
-    return live(
+    num_contexts, num_kinds, each = config.groups
+    if config.contexts and not isinstance(world, Rooms):
+        raise ValueError(f"contexts: they are not allowed, as levels of {world.name} have no maps")
+
+    def sample(key, number):
+        task = sample_task(key)
+        kept = jnp.array(config.contexts)[number // (num_kinds * each)]
+        return task._replace(level=first_maps(task.level, kept))
+
+    method = live(
         config.life_in(world),
-        random_tasks(sample_task),
-        num_agents=config.num_agents,
+        tasks_in_turn(sample) if config.contexts else random_tasks(sample_task),
+        num_agents=num_contexts * num_kinds * each,
         num_episodes=config.num_episodes,
     )
+
+    def init(key):
+        state = method.init(key)
+        which = jnp.arange(num_contexts * num_kinds * each) // each % num_kinds
+        return _paid_by(state, which)
+
+    return method._replace(init=init) if num_kinds > 1 else method
+
+
+def _paid_by(state: LivingState, which: Int[Array, " agent"]) -> LivingState:
+    """The same agents, each with a bonus of its own."""
+    agents = state.slots.agent
+    bonus = agents.learner.bonus._replace(which=which.astype(jnp.int32))
+    agents = agents._replace(learner=agents.learner._replace(bonus=bonus))
+    return state._replace(slots=state.slots._replace(agent=agents))

@@ -44,6 +44,38 @@ def test_agents_are_tested_on_their_maps_and_on_others(finished, quiet):
     assert (finished.directory / "visits.png").stat().st_size > 5000
 
 
+def test_bonuses_side_by_side_have_a_table_for_each_number_of_maps(tmp_path, quiet):
+    planned = plan_of(
+        "bonuses",
+        tasks="multi_room",
+        steps=2,
+        parts={
+            "networks": {"hidden_widths": (8,)},
+            "ppo": {"num_epochs": 1, "num_mini_batches": 1},
+            "life": LifeConfig(4, 8),
+            "num_agents": 2,
+            "num_episodes": 2,
+            "beside": ("none",),
+            "contexts": (1, 3),
+        },
+    )
+    planned.world_parameters.update(num_contexts=3, max_steps_in_episode=12, view_radius=1)
+    finished = train(planned, tmp_path / "run")
+    agents = finished.state.slots.agent
+    assert agents.learner.bonus.which.tolist() == [0, 0, 1, 1] * 2
+    starts = agents.task.level.maps.cells
+    assert (starts[:4] == starts[:4, :1]).all() and (starts[4:, 0] != starts[4:, 1]).any()
+    found = evaluate(finished, console=quiet)
+    assert [table.name for table in found.tables] == ["multi_room, 1 map", "multi_room, 3 maps"]
+    for table in found.tables:
+        assert set(table.results) == {"product", "no bonus", "random policy"}
+        assert all(results.shape == (1, 2) for results in table.results.values())
+    told = found.extras["contexts"]
+    assert told["multi_room, 1 map"] == {"maps": 1, "spread": 0.0}
+    assert told["multi_room, 3 maps"]["spread"] > 0
+    assert "contexts.png" in report(open_run(finished.directory)).read_text()
+
+
 def test_corridors_pay_where_the_level_says():
     world = find_world("corridors", {"num_corridors": "3"})
     assert world.world.num_actions == 3
@@ -56,6 +88,7 @@ def test_corridors_pay_where_the_level_says():
         (["--tasks.side", "12"], "tasks.side: 12 is not allowed"),
         (["--tasks.num_room", "2"], "tasks: unknown parameter 'num_room'"),
         (["--bonus.cells", "message"], "bonus.cells: 'message' is not allowed"),
+        (["--tasks", "corridors", "--contexts", "3"], "contexts: they are not allowed"),
         (["--bonus.fitting.num_mini_batches", "3"], "bonus.fitting.num_mini_batches: 3 is"),
     ],
 )

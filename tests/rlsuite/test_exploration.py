@@ -15,6 +15,7 @@ from rlsuite.envs.cells import CellWorld, Passage
 from rlsuite.envs.rooms import Corridors
 from rlsuite.exploration import (
     Bonus,
+    Term,
     elliptical,
     episodic_counts,
     first_visit,
@@ -25,6 +26,7 @@ from rlsuite.exploration import (
     novelty_bonus,
     novelty_difference,
     one_hot_cells,
+    one_of,
     product,
     random_network_distillation,
     value_spread,
@@ -303,15 +305,15 @@ def test_a_weight_of_zero_is_ppo_bit_for_bit():
     config = BonusAgentsConfig(**SIZES, bonus=BonusConfig(weight=0.0))
     lives = PPOAgentsConfig(**SIZES).life_in(CORRIDORS), config.life_in(CORRIDORS)
     plain, own = (life.init(KEY, sample_task(KEY)) for life in lives)
-    for _ in range(3):
+    for _ in range(2):
         plain, (_, metrics) = lives[0].update((), plain)
         own, (experience, ours) = lives[1].update((), own)
         jax.tree.map(np.testing.assert_array_equal, own.learner.agent, plain.learner)
         for name, value in metrics.items():
             assert value == ours[name]
         assert ours["bonus"] > 0 and experience.transitions.reward.max() == 0
-    counts, _ = own.learner.bonus
-    assert counts.sum() == 3 * 4 * 8 and ours["cells_entered"] == (counts > 0).sum()
+    counts = own.learner.bonus.parts["counts"]
+    assert counts.sum() == 2 * 4 * 8 and ours["cells_entered"] == (counts > 0).sum()
 
 
 def test_the_bonus_is_divided_by_its_deviation_and_returns_know_nothing_of_it():
@@ -362,6 +364,7 @@ def test_where_all_cells_are_known_alike_the_product_is_the_episodic_bonus():
 
 
 def test_a_bonus_finds_what_ppo_does_not():
+    """Agents with a bonus and without one, side by side in one program."""
     world, num_steps = Corridors(4, 10), 150
 
     def task(key):
@@ -369,12 +372,34 @@ def test_a_bonus_finds_what_ppo_does_not():
 
     ppo = replace(PPO, learning_rate=2e-2)
     sizes = SIZES | {"ppo": ppo, "life": LifeConfig(8, 20), "num_agents": 6}
-    configs = (BonusConfig(weight=0.0), BonusConfig(weight=1.0))
-    without, with_ = (
-        trained(bonus_agents(world, task, BonusAgentsConfig(**sizes, bonus=bonus)), num_steps)[1]
-        for bonus in configs
-    )
-    before, after = (np.nanmean(found["episode_return"][-30:]) for found in (without, with_))
-    assert before < 0.02 and after > 0.1
-    before, after = (found["cells_entered"][-1] for found in (without, with_))
-    assert before < 35 and after > 39
+    config = BonusAgentsConfig(**sizes, bonus=BonusConfig(weight=1.0), beside=("none",))
+    method, life = bonus_agents(world, task, config), config.life_in(world)
+
+    def results(key):
+        state, metrics = train(method, num_steps)(key)
+        agents = state.slots.agent
+        keys = jax.random.split(key, agents.num_updates.size)
+        returns = jax.vmap(lambda key, agent: life.mean_return(key, agent, 32))(keys, agents)
+        entered = (agents.learner.bonus.parts["counts"] > 0).sum(axis=1)
+        return [found.reshape(2, 6).mean(axis=1) for found in (returns, entered)], metrics
+
+    (returns, entered), metrics = jax.jit(results)(KEY)
+    assert returns[0] > 0.1 and returns[1] < 0.02
+    assert entered[0] > 39 and entered[1] < 35
+    assert metrics["bonus"].shape == (num_steps,)
+
+
+def test_one_of_several_formulas_is_paid():
+    whole, episodic = global_counts(NUM_CELLS), episodic_counts(NUM_CELLS)
+    parts = {"N": whole, "N_e": episodic}
+    terms = [(), [Term(("N",)), Term(("N_e",), 0.5)], [Term(("N", "N_e"))]]
+    bonus, steps = one_of(parts, terms), visits(0)
+    state = bonus.init(KEY, NUM_WORKERS)
+    after, nothing = bonus.measure(state, steps)
+    _, by_whole = whole.measure(whole.init(KEY, NUM_WORKERS), steps)
+    _, by_episode = episodic.measure(episodic.init(KEY, NUM_WORKERS), steps)
+    expected = 0 * by_whole, by_whole + 0.5 * by_episode, by_whole * by_episode
+    for which, paid in enumerate(expected):
+        found = bonus.measure(state._replace(which=jnp.int32(which)), steps)[1]
+        np.testing.assert_allclose(found, paid, rtol=1e-6)
+    assert (nothing == 0).all() and bonus.metrics(after)["cells_entered"] == NUM_CELLS

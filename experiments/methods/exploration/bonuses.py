@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from math import prod
 
 from rlsuite.experiments.errors import ConfigError
 from rlsuite.experiments.methods.agents.common import (
@@ -102,9 +103,10 @@ def _build(run: Run, world: WorldSpec | None) -> Experiment:
     try:
         method = bonus_agents(world.world, world.sample_task, config)
     except ValueError as error:
-        name = "tasks" if str(error).startswith("actions") else "bonus"
-        raise ConfigError(f"{name}.{error}") from error
-    return experiment(method, config)
+        where = {"actions": "tasks.", "contexts": ""}.get(str(error).partition(":")[0], "bonus.")
+        raise ConfigError(f"{where}{error}") from error
+    num_agents = prod(config.groups)
+    return experiment(method, replace(config, num_agents=num_agents))
 
 
 _PRESETS = {size: _preset(size) for size in _SIZES}
@@ -122,5 +124,6 @@ BONUSES = MethodSpec(
     learned=learners,
     learned_by=partial(learned_by, _PRESETS),
     by_hand=partial(by_hand, _PRESETS),
+    trains_apart=True,
     panels={**PANELS, "bonus": "bonus, before it is scaled", "cells_entered": "cells entered"},
 )

@@ -1,6 +1,7 @@
 """Reports of bonuses in rooms: where training was, where episodes go, and what places are worth."""
 
 from collections.abc import Sequence
+from math import prod
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from rlsuite.envs.rooms.world import DOOR, GOAL, KEY, LAVA, WALL, Map, Rooms
 from rlsuite.experiments.evaluation import Evaluation
 from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.level_sets import HELD_OUT_SEED
+from rlsuite.experiments.methods.exploration import side_by_side
 from rlsuite.experiments.plot_style import INK, save
 from rlsuite.experiments.specs import Drawing, Section
 from rlsuite.exploration import shared_structure
@@ -29,7 +31,7 @@ _SIGNS = {GOAL: "G", KEY: "K", DOOR: "D"}
 
 
 class Places(NamedTuple):
-    """What is drawn of the first agent.
+    """What is drawn of the first agent, where there are several numbers of maps of the last.
 
     Attributes:
       maps: four of its level's, or as many as there are.
@@ -47,8 +49,7 @@ class Places(NamedTuple):
 
 
 def pictures(finished: Finished, evaluation: Evaluation | None) -> Sequence[Section]:
-    """Heat maps, where the world is made of rooms."""
-    del evaluation
+    """Heat maps, where the world is made of rooms, and what was trained side by side."""
     world = finished.named_world.world
     if not isinstance(world, Rooms):
         return []
@@ -61,18 +62,24 @@ def pictures(finished: Finished, evaluation: Evaluation | None) -> Sequence[Sect
     )
     counted = "" if places.counts is None else "then visits over all of training, N; "
     text = (
-        f"Of the first agent. First, on each of {len(places.visits)} of its maps, the mean visits "
+        f"Of the first agent{_of_last(finished)}. First, on each of {len(places.visits)} of its maps, the mean visits "
         f"of a position within an episode, N_e, over {EPISODES_PER_MAP} episodes of the trained "
         f"policy (S start, G goal, K key, D door; grey is wall or lava); {counted}last, the "
         "variance over maps of the best value of a position, by value iteration on each map. Its "
         f"mean over positions is S = {places.total:.4f}."
     )
-    return [Section("Where it goes", [drawing], text)]
+    return [*side_by_side.pictures(evaluation), Section("Where it goes", [drawing], text)]
+
+
+def _of_last(finished: Finished) -> str:
+    contexts = finished.run.method.contexts
+    return f" with {contexts[-1]:,} maps" if contexts else ""
 
 
 def _places(finished: Finished, world: Rooms) -> Places:
-    agents = finished.state.slots.agent
-    agent = jax.tree.map(lambda leaf: leaf[0], agents)
+    num_contexts, *of_each = finished.run.method.groups
+    first = (num_contexts - 1) * prod(of_each)
+    agent = jax.tree.map(lambda leaf: leaf[first], finished.state.slots.agent)
     level, cells = agent.task.level, world.cells["position"]
     visits = _visits(finished, world, agent)
     structure = jit(lambda level: shared_structure(world, level, cells))

@@ -12,6 +12,7 @@ from rlsuite.compiling import jit
 from rlsuite.experiments.evaluation import Contender, Evaluation, Table
 from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.level_sets import HELD_OUT_SEED
+from rlsuite.experiments.methods.exploration import side_by_side
 from rlsuite.experiments.specs import Watch, WorldSpec
 from rlsuite.lifetime import Agent
 from rlsuite.ranges import Count
@@ -35,6 +36,8 @@ Returns = Callable[[PRNGKeyArray, Level], Float[Array, " agent"]]
 
 def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evaluation:
     """Returns of fresh episodes without any bonus, beside a random policy and the optimum."""
+    if finished.run.method.beside or finished.run.method.contexts:
+        return side_by_side.test(finished, watch)
     number, world = finished.run.evaluation.num_episodes, finished.named_world
     runs = finished.beside(rivals)
     contenders = {who: (one, one.state.slots.agent) for who, one in runs.items()}

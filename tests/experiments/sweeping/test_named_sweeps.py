@@ -12,8 +12,8 @@ SIZES = ("smoke", "laptop", "desk", "paper")
 
 def test_they_are_those_of_the_papers():
     assert named_sweeps() == [
-        *("cheap_talk", "curricula", "drifts", "environment_design", "generalisation"),
-        *("horizons", "level_sets", "test_time_attack", "training_levels"),
+        *("bonuses", "cheap_talk", "curricula", "drifts", "environment_design"),
+        *("generalisation", "horizons", "level_sets", "test_time_attack", "training_levels"),
     ]
 
 

@@ -14,8 +14,8 @@ from tests.experiments.sweeping.fabricated import evaluation, noisy, table
 CLAIM = Claim("Up is above down", "up", "down")
 
 
-def result(setting, seed, *tables, baselines=()):
-    run = SimpleNamespace(spec=SimpleNamespace(kind="number"))
+def result(setting, seed, *tables, baselines=(), trains_apart=False):
+    run = SimpleNamespace(spec=SimpleNamespace(kind="number", trains_apart=trains_apart))
     job = Job(Setting(setting, "counting", "smoke", {}), seed)
     return Result(job, run, evaluation(tables, baselines))
 
@@ -146,3 +146,20 @@ def test_what_is_no_number_decides_nothing():
         for one in test.runs
     ]
     assert judge(CLAIM, [CommonTest(runs)]).outcome == "undecided"
+
+
+@pytest.mark.parametrize("trains_apart", [False, True])
+def test_agents_that_were_trained_apart_count_as_runs(trains_apart):
+    results = (
+        result(setting, 0, table({"own": noisy(mean, 1, 8)}), trains_apart=trains_apart)
+        for setting, mean in (("up", 2.0), ("down", 1.0))
+    )
+    verdict = judge(CLAIM, [CommonTest(list(results))])
+    assert verdict.outcome == "supported" and bool(verdict.few) is not trains_apart
+
+
+def test_baselines_of_one_test_are_judged_too():
+    levels = {"own": noisy(0.0, 1), "up": noisy(2.0, 1), "down": noisy(1.0, 1)}
+    test = CommonTest([result("run", 0, table(levels), baselines=("up", "down"))])
+    verdict = judge(CLAIM._replace(tables=("levels",)), [test])
+    assert verdict.outcome == "supported" and not verdict.few
