@@ -14,6 +14,7 @@ from .distillation import novelty_difference as novelty_difference
 from .distillation import random_network_distillation as random_network_distillation
 from .elliptical import Features as Features
 from .elliptical import elliptical as elliptical
+from .elliptical import feature_change as feature_change
 from .elliptical import inverse_dynamics as inverse_dynamics
 from .elliptical import one_hot_cells as one_hot_cells
 from .learning import BonusLearner as BonusLearner

@@ -107,6 +107,24 @@ def inverse_dynamics(
     return Features(size, init, of, learn)
 
 
+def feature_change(features: Features) -> Bonus:
+    r"""Pays for how far a step moves the features, :math:`\lVert \phi(s') - \phi(s) \rVert`.
+
+    Times `episodic_counts(num_cells, inverse_root)` it is RIDE (Raileanu and Rocktäschel, arXiv
+    2002.12292), here as arXiv 2306.03236 has it. Features are learned by inverse dynamics alone,
+    where RIDE has a forward model as well.
+
+    Args:
+      features: of states.
+    """
+
+    def measure(state, steps):
+        left, entered = features.of(state, steps)
+        return state, jnp.linalg.norm(entered - left, axis=-1)
+
+    return Bonus(lambda key, num_workers: features.init(key), measure, features.learn)
+
+
 class EllipticalState(NamedTuple):
     """What learns the features, and of each worker's episode the inverse of its matrix."""
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+import jax
 import jax.numpy as jnp
 from gymnax.environments.environment import Environment
 from jaxtyping import Array, Int
@@ -12,7 +13,7 @@ from rlsuite.curricula.curriculum import SampleTask, random_tasks, tasks_in_turn
 from rlsuite.drifts import ppo_clip
 from rlsuite.envs.cells import Cells, CellWorld, find_cells, rounded_observations
 from rlsuite.envs.rooms import Rooms, first_maps
-from rlsuite.exploration.bonuses import Bonus, episodic_counts, global_counts
+from rlsuite.exploration.bonuses import Bonus, episodic_counts, global_counts, inverse_root
 from rlsuite.exploration.choice import Formula, Term, one_of
 from rlsuite.exploration.distillation import (
     Novelty,
@@ -20,7 +21,12 @@ from rlsuite.exploration.distillation import (
     novelty_difference,
     random_network_distillation,
 )
-from rlsuite.exploration.elliptical import elliptical, inverse_dynamics
+from rlsuite.exploration.elliptical import (
+    Features,
+    elliptical,
+    feature_change,
+    inverse_dynamics,
+)
 from rlsuite.exploration.fitting import FittingConfig
 from rlsuite.exploration.learning import with_bonus
 from rlsuite.lifetime import Life
@@ -41,6 +47,7 @@ BonusKind = Literal[
     "elliptical_times_distillation",
     "elliptical_times_novelty_difference",
     "elliptical_plus_distillation",
+    "feature_change",
 ]
 """Bonuses by name; those of counts come after none."""
 
@@ -51,7 +58,8 @@ class BonusConfig:
 
     Attributes:
       kind: none; counts over training, within the episode, or their product; E3B (`elliptical`),
-        random network distillation, NovelD (`novelty_difference`), and E3B with either.
+        random network distillation, NovelD (`novelty_difference`), E3B with either, and RIDE
+        (`feature_change`).
       weight: of the bonus, once it is divided by its standard deviation.
       reward_clip: reward and bonus together are kept in plus or minus this; none leaves them.
       cells: what is counted, by the name that the world has for it; none takes its first.
@@ -133,10 +141,15 @@ def _parts(
     def distillation() -> Novelty:
         return random_network_distillation(world, networks, config.fitting)
 
+    def features() -> Features:
+        return inverse_dynamics(world, networks, config.fitting)
+
     return {
         "counts": lambda: global_counts(cells.number),
         "first visits": lambda: episodic_counts(cells.number),
-        "E3B": lambda: elliptical(inverse_dynamics(world, networks, config.fitting), config.ridge),
+        "fewer visits": lambda: episodic_counts(cells.number, inverse_root),
+        "change": lambda: feature_change(features()),
+        "E3B": lambda: elliptical(features(), config.ridge),
         "RND": lambda: novelty_bonus(distillation()),
         "difference": lambda: novelty_difference(distillation(), config.scale),
     }
@@ -153,6 +166,7 @@ def formula(kind: BonusKind, config: BonusConfig) -> Formula:
         "novelty_difference": ("difference", "first visits"),
         "elliptical_times_distillation": ("E3B", "RND"),
         "elliptical_times_novelty_difference": ("E3B", "difference"),
+        "feature_change": ("change", "fewer visits"),
     }
     if kind == "none":
         return ()
@@ -198,11 +212,10 @@ def bonus_agents(world: Environment, sample_task: SampleTask, config: BonusAgent
       are in the order of `config.groups`, the last varying fastest.
 
     Raises:
-      ValueError: if maps are to be kept, and levels have none.
+      ValueError: if a kind is there twice, or levels have not as many maps as are to be kept.
     """
     num_contexts, num_kinds, each = config.groups
-    if config.contexts and not isinstance(world, Rooms):
-        raise ValueError(f"contexts: they are not allowed, as levels of {world.name} have no maps")
+    _check_groups(world, sample_task, config)
 
     def sample(key, number):
         task = sample_task(key)
@@ -222,6 +235,23 @@ def bonus_agents(world: Environment, sample_task: SampleTask, config: BonusAgent
         return _paid_by(state, which)
 
     return method._replace(init=init) if num_kinds > 1 else method
+
+
+def _check_groups(world: Environment, sample_task: SampleTask, config: BonusAgentsConfig) -> None:
+    for kind in config.beside:
+        if config.kinds.count(kind) > 1:
+            raise ValueError(f"beside: {kind} is not allowed; it is among the bonuses already")
+    if not config.contexts:
+        return
+    if not isinstance(world, Rooms):
+        raise ValueError(f"contexts: they are not allowed, as levels of {world.name} have no maps")
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    there = jax.eval_shape(sample_task, key).level.maps.start.shape[0]
+    if max(config.contexts) > there:
+        raise ValueError(
+            f"contexts: {max(config.contexts)} is not allowed; it must be at most {there}, the "
+            "maps of a level"
+        )
 
 
 def _paid_by(state: LivingState, which: Int[Array, " agent"]) -> LivingState:

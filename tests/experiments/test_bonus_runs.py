@@ -11,44 +11,12 @@ from rlsuite.lifetime import LifeConfig
 from tests.experiments.running import plan_of, train
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def test_bonuses_side_by_side_have_a_table_for_each_number_of_maps(tmp_path, quiet):
+    """From training to the report. The test of one bonus alone is that of the conformance test."""
     planned = plan_of(
         "bonuses",
         tasks="multi_room",
         steps=3,
-        parts={
-            "networks": {"hidden_widths": (8,)},
-            "ppo": {"num_epochs": 1, "num_mini_batches": 1},
-            "life": LifeConfig(4, 8),
-            "num_agents": 2,
-            "num_episodes": 2,
-        },
-    )
-    planned.world_parameters.update(num_contexts=3, max_steps_in_episode=12, view_radius=1)
-    return train(planned, tmp_path_factory.mktemp("bonuses") / "run")
-
-
-def test_agents_are_tested_on_their_maps_and_on_others(finished, quiet):
-    assert finished.metrics[-1]["cells_entered"] > 1
-    found = evaluate(finished, console=quiet)
-    names = ["bonuses", "untrained agents", "random policy"]
-    assert [name for name, _ in found.contenders] == names
-    trained_on, anew = found.tables
-    assert trained_on.name == "multi_room, where trained"
-    for table in (trained_on, anew):
-        assert all(results.shape == (1, 2) for results in table.results.values())
-        assert 0 < table.optimal[0] <= 1
-    text = report(open_run(finished.directory)).read_text()
-    assert "visits.png" in text and "S = 0." in text
-    assert (finished.directory / "visits.png").stat().st_size > 5000
-
-
-def test_bonuses_side_by_side_have_a_table_for_each_number_of_maps(tmp_path, quiet):
-    planned = plan_of(
-        "bonuses",
-        tasks="multi_room",
-        steps=2,
         parts={
             "networks": {"hidden_widths": (8,)},
             "ppo": {"num_epochs": 1, "num_mini_batches": 1},
@@ -63,8 +31,9 @@ def test_bonuses_side_by_side_have_a_table_for_each_number_of_maps(tmp_path, qui
     finished = train(planned, tmp_path / "run")
     agents = finished.state.slots.agent
     assert agents.learner.bonus.which.tolist() == [0, 0, 1, 1] * 2
-    starts = agents.task.level.maps.cells
-    assert (starts[:4] == starts[:4, :1]).all() and (starts[4:, 0] != starts[4:, 1]).any()
+    assert (agents.learner.bonus.parts["counts"].sum(axis=1) == 3 * 4 * 8).all()
+    maps = agents.task.level.maps.cells
+    assert (maps[:4] == maps[:4, :1]).all() and (maps[4:, 0] != maps[4:, 1]).any()
     found = evaluate(finished, console=quiet)
     assert [table.name for table in found.tables] == ["multi_room, 1 map", "multi_room, 3 maps"]
     for table in found.tables:
@@ -73,7 +42,9 @@ def test_bonuses_side_by_side_have_a_table_for_each_number_of_maps(tmp_path, qui
     told = found.extras["contexts"]
     assert told["multi_room, 1 map"] == {"maps": 1, "spread": 0.0}
     assert told["multi_room, 3 maps"]["spread"] > 0
-    assert "contexts.png" in report(open_run(finished.directory)).read_text()
+    text = report(open_run(finished.directory)).read_text()
+    assert "contexts.png" in text and "visits.png" in text and "S = 0." in text
+    assert (finished.directory / "visits.png").stat().st_size > 5000
 
 
 def test_corridors_pay_where_the_level_says():
@@ -88,13 +59,16 @@ def test_corridors_pay_where_the_level_says():
         (["--tasks.side", "12"], "tasks.side: 12 is not allowed"),
         (["--tasks.num_room", "2"], "tasks: unknown parameter 'num_room'"),
         (["--bonus.cells", "message"], "bonus.cells: 'message' is not allowed"),
+        (["--contexts", "3", "--tasks.num_contexts", "2"], "contexts: 3 is not allowed"),
         (["--tasks", "corridors", "--contexts", "3"], "contexts: they are not allowed"),
+        (["--beside", "none,none"], "beside: none is not allowed"),
         (["--bonus.fitting.num_mini_batches", "3"], "bonus.fitting.num_mini_batches: 3 is"),
     ],
 )
 def test_what_cannot_be_is_said_in_a_line(options, message, capsys, tmp_path):
     out = ["--out", str(tmp_path / "run")]
-    assert main(["train", "bonuses", "smoke", "--tasks", "multi_room", *options, *out]) == 2
+    world = [] if "--tasks" in options else ["--tasks", "multi_room"]
+    assert main(["train", "bonuses", "smoke", *world, *options, *out]) == 2
     assert message in capsys.readouterr().err
 
 

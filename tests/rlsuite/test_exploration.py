@@ -18,6 +18,7 @@ from rlsuite.exploration import (
     Term,
     elliptical,
     episodic_counts,
+    feature_change,
     first_visit,
     global_counts,
     inverse_dynamics,
@@ -387,6 +388,14 @@ def test_a_bonus_finds_what_ppo_does_not():
     assert returns[0] > 0.1 and returns[1] < 0.02
     assert entered[0] > 39 and entered[1] < 35
     assert metrics["bonus"].shape == (num_steps,)
+
+
+def test_ride_pays_for_moved_features_less_with_each_visit():
+    steps, features = visits(0), one_hot_cells(NUM_CELLS)
+    bonus = product(feature_change(features), episodic_counts(NUM_CELLS, inverse_root))
+    _, paid = bonus.measure(bonus.init(KEY, NUM_WORKERS), steps)
+    moved = steps.extra.left != steps.extra.entered
+    np.testing.assert_allclose(paid, 2**0.5 * moved * counted(steps)[1] ** -0.5, rtol=1e-6)
 
 
 def test_one_of_several_formulas_is_paid():

@@ -103,7 +103,8 @@ def _build(run: Run, world: WorldSpec | None) -> Experiment:
     try:
         method = bonus_agents(world.world, world.sample_task, config)
     except ValueError as error:
-        where = {"actions": "tasks.", "contexts": ""}.get(str(error).partition(":")[0], "bonus.")
+        field = str(error).partition(":")[0]
+        where = {"actions": "tasks.", "contexts": "", "beside": ""}.get(field, "bonus.")
         raise ConfigError(f"{where}{error}") from error
     num_agents = prod(config.groups)
     return experiment(method, replace(config, num_agents=num_agents))

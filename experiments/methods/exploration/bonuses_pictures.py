@@ -62,9 +62,10 @@ def pictures(finished: Finished, evaluation: Evaluation | None) -> Sequence[Sect
     )
     counted = "" if places.counts is None else "then visits over all of training, N; "
     text = (
-        f"Of the first agent{_of_last(finished)}. First, on each of {len(places.visits)} of its maps, the mean visits "
-        f"of a position within an episode, N_e, over {EPISODES_PER_MAP} episodes of the trained "
-        f"policy (S start, G goal, K key, D door; grey is wall or lava); {counted}last, the "
+        f"Of the first agent{_of_last(finished)}. First, on each of {len(places.visits)} of its "
+        f"maps, the mean visits of a position within an episode, N_e, over {EPISODES_PER_MAP} "
+        "episodes of the trained policy "
+        f"(S start, G goal, K key, D door; grey is wall or lava); {counted}last, the "
         "variance over maps of the best value of a position, by value iteration on each map. Its "
         f"mean over positions is S = {places.total:.4f}."
     )

@@ -41,6 +41,7 @@ NAMES = {
     "elliptical_times_distillation": "E3B × RND",
     "elliptical_times_novelty_difference": "E3B × NovelD",
     "elliptical_plus_distillation": "E3B + RND",
+    "feature_change": "RIDE",
 }
 """What tables call kinds of bonus; the others are called by their kind."""
 
