@@ -12,7 +12,8 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from rlsuite.envs.gridworld.chance import draw_free_cells
 from rlsuite.envs.maze.levels import check_budget
-from rlsuite.envs.maze.world import EAST, Maze, Params
+from rlsuite.envs.maze.view import EAST
+from rlsuite.envs.maze.world import Maze, Params
 
 NUM_PLACED = 3
 """Steps that place something: the goal, the direction the agent looks in, and the agent."""

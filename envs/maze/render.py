@@ -7,7 +7,8 @@ import numpy as np
 from jaxtyping import Bool
 
 from rlsuite.envs.maze.levels import AGENTS, GOAL
-from rlsuite.envs.maze.world import EAST, NORTH, SOUTH, WEST, Maze, Params, State
+from rlsuite.envs.maze.view import EAST, NORTH, SOUTH, WEST
+from rlsuite.envs.maze.world import Maze, Params, State
 from rlsuite.envs.pictures import (
     AGENT_CORE_COLOUR,
     FLOOR_COLOURS,

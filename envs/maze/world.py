@@ -10,6 +10,7 @@ over levels and over states alike.
 from functools import partial
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
@@ -17,8 +18,7 @@ from gymnax.environments import environment, spaces
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
-EAST, SOUTH, WEST, NORTH = range(4)
-"""Directions, clockwise."""
+from rlsuite.envs.maze.view import EAST, WORD, seen_goal, seen_walls, step_ahead
 
 LEFT, RIGHT, FORWARD = range(3)
 """Actions: two turns on the spot, and a step. MiniGrid's others do nothing in a maze."""
@@ -109,8 +109,8 @@ class Maze(environment.Environment[State, Params]):
     ):
         if side < 2:
             raise ValueError(f"side: {side} is not allowed; it must be at least 2")
-        if view < 3 or view % 2 == 0:
-            raise ValueError(f"view: {view} is not allowed; it must be odd and at least 3")
+        if not 3 <= view <= WORD or view % 2 == 0:
+            raise ValueError(f"view: {view} is not allowed; it must be odd and from 3 to {WORD}")
         if not 3 <= num_actions <= MINIGRID_ACTIONS:
             raise ValueError(
                 f"num_actions: {num_actions} is not allowed; it must be from 3 to "
@@ -169,7 +169,7 @@ class Maze(environment.Environment[State, Params]):
     ) -> tuple[View, State, Float[Array, ""], Bool[Array, ""], dict[str, Any]]:
         """Take one step without automatic reset; draws nothing."""
         del key
-        row_step, column_step = _ahead(state.direction)
+        row_step, column_step = step_ahead(state.direction)
         row, column = jnp.divmod(state.position, self.side)
         ahead = self._cell(row + row_step, column + column_step)
         steps = action == FORWARD
@@ -197,17 +197,18 @@ class Maze(environment.Environment[State, Params]):
     def get_obs(self, state: State, params: Params, key: PRNGKeyArray | None = None) -> View:
         """Show a state as the agent sees it."""
         del key
-        cells = self.seen_cells(state)
+        where = self.side, self.view, state.position, state.direction
+        seen = seen_walls(params.walls, *where), seen_goal(params.goal, *where)
+        # Else each of the image's numbers would be found by finding all of these again.
+        wall, goal = (which[..., None] for which in jax.lax.optimization_barrier(seen))
         # Of the three planes one is all zeros; colours and objects are plain arithmetic on two.
-        wall = _look_up(params.walls, cells)[..., None]
-        goal = (cells == params.goal)[..., None]
         image = wall * (WALL_CODE - FLOOR_CODE) + goal * (GOAL_CODE - FLOOR_CODE) + FLOOR_CODE
         return View(image=image, direction=state.direction)
 
     def seen_cells(self, state: State) -> Int[Array, "view view"]:
         """The cell in each place of the window, and `side ** 2` for what is outside the grid."""
         row, column = jnp.divmod(state.position, self.side)
-        row_step, column_step = _ahead(state.direction)
+        row_step, column_step = step_ahead(state.direction)
         away = jnp.arange(self.view - 1, -1, -1, dtype=jnp.int32)[:, None]
         beside = jnp.arange(self.view, dtype=jnp.int32) - self.view // 2
         # To the right of (row, column) steps (r, c) lies (c, -r).
@@ -254,13 +255,6 @@ def _empty_level(world: Maze) -> Params:
         direction=jnp.int32(EAST),
         goal=jnp.int32(world.cells - 1),
     )
-
-
-def _ahead(direction: Int[Array, ""]) -> tuple[Int[Array, ""], Int[Array, ""]]:
-    """Rows and columns of a step forward."""
-    row_step = jnp.int32(direction == SOUTH) - jnp.int32(direction == NORTH)
-    column_step = jnp.int32(direction == EAST) - jnp.int32(direction == WEST)
-    return row_step, column_step
 
 
 def _look_up(walls: Bool[Array, " cells"], cells: Int[Array, "*seen"]) -> Bool[Array, "*seen"]:

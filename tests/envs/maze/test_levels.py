@@ -16,7 +16,7 @@ from rlsuite.envs.maze import (
     render_text,
     shortest_path,
 )
-from rlsuite.envs.maze.world import EAST, WEST
+from rlsuite.envs.maze.view import EAST, WEST
 
 WORLD = Maze(13)
 GOOD = parse_level(">#. ..G ...")

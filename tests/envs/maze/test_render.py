@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 
 from rlsuite.envs.maze import Maze, parse_level, picture_key, render, render_path, render_text
-from rlsuite.envs.maze.world import EAST, NORTH, SOUTH, WEST, State
+from rlsuite.envs.maze.view import EAST, NORTH, SOUTH, WEST
+from rlsuite.envs.maze.world import State
 from rlsuite.envs.pictures import AGENT_CORE_COLOUR, FRAME_COLOUR, WALL_COLOUR
 
 WORLD = Maze(7, view=3)

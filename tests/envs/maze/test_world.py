@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rlsuite.envs.maze import Maze, parse_level
-from rlsuite.envs.maze.world import FORWARD, LEFT, RIGHT
+from rlsuite.envs.maze.world import FORWARD, LEFT, RIGHT, State
 
 NUM_STEPS = 90
 FLOOR, WALL, GOAL = (1, 0, 0), (2, 5, 0), (8, 1, 0)
@@ -137,7 +137,7 @@ def test_equal_worlds_share_compiled_code():
     [
         ({"side": 1}, "side: 1 is not allowed; it must be at least 2"),
         ({"view": 4}, "view: 4 is not allowed; it must be odd"),
-        ({"view": 1}, "view: 1 is not allowed; it must be odd and at least 3"),
+        ({"view": 1}, "view: 1 is not allowed; it must be odd and from 3 to 31"),
         ({"num_actions": 2}, "num_actions: 2 is not allowed; it must be from 3 to 7"),
         ({"num_actions": 8}, "num_actions: 8 is not allowed; it must be from 3 to 7"),
     ],
@@ -145,3 +145,19 @@ def test_equal_worlds_share_compiled_code():
 def test_sizes_out_of_range(sizes, message):
     with pytest.raises(ValueError, match=message):
         Maze(**sizes)
+
+
+@pytest.mark.parametrize(("side", "view"), [(2, 31), (40, 3), (40, 9), (13, 5)])
+def test_windows_hold_what_lies_in_the_cells_that_are_seen(side, view):
+    """Also where a line of the grid is longer than one number has bits."""
+    world = Maze(side, view=view)
+    walls_key, state_key = jax.random.split(jax.random.key(0))
+    walls = jax.random.bernoulli(walls_key, 0.4, (world.cells,))
+    cells, turns = jax.random.randint(state_key, (2, 50), 0, world.cells)
+    states = State(time=jnp.zeros(50, jnp.int32), position=cells, direction=turns % 4)
+    level = world.default_params.replace(walls=walls, goal=cells[0])
+    seen = jax.vmap(world.seen_cells)(states)
+    expected = np.array([FLOOR, WALL])[np.append(walls, True)[seen].astype(int)]
+    expected[seen == cells[0]] = np.where(walls[cells[0]], np.add(WALL, GOAL) - FLOOR, GOAL)
+    image = jax.vmap(world.get_obs, (0, None))(states, level).image
+    np.testing.assert_allclose(image, expected / 10, atol=1e-6)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -56,8 +57,7 @@ def update_flop(config: StudentsConfig) -> float:
     """Floating-point operations of the products in one rollout and the epochs on it.
 
     A product with its gradient counts three times, and so does each epoch; the rollout acts once,
-    and what is learned from it is judged once before. What limits cut is asked for besides, a few
-    steps of it, and not counted.
+    and judges as it acts. What limits cut is asked for besides, a few steps of it, and not counted.
     """
     student, (workers, length) = (
         config.student,
@@ -76,7 +76,7 @@ def update_flop(config: StudentsConfig) -> float:
             products += inputs * head
             inputs = head
         products += inputs * outputs
-    passes = 1 + 1 + 3 * config.ppo.num_epochs
+    passes = 1 + 3 * config.ppo.num_epochs
     return 2.0 * products * passes * workers * length
 
 
@@ -91,7 +91,7 @@ def _random_walk(num_worlds: int, num_steps: int) -> Callable[[], Any]:
     levels = jit(jax.vmap(lambda key: sample_task(key).level))(keys)
     view, states = jit(jax.vmap(world.reset))(keys, levels)
 
-    def step(carry, key):
+    def step(levels, carry, key):
         states, _, total = carry
         action_key, step_key = jax.random.split(key)
         actions = jax.random.randint(action_key, (num_worlds,), 0, world.num_actions)
@@ -102,12 +102,13 @@ def _random_walk(num_worlds: int, num_steps: int) -> Callable[[], Any]:
         # What is seen is carried along, so that no step of it can be left out.
         return (states, view, total + reward), None
 
-    def walk(states, view, key):
-        keys = jax.random.split(key, num_steps)
-        return jax.lax.scan(step, (states, view, jnp.zeros(num_worlds)), keys)[0]
+    # Levels are arguments: what is known when a program is compiled is worked out then.
+    def walk(levels, states, view, key):
+        keys, start = jax.random.split(key, num_steps), (states, view, jnp.zeros(num_worlds))
+        return jax.lax.scan(partial(step, levels), start, keys)[0]
 
     program = jit(walk)
-    return lambda: program(states, view, jax.random.key(1))
+    return lambda: program(levels, states, view, jax.random.key(1))
 
 
 def _updates(config: StudentsConfig) -> Callable[[], Any]:
