@@ -1,14 +1,14 @@
 """What those who design the levels of a world need to know of them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from gymnax.environments.environment import Environment
 from jaxtyping import Array, Bool, Float, Int, UInt8
 
-from rlsuite.curricula.curriculum import Editor
+from rlsuite.curricula.curriculum import Editor, SampleTask
 from rlsuite.rollout import Level
 
 
@@ -27,6 +27,8 @@ class LevelDesign:
         many steps builds a level, shown under `"extra"`; none if nobody can build any.
       place: `state -> number` of the place where the agent is.
       draw_path: `(level, places) -> image`; none of a world whose paths can't be drawn.
+      starts: by name, `key -> task`, where levels that are to be edited may come from, if not at
+        random.
     """
 
     editors: Mapping[str, Callable[[int], Editor]]
@@ -36,3 +38,4 @@ class LevelDesign:
     construction: Callable[[int], tuple[Environment, int]] | None = None
     place: Callable[[Any], Int[Array, ""]] | None = None
     draw_path: Callable[[Level, Sequence[int]], UInt8[np.ndarray, "height width 3"]] | None = None
+    starts: Mapping[str, SampleTask] = field(default_factory=dict)

@@ -118,11 +118,14 @@ def where_taught(
 
 
 def act_on(key: PRNGKeyArray, life: Life, learner: Learner, level: Level) -> Experience:
-    """A rollout that starts with an episode on each worker's level."""
+    """A rollout that starts with an episode on each worker's level.
+
+    Its judgements are the learner's, which may learn from it once.
+    """
     reset_key, act_key = jax.random.split(key)
     levels, num_workers = Levels(level, 0), life.num_workers
     worlds = reset_worlds(reset_key, life.world, levels, num_workers)
-    policy = life.objective.behaviour(learner)
+    policy = life.objective.behaviour(learner, judges=True)
     memory = policy.init_memory(num_workers)
     length = life.rollout_length
     return rollout(act_key, life.world, levels, policy, worlds, memory, length)[2]

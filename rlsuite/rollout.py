@@ -50,10 +50,13 @@ class Policy(NamedTuple):
     Attributes:
       act: `(memory, observation) -> (distribution of actions, memory)`, over any leading axes.
       init_memory: `num_workers -> memory` before the first step of an episode.
+      judge: `(memory, observation) -> (distribution of actions, memory, judgement)`, the same with
+        what transitions are to keep as their `judgement`; none where that is nothing.
     """
 
     act: Callable[[Memory, PyTree], tuple[distrax.Distribution, Memory]]
     init_memory: Callable[[int], Memory] = no_memory
+    judge: Callable[[Memory, PyTree], tuple[distrax.Distribution, Memory, PyTree]] | None = None
 
 
 class Worlds(NamedTuple):
@@ -82,6 +85,8 @@ class Transition(NamedTuple):
       next_observation: what the action led to.
       extra: what the world tells learners but not policies, a pytree that it puts under `"extra"`
         in gymnax's `info`; `()` if it doesn't.
+      judgement: what the agent thought of where it was, so that it need not look again while it is
+        as it was; `()` if it didn't say.
     """
 
     observation: PyTree
@@ -92,6 +97,7 @@ class Transition(NamedTuple):
     truncated: Bool[Array, "time worker"]
     next_observation: PyTree
     extra: PyTree = ()
+    judgement: PyTree = ()
 
     @property
     def ended(self) -> Bool[Array, "*time worker"]:
@@ -209,7 +215,10 @@ def step_worlds(
     `keys` holds one key for each worker and one more, the first, for the actions. Worlds restart
     and memory is lost as episodes end.
     """
-    actions, memory = policy.act(memory, worlds.observation)
+    if policy.judge is None:
+        (actions, memory), judgement = policy.act(memory, worlds.observation), ()
+    else:
+        actions, memory, judgement = policy.judge(memory, worlds.observation)
     action, log_probability = actions.sample_and_log_prob(seed=keys[0])
     observation, state, reward, terminated, truncated, info = levels.map(
         world.step, keys[1:], worlds.state, action
@@ -223,6 +232,7 @@ def step_worlds(
         truncated=truncated,
         next_observation=info["final_observation"],
         extra=info.get("extra", ()),
+        judgement=judgement,
     )
     worlds = Worlds(state=state, observation=observation)
     return worlds, forget(policy, memory, transition.ended), transition

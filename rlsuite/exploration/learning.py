@@ -92,4 +92,5 @@ def with_bonus(
         update_together=objective.update_together and update_together,
         predict=objective.predict and of_agent(objective.predict),
         values=objective.values and of_agent(objective.values),
+        judge=objective.judge and of_agent(objective.judge),
     )

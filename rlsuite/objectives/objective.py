@@ -147,6 +147,8 @@ class Objective(NamedTuple):
       values: `(learner, experience) -> (values, next values)`, `[time, worker]`, those of a rollout
         that `predict` gives step by step, but for what terminated steps led to, where they are any
         number; none where it is no faster than step by step.
+      judge: as `policy`, with a judgement of what is seen, by which `values` and `update` of a
+        learner that is as it was are faster; none where they aren't.
       init_memory: `num_workers -> memory` at the start of an episode; `()` for agents that act on
         the observation alone. Memory is set back to it wherever an episode ends.
     """
@@ -160,11 +162,19 @@ class Objective(NamedTuple):
     update_together: Callable[..., tuple[Learner, Metrics]] | None = None
     predict: Callable[[Learner, Memory, PyTree], Float[Array, "*batch prediction"]] | None = None
     values: Callable[[Learner, Experience], tuple[StepValues, StepValues]] | None = None
+    judge: Callable[[Learner, Memory, PyTree], tuple[Any, Memory, PyTree]] | None = None
     init_memory: Callable[[int], Memory] = no_memory
 
-    def behaviour(self, learner: Learner) -> Policy:
-        """How this agent acts as it is."""
-        return Policy(partial(self.policy, learner), self.init_memory)
+    def behaviour(self, learner: Learner, *, judges: bool = False) -> Policy:
+        """How this agent acts as it is.
+
+        Args:
+          learner: the agent.
+          judges: whether it says what it thinks of what it sees, if it can. Whoever lets it learn
+            from the steps does so once, or drops the judgements: they are those of this learner.
+        """
+        judge = partial(self.judge, learner) if judges and self.judge else None
+        return Policy(partial(self.policy, learner), self.init_memory, judge)
 
     def update_agents(
         self,

@@ -31,7 +31,7 @@ from rlsuite.objectives.normalisation import (
     standardise,
 )
 from rlsuite.objectives.objective import Objective
-from rlsuite.objectives.values import value_error, values_of_next
+from rlsuite.objectives.values import Judgement, value_error, values_of_next
 from rlsuite.ranges import Count, Fraction, NotNegative, Positive
 from rlsuite.rollout import Memory
 
@@ -188,12 +188,16 @@ def ppo_of(
     def apply(learner, memory, observation):
         return network.apply(learner.networks, memory, seen(learner, observation))
 
+    def judgements(learner, experience):
+        steps, memory = experience
+        observation = seen(learner, steps.observation)
+        outputs, memories = network.unroll(learner.networks, memory, observation, steps.ended)
+        return Judgement(outputs.prediction[..., 0], memories)
+
     def values(learner, experience):
         """Those of a rollout's steps and of what they led to, without a gradient."""
         (steps, memory), learner = experience, jax.lax.stop_gradient(learner)
-        observation = seen(learner, steps.observation)
-        outputs, memories = network.unroll(learner.networks, memory, observation, steps.ended)
-        before = outputs.prediction[..., 0]
+        before, memories = steps.judgement or judgements(learner, experience)
 
         def value(*state):
             return apply(learner, *state)[0].prediction[..., 0]
@@ -288,6 +292,10 @@ def ppo_of(
         outputs, memory = apply(learner, memory, observation)
         return outputs.policy, memory
 
+    def judge(learner, memory, observation):
+        outputs, memory = apply(learner, memory, observation)
+        return outputs.policy, memory, Judgement(outputs.prediction[..., 0], memory)
+
     return Objective(
         init_parameters=drift.init_parameters,
         init=init,
@@ -295,6 +303,7 @@ def ppo_of(
         update=update,
         predict=lambda *state: apply(*state)[0].prediction,
         values=values,
+        judge=judge,
         init_memory=network.init_memory,
     )
 

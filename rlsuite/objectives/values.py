@@ -1,6 +1,7 @@
 """Values along a rollout, and how wrong they are."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -8,6 +9,13 @@ from jaxtyping import Array, Bool, Float, PyTree
 
 from rlsuite.rollout import Memory
 from rlsuite.selection import map_selected
+
+
+class Judgement(NamedTuple):
+    """What an agent thinks of where it is: its value, and what it remembers with that in view."""
+
+    value: Float[Array, "*batch"]
+    memory: Memory
 
 
 def values_of_next(

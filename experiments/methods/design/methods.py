@@ -1,6 +1,6 @@
 """DR, PLR, ACCEL and SFL as methods of the command."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
@@ -47,10 +47,13 @@ class ACCELConfig(PLRConfig):
     Attributes:
       editor: which of the world's edits replayed levels go through.
       num_edits: of each of them.
+      start: which of the world's levels edits start from: random ones, or empty ones as in the
+        paper.
     """
 
     editor: str = "cells"
     num_edits: Annotated[int, Interval(ge=0, le=10_000)] = 5
+    start: str = "random"
 
 
 def checked(run: Run, world: WorldSpec | None) -> WorldSpec:
@@ -151,12 +154,23 @@ def _build_plr(run: Run, world: WorldSpec | None) -> Experiment:
 
 def _build_accel(run: Run, world: WorldSpec | None) -> Experiment:
     world, config = checked(run, world), run.method
-    editors = design_of(world).editors
-    if config.editor not in editors:
-        raise ConfigError(f"editor: {nearest('editor', config.editor, editors)}")
-    edit = editors[config.editor](config.num_edits)
+    design = design_of(world)
+    edit = _chosen("editor", config.editor, design.editors)(config.num_edits)
+    starts = {"random": world.sample_task, **design.starts}
+    sample_task = _chosen("start", config.start, starts)
     named = _named(config, world)
-    return experiment(accel(world.world, world.sample_task, edit, config, **named), config, world)
+    return experiment(accel(world.world, sample_task, edit, config, **named), config, world)
+
+
+def _chosen(field: str, name: str, known: Mapping[str, Any]) -> Any:
+    """What has that name.
+
+    Raises:
+      ConfigError: if nothing has.
+    """
+    if name not in known:
+        raise ConfigError(f"{field}: {nearest(field, name, known)}")
+    return known[name]
 
 
 def _build_sfl(run: Run, world: WorldSpec | None) -> Experiment:

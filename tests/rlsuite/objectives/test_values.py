@@ -23,16 +23,18 @@ def student():
     return objective, objective.init(jax.random.key(0))
 
 
-@pytest.mark.parametrize("limit", [1, 3, 5, LENGTH + 1])
-def test_values_of_a_rollout_are_those_of_each_step(student, limit):
-    """However many episodes a limit cuts: all at each step, a few, or none."""
+@pytest.mark.parametrize(
+    ("limit", "judges"), [(1, False), (3, True), (5, False), (5, True), (LENGTH + 1, False)]
+)
+def test_values_of_a_rollout_are_those_of_each_step(student, limit, judges):
+    """However many episodes a limit cuts, and whether or not the rollout has kept any values."""
     objective, learner = student
     world = Maze(3)
     level = world.default_params.replace(max_steps_in_episode=jnp.int32(limit))
 
     @jax.jit
     def compare(learner):
-        policy, levels = objective.behaviour(learner), Levels(level)
+        policy, levels = objective.behaviour(learner, judges=judges), Levels(level)
         worlds = reset_worlds(jax.random.key(1), world, levels, WORKERS)
         start = policy.init_memory(WORKERS)
         experience = rollout(jax.random.key(2), world, levels, policy, worlds, start, LENGTH)[2]
