@@ -12,7 +12,7 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -133,6 +133,22 @@ class Checkpoints(AbstractContextManager):
         stored = stored_leaves(abstract_state)
         step, restored = self._restore(arrays_of(stored), jax.tree.map(destination, stored))
         return step, as_state(restored, abstract_state)
+
+    def restore_all(self, abstract_state: Any) -> Iterator[tuple[int, Any]]:
+        """All states that are there and whole, oldest first, each after the step that it is of.
+
+        Raises:
+          UserError: if one is of another run or version, or of another shape.
+        """
+        stored = stored_leaves(abstract_state)
+        arrays, wanted = arrays_of(stored), jax.tree.map(destination, stored)
+        for step in self._steps():
+            try:
+                self._check_fits(self._compared(step).manifest, arrays)
+                restored = self._read(step, wanted)
+            except (DamagedError, _VanishedError):
+                continue
+            yield step, as_state(restored, abstract_state)
 
     @property
     def _folder(self) -> Path:

@@ -1,6 +1,6 @@
 """Runs read from their folders, once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -61,6 +61,15 @@ class Finished(Plan):
     def state_step(self) -> int:
         """The step that `state` is of, whatever was saved since it was read."""
         return self._newest[0]
+
+    def states(self) -> Iterator[tuple[int, State]]:
+        """The states of all checkpoints that are kept, oldest first, each after its step.
+
+        Raises:
+          UserError: if one is of another state.
+        """
+        with Checkpoints(self.directory) as checkpoints:
+            yield from checkpoints.restore_all(abstract_state(self.experiment.method))
 
     @cached_property
     def _newest(self) -> tuple[int, State]:

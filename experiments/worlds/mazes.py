@@ -102,8 +102,11 @@ def maze(name: str, config: MazeConfig) -> WorldSpec:
     default = world.default_params.replace(max_steps_in_episode=jnp.int32(limit))
     world = Maze(config.side, default_params=default)
 
-    def sample_task(key, budget=(config.max_walls, config.min_walls)):
-        return Task(random_level(key, world, *budget, limit), jnp.int32(_SETTINGS.lifetime))
+    def sample(max_walls, min_walls, key):
+        level = random_level(key, world, max_walls, min_walls, limit)
+        return Task(level, jnp.int32(_SETTINGS.lifetime))
+
+    sample_task = partial(sample, config.max_walls, config.min_walls)
 
     return WorldSpec(
         name=name,
@@ -120,7 +123,7 @@ def maze(name: str, config: MazeConfig) -> WorldSpec:
                 "cells": lambda num_edits: edit_cells(world, num_edits),
                 "mutations": lambda num_edits: mutate(world, num_edits),
             },
-            starts={"empty": partial(sample_task, budget=(0, None))},
+            starts={"empty": partial(sample, 0, None)},
             drawn=_drawn(world, limit),
             is_solvable=partial(is_solvable, world),
             measures={"walls": _num_walls, "path_length": partial(_path_length, world)},

@@ -9,6 +9,7 @@ from rlsuite.experiments.cli import main
 from rlsuite.experiments.conformance import check_run, check_test
 from rlsuite.experiments.errors import BAD_INPUT
 from rlsuite.experiments.finished import open_run
+from rlsuite.experiments.methods.design.pictures import pictures
 from rlsuite.experiments.methods.design.risk import (
     conditional_value_at_risk,
     curve_over,
@@ -64,6 +65,9 @@ class TestRisk:
         ("accel", ["--editor", "cell"], "editor: unknown editor 'cell' (did you mean 'cells'?)"),
         ("accel", ["--tasks.max_walls", "15"], "tasks.max_walls: 15 is not allowed; it must be"),
         ("plr", ["--score", "regret"], "score: 'regret' is not allowed"),
+        ("plr", ["--score", "exact_regret", "--world", "Maze-v0"], "score: 'exact_regret' is not"),
+        ("accel", ["--start", "emty"], "start: unknown start 'emty' (did you mean 'empty'?)"),
+        ("repaired", ["--buffer.size", "3"], "buffer.size: 3 is not allowed; it must be at least"),
         ("sfl", ["--levels.size", "9"], "levels.size: 9 is not allowed; it must be at most the 8"),
         ("dr", ["--world", "CartPole-v1"], "tasks.observations: "),
         ("dr", ["--ppo.num_mini_batches", "3"], "ppo.num_mini_batches: 3 is not allowed"),
@@ -122,6 +126,12 @@ def test_a_run_is_resumed_tested_and_drawn(tmp_path):
     ]
     assert {curves.statistic for curves in evaluation.curves} == {"mean"}
     assert set(evaluation.extras["paths"]) == {"TinyHook", "TinyDoor"}
+    finished = open_run(tmp_path / "run")
+    assert [step for step, _ in finished.states()] == [1, 2]
+    sections = pictures(finished, evaluation)
+    assert [section.title for section in sections] == [
+        *("Levels over time", "Levels at the end", "Paths")
+    ]
     # 4 workers for 24 steps, twice.
     assert any("192 steps of its worlds in 2 rollouts" in note for note in evaluation.notes)
 

@@ -1,12 +1,14 @@
 """Reports of students: the levels that were designed for them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float, Int
 
+from rlsuite.compiling import jit
 from rlsuite.curricula.learnable_levels import LearnableLevels
 from rlsuite.curricula.level_replay import LevelReplayState
 from rlsuite.experiments import plots
@@ -14,8 +16,12 @@ from rlsuite.experiments.evaluation import Evaluation
 from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.level_sets import take
 from rlsuite.experiments.specs import Drawing, Section
+from rlsuite.method import State
 from rlsuite.rollout import Level
 from rlsuite.watching import unwatched
+
+Draw = Callable[[Level], plots.Image]
+"""`level -> image`."""
 
 LEVELS_SHOWN = 6
 _PATHS_IN_A_ROW = 4
@@ -68,28 +74,82 @@ def _paths(finished: Finished, evaluation: Evaluation | None) -> list[Section]:
 
 
 def _designed(finished: Finished) -> list[Section]:
-    """Levels of the highest and of the lowest score."""
-    scored, world = _scored(finished), finished.named_world
-    if scored is None or world.draw is None:
+    """Levels of the highest score over time, and of the lowest at the end."""
+    scored, draw = _scored(finished, finished.state), finished.named_world.draw
+    if scored is None or draw is None:
         return []
-    image, key = world.draw, world.key and world.key()
+    return [*_over_time(finished, draw), _at_the_end(finished, draw, scored)]
+
+
+def _over_time(finished: Finished, image: Draw) -> list[Section]:
+    """Levels of the highest score at each checkpoint, where more than one is kept."""
+    moments = {step: _scored(finished, state) for step, state in finished.states()}
+    scored = {step: one for step, one in moments.items() if one is not None}
+    if len(scored) < 2:
+        return []
+    meaning = next(iter(scored.values())).meaning
 
     def draw(path):
         rows = {}
+        for step, one in scored.items():
+            highest, _ = plots.extremes(one.scores, LEVELS_SHOWN)
+            rows[f"Highest {meaning} after {step:,} rollouts"] = _shown(
+                finished, image, one, highest
+            )
+        plots.gallery(path, rows, _key(finished))
+
+    alternative = f"Levels of the highest {meaning} over time"
+    text = f"Of each level its {meaning} and what else is measured of it."
+    drawings = [Drawing("levels_over_time.png", alternative, draw)]
+    return [Section("Levels over time", drawings, text)]
+
+
+def _at_the_end(finished: Finished, image: Draw, scored: _Scored) -> Section:
+    def draw(path):
         order = plots.extremes(scored.scores, LEVELS_SHOWN)
-        for which, indices in zip(("Highest", "Lowest"), order, strict=True):
-            rows[f"{which} {scored.meaning}"] = [
-                plots.Picture(image(take(scored.levels, one)), f"{scored.scores[one]:.2f}")
-                for one in indices
-            ]
-        plots.gallery(path, rows, key)
+        rows = {
+            f"{which} {scored.meaning}": _shown(finished, image, scored, indices)
+            for which, indices in zip(("Highest", "Lowest"), order, strict=True)
+        }
+        plots.gallery(path, rows, _key(finished))
 
     alternative = f"Levels of highest and lowest {scored.meaning}"
-    return [Section("Levels at the end", [Drawing("levels.png", alternative, draw)])]
+    return Section("Levels at the end", [Drawing("levels.png", alternative, draw)])
 
 
-def _scored(finished: Finished) -> _Scored | None:
-    held = jax.device_get(getattr(unwatched(finished.state), "designer", None))
+def _shown(
+    finished: Finished, image: Draw, scored: _Scored, indices: Int[np.ndarray, " shown"]
+) -> list[plots.Picture]:
+    """Some of the levels, each with its score and what is measured of it."""
+    world, levels = finished.named_world, take(scored.levels, indices)
+    measures = {} if world.design is None else world.design.measures
+    measured = {
+        name.replace("_", " "): np.asarray(_of_each(of)(levels), float)
+        for name, of in measures.items()
+    }
+    captions = [
+        f"{score:.2f}\n" + ", ".join(f"{name} {of[place]:g}" for name, of in measured.items())
+        for place, score in enumerate(scored.scores[indices])
+    ]
+    images = (image(take(levels, place)) for place in range(len(captions)))
+    return [plots.Picture(*both) for both in zip(images, captions, strict=True)]
+
+
+@cache
+def _of_each(measure: Callable[[Level], Array]) -> Callable[[Level], Array]:
+    """What is measured of levels, compiled once for all rows."""
+    return jit(jax.vmap(measure), program="once")
+
+
+def _key(finished: Finished) -> Mapping[str, plots.Image] | None:
+    """What is found in pictures of levels."""
+    key = finished.named_world.key
+    return key and key()
+
+
+def _scored(finished: Finished, state: State) -> _Scored | None:
+    """The levels that a designer holds, if it scores any."""
+    held = jax.device_get(getattr(unwatched(state), "designer", None))
     if isinstance(held, LearnableLevels):
         return _Scored(held.task.level, np.asarray(held.learnability), "learnability")
     if isinstance(held, LevelReplayState):

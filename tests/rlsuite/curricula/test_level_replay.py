@@ -1,5 +1,7 @@
 """Tests of designers that replay and edit levels: what is kept, drawn, merged and learned from."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,8 +11,9 @@ from hypothesis import strategies as st
 
 from rlsuite.curricula.designer import Lesson
 from rlsuite.curricula.level_replay import LevelReplayConfig, replayed_levels
+from rlsuite.envs.maze import Maze, optimal_return, parse_level
 from rlsuite.lifetime import Task
-from rlsuite.scores import Evidence, no_score
+from rlsuite.scores import Evidence, exact_regret, no_score
 
 WORKERS, SIZE = 3, 6
 KEY = jax.random.key(0)
@@ -205,3 +208,19 @@ def test_edits_that_change_nothing_add_nothing():
 def test_a_buffer_smaller_than_a_batch_is_refused():
     with pytest.raises(ValueError, match=r"buffer.size: 2 is not allowed; it must be at least"):
         make(size=2)
+
+
+def test_exact_regret_of_a_maze_is_what_a_shortest_path_pays_beyond_the_return():
+    """Straight ahead to the goal in two steps of ten, or walled off from it."""
+    world = Maze(3)
+    paths = [parse_level(text, max_steps=10) for text in (">.G ... ...", ">#G .#. .#.")]
+    levels = jax.tree.map(lambda *leaves: jnp.stack(leaves), *paths)
+    lesson = Lesson(Task(levels, jnp.ones(2, jnp.int32)), jnp.full(2, -1), jnp.array(False))
+    score = exact_regret(partial(optimal_return, world))
+    task = Task(paths[0], jnp.int32(1))
+    designer = replayed_levels(lambda key: task, score, LevelReplayConfig(size=2), 2)
+    nothing = jnp.zeros((4, 2))
+    evidence = Evidence(nothing, nothing.astype(bool), nothing, nothing)
+    returns = jnp.array([0.5, 0.0])
+    _, scores = designer.report(KEY, designer.init(KEY), lesson, evidence, returns)
+    np.testing.assert_allclose(scores, [1 - 0.9 * 2 / 10 - 0.5, 0.0], atol=1e-6)
