@@ -49,8 +49,8 @@ SIZES: Mapping[str, _Size] = {
         Run(
             steps=500,
             log_every=10,
-            checkpoint_every=125,
-            keep_every=125,
+            checkpoint_every=100,
+            keep_every=100,
             evaluation=_EVALUATION,
         ),
         _SMALL,
