@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from gymnax.environments.environment import Environment
 from jaxtyping import Array, Bool, Float, Int, UInt8
 
 from rlsuite.curricula.curriculum import Editor, SampleTask
+from rlsuite.envs.construction import Construction
 from rlsuite.rollout import Level
 
 
@@ -23,8 +23,8 @@ class LevelDesign:
       is_solvable: `level -> whether` anybody can reach its goal.
       measures: by name, `level -> number`, what is worth watching of levels, such as the number of
         walls; one that a level doesn't have is NaN.
-      construction: `num_walls -> (world, num_steps)`, a teacher's world in which an episode of so
-        many steps builds a level, shown under `"extra"`; none if nobody can build any.
+      construction: `num_walls -> world` in which a teacher builds a level with so many walls put up
+        or taken away; none if nobody can build any.
       place: `state -> number` of the place where the agent is.
       draw_path: `(level, places) -> image`; none of a world whose paths can't be drawn.
       starts: by name, `key -> task`, where levels that are to be edited may come from, if not at
@@ -35,7 +35,7 @@ class LevelDesign:
     drawn: Mapping[str, Level]
     is_solvable: Callable[[Level], Bool[Array, ""]]
     measures: Mapping[str, Callable[[Level], Float[Array, ""] | Int[Array, ""]]]
-    construction: Callable[[int], tuple[Environment, int]] | None = None
+    construction: Callable[[int], Construction] | None = None
     place: Callable[[Any], Int[Array, ""]] | None = None
     draw_path: Callable[[Level, Sequence[int]], UInt8[np.ndarray, "height width 3"]] | None = None
     starts: Mapping[str, SampleTask] = field(default_factory=dict)

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
 from rlsuite.curricula.designer import Designer, DesignerState, random_levels
 from rlsuite.designing import Measures, act_on, episodes_of, real_numbers, where_taught
+from rlsuite.envs.construction import Construction
 from rlsuite.lifetime import Life, Task
 from rlsuite.method import Method, single_precision
 from rlsuite.objectives.objective import Clock, Learner
@@ -75,12 +76,19 @@ def teach(
       of the first student; `parameter_norm` of all; and `gradient_updates` of each student.
 
     Raises:
-      ValueError: if the teacher has another number of workers than the students.
+      ValueError: if the teacher has another number of workers than the students, or its rollouts
+        aren't as long as its episodes.
     """
     if teacher.num_workers != student.num_workers:
         raise ValueError(
             f"teacher: {teacher.num_workers} workers are not allowed; it must have as many as the "
             f"students, {student.num_workers}"
+        )
+    built_in = teacher.world
+    if isinstance(built_in, Construction) and teacher.rollout_length != built_in.num_steps:
+        raise ValueError(
+            f"teacher: {teacher.rollout_length} steps of a rollout are not allowed; it must be "
+            f"{built_in.num_steps}, those of an episode"
         )
 
     # In place of these the students get what the teacher has built.

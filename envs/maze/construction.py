@@ -10,6 +10,7 @@ from gymnax.environments import environment, spaces
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
+from rlsuite.envs.construction import Construction
 from rlsuite.envs.gridworld.chance import draw_free_cells
 from rlsuite.envs.maze.levels import check_budget
 from rlsuite.envs.maze.view import EAST
@@ -54,7 +55,7 @@ class Blueprint:
     noise: Float[Array, "*batch noise"]
 
 
-class MazeConstruction(environment.Environment[ConstructionState, ConstructionParams]):
+class MazeConstruction(Construction):
     """Building a maze, as the teacher of PAIRED does (Dennis et al., arXiv 2012.02096).
 
     An episode starts with an empty grid; each action is a cell. The first places the goal, the

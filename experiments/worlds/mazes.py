@@ -127,7 +127,7 @@ def maze(name: str, config: MazeConfig) -> WorldSpec:
             drawn=_drawn(world, limit),
             is_solvable=partial(is_solvable, world),
             measures={"walls": _num_walls, "path_length": partial(_path_length, world)},
-            construction=partial(_construction, world),
+            construction=partial(MazeConstruction, world),
             place=lambda state: state.position,
             draw_path=partial(render_path, world),
         ),
@@ -142,11 +142,6 @@ def _drawn(world: Maze, limit: int) -> dict[str, Params]:
         if side <= world.side:
             return {name: enlarge(level, Maze(side), world) for name, level in levels.items()}
     return {}
-
-
-def _construction(world: Maze, num_walls: int) -> tuple[MazeConstruction, int]:
-    construction = MazeConstruction(world, num_walls)
-    return construction, construction.num_steps
 
 
 def _num_walls(level: Params):

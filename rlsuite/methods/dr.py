@@ -37,7 +37,8 @@ class StudentsConfig:
       ppo: how it learns.
       life: how much experience an update takes; every worker has a level of its own.
       clip_epsilon: how far the ratio of new to old probabilities may go from 1.
-      held_out: how it is followed on levels that it is never put on.
+      held_out: how it is followed on levels that it is never put on, by those who run it
+        (`rlsuite.following.follow`): the methods themselves know no such levels.
     """
 
     student: StudentConfig = field(default_factory=StudentConfig)

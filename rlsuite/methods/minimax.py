@@ -3,6 +3,7 @@
 from gymnax.environments.environment import Environment
 
 from rlsuite.designing import Measures
+from rlsuite.envs.construction import Construction
 from rlsuite.method import Method
 from rlsuite.methods.paired import TeachingConfig
 from rlsuite.teaching import failure
@@ -10,10 +11,9 @@ from rlsuite.teaching import failure
 
 def minimax(
     world: Environment,
-    construction: Environment,
+    construction: Construction,
     config: TeachingConfig,
     *,
-    num_steps: int,
     lifetime: int,
     measures: Measures | None = None,
 ) -> Method:
@@ -23,7 +23,6 @@ def minimax(
       world: as `rlsuite.methods.paired.paired` takes it.
       construction: likewise.
       config: likewise.
-      num_steps: likewise.
       lifetime: likewise.
       measures: likewise.
 
@@ -35,7 +34,6 @@ def minimax(
         construction,
         failure,
         num_students=1,
-        num_steps=num_steps,
         lifetime=lifetime,
         measures=measures,
     )

@@ -7,6 +7,7 @@ from gymnax.environments.environment import Environment
 from rlsuite.curricula.designer import Designer
 from rlsuite.designing import Measures
 from rlsuite.drifts import ppo_clip
+from rlsuite.envs.construction import Construction
 from rlsuite.lifetime import Life
 from rlsuite.method import Method
 from rlsuite.methods.dr import PUBLISHED_PPO, StudentsConfig
@@ -23,35 +24,31 @@ class TeachingConfig(StudentsConfig):
     Attributes:
       teacher: its network.
       teacher_ppo: how it learns.
-      teacher_walls: steps in which it puts up a wall or takes one away.
+      teacher_walls: steps in which it puts up a wall or takes one away, for whoever makes the world
+        it builds in.
     """
 
     teacher: StudentConfig = field(default_factory=lambda: StudentConfig(num_filters=(128,)))
     teacher_ppo: PPOConfig = PUBLISHED_PPO
     teacher_walls: Count = 47
 
-    def teacher_in(self, construction: Environment, num_steps: int) -> Life:
+    def teacher_in(self, construction: Construction) -> Life:
         """How the teacher lives in its own world, for whole episodes.
-
-        Args:
-          construction: that world.
-          num_steps: of each of its episodes.
 
         Raises:
           ValueError: if it can't.
         """
         network, num_workers = make_student(construction, self.teacher), self.life.num_workers
         objective = ppo_of(network, self.teacher_ppo, ppo_clip(self.clip_epsilon), num_workers)
-        return Life(construction, objective, num_workers, num_steps)
+        return Life(construction, objective, num_workers, construction.num_steps)
 
     def taught(
         self,
         world: Environment,
-        construction: Environment,
+        construction: Construction,
         pay: Pay,
         *,
         num_students: int,
-        num_steps: int,
         lifetime: int,
         designer: Designer | None = None,
         measures: Measures | None,
@@ -59,7 +56,7 @@ class TeachingConfig(StudentsConfig):
         """Students and a teacher that is paid in some way, with or without a buffer of levels."""
         return teach(
             self.life_in(world),
-            self.teacher_in(construction, num_steps),
+            self.teacher_in(construction),
             pay,
             num_students=num_students,
             lifetime=lifetime,
@@ -70,10 +67,9 @@ class TeachingConfig(StudentsConfig):
 
 def paired(
     world: Environment,
-    construction: Environment,
+    construction: Construction,
     config: TeachingConfig,
     *,
-    num_steps: int,
     lifetime: int,
     measures: Measures | None = None,
 ) -> Method:
@@ -84,9 +80,8 @@ def paired(
 
     Args:
       world: a gymnax world that students can live in.
-      construction: the teacher's, whose steps show a level of that world under `"extra"`.
+      construction: the teacher's, in which levels of that world are built.
       config: sizes and hyperparameters.
-      num_steps: of each of the teacher's episodes.
       lifetime: updates, over which learning rates fall where they do.
       measures: what is worth watching of levels.
 
@@ -98,7 +93,6 @@ def paired(
         construction,
         regret,
         num_students=2,
-        num_steps=num_steps,
         lifetime=lifetime,
         measures=measures,
     )

@@ -7,6 +7,7 @@ from gymnax.environments.environment import Environment
 from rlsuite.curricula.curriculum import SampleTask
 from rlsuite.curricula.level_replay import LevelReplayConfig, replayed_levels
 from rlsuite.designing import Measures
+from rlsuite.envs.construction import Construction
 from rlsuite.method import Method
 from rlsuite.methods.paired import TeachingConfig
 from rlsuite.scores import as_told
@@ -28,11 +29,10 @@ class REPAIREDConfig(TeachingConfig):
 
 def repaired(
     world: Environment,
-    construction: Environment,
+    construction: Construction,
     config: REPAIREDConfig,
     *,
     sample_task: SampleTask,
-    num_steps: int,
     lifetime: int,
     measures: Measures | None = None,
 ) -> Method:
@@ -46,8 +46,7 @@ def repaired(
       construction: likewise.
       config: sizes and hyperparameters.
       sample_task: `key -> Task`, levels of the world by which the empty buffer is made.
-      num_steps: as `rlsuite.methods.paired.paired` takes it.
-      lifetime: likewise.
+      lifetime: as `rlsuite.methods.paired.paired` takes it.
       measures: likewise.
 
     Returns:
@@ -61,7 +60,6 @@ def repaired(
         construction,
         regret,
         num_students=2,
-        num_steps=num_steps,
         lifetime=lifetime,
         designer=replayed_levels(sample_task, as_told(), config.buffer, config.life.num_workers),
         measures=measures,

@@ -113,12 +113,15 @@ def test_a_teacher_has_as_many_workers_as_its_students():
     teacher = Life(BUILDING, unteachable(anywhere), 4, BUILDING.num_steps)
     with pytest.raises(ValueError, match="teacher: 4 workers are not allowed"):
         teach(student, teacher, failure, num_students=1, lifetime=10)
+    longer = Life(BUILDING, unteachable(anywhere), 8, BUILDING.num_steps + 1)
+    with pytest.raises(ValueError, match=r"teacher: .* steps of a rollout are not allowed; it must"):
+        teach(student, longer, failure, num_students=1, lifetime=10)
 
 
 def test_a_minimax_teacher_learns_to_build_what_cannot_be_solved():
     """Of a student that turns and steps at random, which it can't teach anything."""
     student = Life(WORLD, unteachable(uniformly), 16, 16, level_axes=0)
-    teacher = CONFIG.teacher_in(BUILDING, BUILDING.num_steps)
+    teacher = CONFIG.teacher_in(BUILDING)
     method = teach(student, teacher, failure, num_students=1, lifetime=100)
     _, metrics = jax.jit(train(method, 250))(jax.random.key(0))
     first, last = (metrics["solve_rate"][part].mean() for part in (slice(25), slice(-25, None)))
@@ -127,7 +130,7 @@ def test_a_minimax_teacher_learns_to_build_what_cannot_be_solved():
 
 
 def test_students_of_paired_learn():
-    method = paired(WORLD, BUILDING, CONFIG, num_steps=BUILDING.num_steps, lifetime=100)
+    method = paired(WORLD, BUILDING, CONFIG, lifetime=100)
     state, metrics = jax.jit(train(method, 100))(jax.random.key(0))
     assert metrics["solve_rate"][-20:].mean() > metrics["solve_rate"][:5].mean() + 0.2
     assert np.isfinite(metrics["teacher_critic_loss"]).all()

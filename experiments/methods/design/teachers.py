@@ -39,18 +39,17 @@ def _build(
     if construct is None:
         raise ConfigError(f"tasks: '{world.name}' is not allowed; nobody can build its levels")
     try:
-        construction, num_steps = construct(config.teacher_walls)
+        construction = construct(config.teacher_walls)
     except ValueError as error:
         raise ConfigError(f"teacher_walls: {str(error).partition(': ')[2]}") from error
     try:
-        config.teacher_in(construction, num_steps)
+        config.teacher_in(construction)
     except ValueError as error:
         raise ConfigError(f"teacher.{error}") from error
     method = make(world)(
         world.world,
         construction,
         config,
-        num_steps=num_steps,
         lifetime=run.steps,
         measures=measures_of(world),
     )
