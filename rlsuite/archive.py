@@ -17,6 +17,9 @@ from rlsuite.selection import where_each
 NOWHERE = -1
 """Instead of a cell, where a trajectory is over."""
 
+BEGINNING = -1
+"""Instead of a cell, for a trajectory that begins where episodes do."""
+
 
 class CellArchive(NamedTuple):
     """What is known of each cell. Those that were never entered have a length of -1.
@@ -29,6 +32,7 @@ class CellArchive(NamedTuple):
       seen: trajectories that came through the cell, those that began there included.
       chosen: trajectories that began there.
       chosen_since_new: those of them since the last that improved the archive.
+      beginning: state of the world where episodes begin, whatever comes to that cell later.
     """
 
     state: PyTree[Shaped[Array, "cell ..."]]
@@ -38,6 +42,15 @@ class CellArchive(NamedTuple):
     seen: Int[Array, " cell"]
     chosen: Int[Array, " cell"]
     chosen_since_new: Int[Array, " cell"]
+    beginning: PyTree
+
+    def state_at(self, start: Int[Array, " trajectory"]) -> PyTree[Shaped[Array, "trajectory ..."]]:
+        """States in which trajectories begin from some cells, or from the `BEGINNING`."""
+        firsts = jax.tree.map(
+            lambda first: jnp.broadcast_to(first, (start.size, *first.shape)), self.beginning
+        )
+        chosen = jax.tree.map(lambda states: states[start], self.state)
+        return where_each(start == BEGINNING, firsts, chosen)
 
     @property
     def entered(self) -> Bool[Array, " cell"]:
@@ -49,7 +62,7 @@ class Trajectories(NamedTuple):
     """What was done from some cells on.
 
     Attributes:
-      start: the cell each of them began in.
+      start: the cell each of them began in, or the `BEGINNING`.
       action: after so many steps.
       reward: likewise.
       cell: that the step led to; `NOWHERE` once the trajectory is over.
@@ -64,7 +77,8 @@ class Trajectories(NamedTuple):
 
 
 Weigh = Callable[[CellArchive], Float[Array, " cell"]]
-"""How likely cells are chosen, up to a factor; what was never entered is left out anyway."""
+"""How likely cells are chosen, up to a factor; what was never entered is left out anyway. Where
+nothing weighs anything, trajectories begin where episodes do."""
 
 
 def new_archive(state: Any, cell: Int[Array, ""], num_cells: int, max_length: int) -> CellArchive:
@@ -87,6 +101,7 @@ def new_archive(state: Any, cell: Int[Array, ""], num_cells: int, max_length: in
         seen=none.at[cell].set(1),
         chosen=none,
         chosen_since_new=none,
+        beginning=jax.tree.map(jnp.asarray, state),
     )
 
 
@@ -95,15 +110,17 @@ def choose(
 ) -> Int[Array, " chosen"]:
     """Cells that were entered, drawn with replacement in proportion to weights.
 
-    One number is drawn for each, and looked up in the sums of weights: `jax.random.categorical`
-    draws one for each pair of a draw and a cell.
+    Where no cell that was entered has a weight, it is the `BEGINNING`. One number is drawn for each
+    and looked up in the sums of weights: `jax.random.categorical` draws one for each pair of a draw
+    and a cell.
     """
     weights = jnp.where(entered, weights, 0.0)
     sums = jnp.cumsum(weights)
     drawn = sums[-1] * jax.random.uniform(key, (number,))
     # Rounding may take a draw to the very end, behind which there is nothing.
     last = weights.size - 1 - jnp.argmax(weights[::-1] > 0)
-    return jnp.minimum(jnp.searchsorted(sums, drawn, side="right"), last)
+    chosen = jnp.minimum(jnp.searchsorted(sums, drawn, side="right"), last)
+    return jnp.where(sums[-1] > 0, chosen, BEGINNING)
 
 
 def insert(archive: CellArchive, found: Trajectories, *, reset_counters: bool) -> CellArchive:
@@ -118,9 +135,12 @@ def insert(archive: CellArchive, found: Trajectories, *, reset_counters: bool) -
       reset_counters: whether cells that have changed count from zero again (arXiv 2004.12919).
     """
     num_cells, max_length = archive.action.shape
-    score = archive.score[found.start][:, None] + jnp.cumsum(found.reward, axis=1)
+    begins = found.start == BEGINNING
+    from_score = jnp.where(begins, 0.0, archive.score[found.start])
+    from_length = jnp.where(begins, 0, archive.length[found.start])
+    score = from_score[:, None] + jnp.cumsum(found.reward, axis=1)
     steps = jnp.arange(1, found.cell.shape[1] + 1)
-    length = archive.length[found.start][:, None] + steps
+    length = from_length[:, None] + steps
     allowed = (found.cell != NOWHERE) & (length <= max_length)
     cell = jnp.where(allowed, found.cell, num_cells)
     winner = best_of_cells(cell.reshape(-1), (score.reshape(-1), -length.reshape(-1)), num_cells)
@@ -142,12 +162,13 @@ def insert(archive: CellArchive, found: Trajectories, *, reset_counters: bool) -
         length=jnp.where(better, length[trajectory, step], archive.length),
         action=jnp.where(
             better[:, None],
-            _followed(archive.action[start], archive.length[start], found.action[trajectory]),
+            _followed(archive.action[start], from_length[trajectory], found.action[trajectory]),
             archive.action,
         ),
         seen=seen * kept,
         chosen=chosen * kept,
         chosen_since_new=since_new * kept,
+        beginning=archive.beginning,
     )
 
 
@@ -209,9 +230,12 @@ def _counted(
     again = (cell[:, :, None] == cell[:, None, :]) & earlier
     first_time = ~again.any(axis=2) & (cell != start[:, None])
     seen = archive.seen.at[jnp.where(first_time, cell, num_cells)].add(1, mode="drop")
-    seen, chosen = (counts.at[start].add(1) for counts in (seen, archive.chosen))
-    since_new = archive.chosen_since_new.at[start].add(1)
-    since_new = since_new.at[jnp.where(found_new, start, num_cells)].set(0, mode="drop")
+    counted = jnp.where(start == BEGINNING, num_cells, start)
+    seen, chosen, since_new = (
+        counts.at[counted].add(1, mode="drop")
+        for counts in (seen, archive.chosen, archive.chosen_since_new)
+    )
+    since_new = since_new.at[jnp.where(found_new, counted, num_cells)].set(0, mode="drop")
     return seen, chosen, since_new
 
 
@@ -227,7 +251,7 @@ def uniform_weights(archive: CellArchive) -> Float[Array, " cell"]:
 
 def only_start(archive: CellArchive) -> Float[Array, " cell"]:
     """Always from the beginning: an explorer that never returns."""
-    return (archive.length == 0).astype(jnp.float32)
+    return jnp.zeros(archive.seen.shape)
 
 
 def power_of_counts(

@@ -123,7 +123,7 @@ def go_explore(
         archive = state.archive
         weights = weigh(archive).at[end].set(0.0)
         start = choose(choose_key, archive.entered, weights, config.num_trajectories)
-        states = jax.tree.map(lambda leaf: leaf[start], archive.state)
+        states = archive.state_at(start)
         keys = jax.random.split(explore_key, config.num_trajectories)
         found = jax.vmap(explore)(keys, states, start)
         archive = insert(archive, found, reset_counters=config.reset_counters)

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlsuite.archive import (
+    BEGINNING,
     NOWHERE,
     Trajectories,
     choose,
@@ -39,10 +40,11 @@ def told_one_by_one(archive, found, reset_counters):
     before = [dict(cell) for cell in cells]
     changed, fruitful = set(), set()
     for w, start in enumerate(map(int, found.start)):
-        cells[start]["seen"] += 1
-        cells[start]["chosen"] += 1
-        cells[start]["since"] += 1
-        way, score, passed = list(before[start]["way"]), before[start]["score"], {start}
+        way, score, passed = [], 0.0, set()
+        if start != BEGINNING:
+            for count in ("seen", "chosen", "since"):
+                cells[start][count] += 1
+            way, score, passed = list(before[start]["way"]), before[start]["score"], {start}
         for t in range(NUM_STEPS):
             place = int(found.cell[w, t])
             way = [*way, int(found.action[w, t])]
@@ -67,7 +69,7 @@ def told_one_by_one(archive, found, reset_counters):
                     "way": way,
                     "state": int(found.state[w, t]),
                 }
-    for start in fruitful:
+    for start in fruitful - {BEGINNING}:
         cells[start]["since"] = 0
     for place in changed if reset_counters else ():
         cells[place] |= {"seen": 0, "chosen": 0, "since": 0}
@@ -87,7 +89,10 @@ def assert_is(archive, cells):
 
 @st.composite
 def explorations(draw):
-    """Several batches of trajectories, the starts as numbers that are folded into what is known."""
+    """Several batches of trajectories, the starts as numbers that are folded into what is known.
+
+    The first of what is known is the beginning.
+    """
     number = draw(st.integers(1, 4))
     cells = st.integers(NOWHERE, NUM_CELLS - 1)
 
@@ -116,7 +121,7 @@ def test_a_batch_is_what_its_steps_are_one_by_one(batches, reset_counters):
     for serial, (starts, action, reward, cell) in enumerate(batches):
         # What is over stays over, and pays nothing any more.
         over = np.cumsum(cell == NOWHERE, axis=1) > 0
-        known = np.flatnonzero(archive.entered)
+        known = np.append(BEGINNING, np.flatnonzero(archive.entered))
         # One shape: a batch is filled up with trajectories that are over at once.
         room = 4 - len(starts)
         found = Trajectories(
@@ -149,7 +154,6 @@ def known_archive():
     [
         (inverse_root_of_seen, [1 / 3, 1 / 2, 1, 1]),
         (uniform_weights, [1, 1, 1, 1]),
-        (only_start, [1, 0, 0, 0]),
         (power_of_counts(chosen=2.0, offset=1.0, floor=0.0), [1 + 2 / 5**0.5, 3, 1 + 2**0.5, 3]),
     ],
 )
@@ -162,3 +166,12 @@ def test_cells_are_chosen_in_proportion_to_their_weights(weigh, expected):
     likely = np.where(archive.entered, expected, 0.0)
     np.testing.assert_allclose(found, likely / likely.sum(), atol=0.015)
     assert found[3] == 0
+
+
+def test_where_nothing_weighs_anything_it_is_the_beginning_that_is_chosen():
+    # The cell of the start has taken over another way there by now.
+    archive = known_archive()._replace(length=jnp.array([4, 2, 3, -1]))
+    archive = archive._replace(state=jnp.arange(10, 14), beginning=jnp.int32(7))
+    chosen = choose(jax.random.key(0), archive.entered, only_start(archive), 3)
+    assert chosen.tolist() == [BEGINNING] * 3
+    assert archive.state_at(jnp.array([BEGINNING, 0, 2])).tolist() == [7, 10, 12]
