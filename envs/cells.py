@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
+from gymnax.environments import spaces
 from gymnax.environments.bsuite.deep_sea import DeepSea
 from gymnax.environments.environment import Environment
 from jax.typing import ArrayLike
@@ -145,3 +146,40 @@ class CellWorld(Wrapper):
     def is_terminated(self, state: CellState, params: Any) -> Bool[Array, ""]:
         """Whether the state is terminal in the world within."""
         return self.world.is_terminated(state.world, params)
+
+
+class SeenAsCells(Wrapper):
+    """A world of which the number of its state's cell is all that is seen.
+
+    A table may then read what would else take a network.
+
+    Args:
+        world: The world within.
+        cells: By which its states are told apart.
+    """
+
+    def __init__(self, world: Environment, cells: Cells):
+        super().__init__(world)
+        self._cells = cells
+
+    def step_env(
+        self, key: PRNGKeyArray, state: Any, action: ArrayLike, params: Any
+    ) -> tuple[Int[Array, ""], Any, Shaped[Array, ""], Bool[Array, ""], dict[str, Any]]:
+        """One step of the world within, and the cell that it led to."""
+        seen, *rest = self.world.step_env(key, state, action, params)
+        return self._cells.of(rest[0], seen), *rest
+
+    def reset_env(self, key: PRNGKeyArray, params: Any) -> tuple[Int[Array, ""], Any]:
+        """Starts an episode of the world within."""
+        seen, state = self.world.reset_env(key, params)
+        return self._cells.of(state, seen), state
+
+    def get_obs(
+        self, state: Any, params: Any = None, key: PRNGKeyArray | None = None
+    ) -> Int[Array, ""]:
+        """The cell of a state."""
+        return self._cells.of(state, self.world.get_obs(state, params=params, key=key))
+
+    def observation_space(self, params: Any = None) -> spaces.Discrete:
+        """All cells there may be."""
+        return spaces.Discrete(self._cells.number)

@@ -3,6 +3,7 @@
 from functools import partial
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
@@ -11,6 +12,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from rlsuite.envs.cells import Cells, rounded_observations
+from rlsuite.envs.step_tables import StepTable
 
 FLOOR, WALL, TRAP, TREASURE, FIRST_KEY = range(5)
 """Codes of cells. Keys come after, and then the doors, in the order of the keys."""
@@ -247,6 +249,26 @@ class KeyDoors(environment.Environment[State, Params]):
     def num_situations(self) -> int:
         """How many numbers `situation` may return."""
         return self._cells.size * 3**self.num_keys
+
+    def step_table(self, params: Params) -> StepTable:
+        """What every action leads to in every situation, whether one can come to it or not."""
+        digits = jnp.arange(self.num_situations)[:, None] // 3 ** jnp.arange(self.num_keys) % 3
+        states = State(
+            time=jnp.zeros(self.num_situations, jnp.int32),
+            position=jnp.arange(self.num_situations) // 3**self.num_keys,
+            held=digits == 1,
+            opened=digits == 2,
+        )
+        key = jax.random.key(0)
+
+        def step(state, action):
+            _, after, reward, terminated, _ = self.step_env(key, state, action, params)
+            return self.situation(after), reward, terminated
+
+        actions = jnp.arange(self.num_actions)
+        found = jax.vmap(jax.vmap(step, (None, 0)), (0, None))(states, actions)
+        start = self.situation(self.reset_env(key, params)[1])
+        return StepTable(start, start, *found, cell=found[0])
 
     def situation(self, state: State) -> Int[Array, ""]:
         """A number for all that matters of a state but the time: place, keys held, doors opened."""

@@ -78,10 +78,17 @@ class RestartParams:
 
 
 class Attempt(NamedTuple):
-    """Where an episode began, and whether it has come to what the demonstration had at its end."""
+    """What becomes of an episode.
+
+    Attributes:
+        place: Of the demonstration, where it began.
+        succeeded: Whether it has come to what the demonstration had at its end.
+        score: So far, with that of the demonstration before it.
+    """
 
     place: Int[Array, "*batch"]
     succeeded: Bool[Array, "*batch"]
+    score: Float[Array, "*batch"]
 
 
 @struct.dataclass
@@ -145,7 +152,7 @@ class RestartWorld(Wrapper):
         is_behind = jnp.isfinite(least) & (score < least)
         succeeded = score >= shown.score[shown.length]
         after = RestartState(within, state.place, clock, score)
-        info = {**info, "extra": Attempt(state.place, succeeded)}
+        info = {**info, "extra": Attempt(state.place, succeeded, score)}
         return seen, after, reward, terminated | succeeded | is_behind, info
 
     def reset_env(self, key: PRNGKeyArray, params: RestartParams) -> tuple[PyTree, RestartState]:

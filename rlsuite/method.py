@@ -70,6 +70,30 @@ def train(method: Method, num_steps: int) -> Callable[[PRNGKeyArray], tuple[Stat
     return run
 
 
+def side_by_side(method: Method, number: int) -> Method:
+    """Several runs of one method as one method, each from a key of its own.
+
+    Args:
+      method: what each of them is.
+      number: how many.
+
+    Returns:
+      A method whose state has a leading axis of runs, and whose metrics are means over those that
+      have something to report.
+
+    Raises:
+      ValueError: if `number` is below 1.
+    """
+    if number < 1:
+        raise ValueError(f"number: {number} is not allowed; it must be at least 1")
+
+    def step(states):
+        states, metrics = jax.vmap(method.step)(states)
+        return states, {name: jnp.nanmean(values) for name, values in metrics.items()}
+
+    return Method(lambda key: jax.vmap(method.init)(jax.random.split(key, number)), step)
+
+
 class PhaseState(NamedTuple):
     """Where a run of two methods is: `num_steps` made so far, and the states of both.
 

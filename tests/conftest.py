@@ -43,6 +43,7 @@ CHECKED = [
         "rlsuite.drifts",
         "rlsuite.following",
         "rlsuite.exploration",
+        "rlsuite.imitation",
     ),
     *(
         "rlsuite.clocks",

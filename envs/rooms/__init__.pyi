@@ -3,11 +3,6 @@ from .recipes import bank as bank
 from .recipes import first_maps as first_maps
 from .recipes import key_room as key_room
 from .recipes import multi_room as multi_room
-from .solver import StepTable as StepTable
-from .solver import optimal_return as optimal_return
-from .solver import optimal_values as optimal_values
-from .solver import reachable as reachable
 from .solver import step_table as step_table
-from .solver import uniform_return as uniform_return
 from .world import Map as Map
 from .world import Rooms as Rooms

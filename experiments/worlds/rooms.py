@@ -17,11 +17,11 @@ from rlsuite.envs.rooms import (
     bank,
     key_room,
     multi_room,
-    optimal_return,
     step_table,
 )
 from rlsuite.envs.rooms.recipes import DrawMap
 from rlsuite.envs.rooms.world import Params
+from rlsuite.envs.step_tables import optimal_return
 from rlsuite.experiments.errors import ConfigError
 from rlsuite.experiments.ppo_settings import PPOSettings
 from rlsuite.experiments.specs import WorldFamily, WorldSpec

@@ -5,8 +5,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from rlsuite.envs.cells import Cells
-from rlsuite.envs.rooms import Rooms, StepTable, optimal_values, reachable, step_table
+from rlsuite.envs.rooms import Rooms, step_table
 from rlsuite.envs.rooms.world import Params
+from rlsuite.envs.step_tables import StepTable, optimal_values, reachable
 
 MOST_CONTEXTS = 256
 """Maps of a level that are solved, where it has more."""

@@ -13,11 +13,11 @@ from rlsuite.agents import ActorCriticConfig
 from rlsuite.archive import CellArchive
 from rlsuite.curricula.backward import Tries, count_tries, no_tries, slide
 from rlsuite.drifts import ppo_clip
-from rlsuite.envs.cells import Cells
+from rlsuite.envs.cells import Cells, SeenAsCells
 from rlsuite.envs.restarts import Demonstration, RestartParams, RestartWorld, demonstrate
 from rlsuite.envs.sticky import StickyWorld
 from rlsuite.lifetime import Agent, Life, LifeConfig, Task
-from rlsuite.method import Method, Metrics, after, single_precision
+from rlsuite.method import Method, Metrics, after, side_by_side, single_precision
 from rlsuite.methods.go_explore import GoExploreConfig, go_explore
 from rlsuite.objectives.proximal_policy_optimisation import PPOConfig, ppo
 from rlsuite.ranges import Count, Fraction, Positive
@@ -40,6 +40,8 @@ class RobustifyConfig:
       retreat: places by which it goes back to where it was easier, if nothing succeeds.
       slide_every: updates between two looks at success.
       margin: steps by which an episode may be late, before it is given up.
+      sees_cells: whether the policy sees the number of the cell that it is in, as a table can read
+        it, in place of what the world shows.
     """
 
     networks: ActorCriticConfig = field(default_factory=ActorCriticConfig)
@@ -53,14 +55,34 @@ class RobustifyConfig:
     retreat: Count = 4
     slide_every: Count = 5
     margin: Count = 50
+    sees_cells: bool = False
+
+    def seen(self, world: Environment, cells: Cells) -> Environment:
+        """A world as the policy sees it, given its cells."""
+        return SeenAsCells(world, cells) if self.sees_cells else world
 
     def life_in(self, world: Environment) -> Life:
-        """How the agent lives in a world, without demonstrations."""
+        """How the agent lives in a world that it sees so, without demonstrations."""
         sticky = StickyWorld(world, self.stickiness)
         objective = ppo(
             sticky, self.networks, self.ppo, ppo_clip(self.clip_epsilon), self.life.num_workers
         )
         return Life(sticky, objective, self.life.num_workers, self.life.rollout_length)
+
+
+@dataclass(frozen=True)
+class RobustAgentsConfig(RobustifyConfig):
+    """Agents of which each explores by itself, and learns what it has found.
+
+    Attributes:
+      explore: how it explores.
+      explore_steps: steps of that.
+      num_agents: agents side by side.
+    """
+
+    explore: GoExploreConfig = field(default_factory=GoExploreConfig)
+    explore_steps: Count = 150
+    num_agents: Count = 8
 
 
 class RobustifyState(NamedTuple):
@@ -95,16 +117,17 @@ def robustify(
     steps after success, a demonstration that only says where the start is.
 
     Args:
-      world: that was explored, without sticky actions.
+      world: that was explored, without sticky actions, as the policy sees it.
       level: its parameters.
       demonstration: what was found in it.
       config: sizes and hyperparameters.
-      num_updates: over which PPO's rate falls, where it does.
+      num_updates: over which what PPO anneals falls.
 
     Returns:
       A method whose state is a `RobustifyState`. Metrics: those of PPO, `latest_start`, the last
       place of the window, `success`, the share of the episodes that ended which came to the
-      demonstration's score, and `is_done`, whether the window has been at the start.
+      demonstration's score, `start_return`, the mean score of those of them that began at the
+      start (NaN without any), and `is_done`, whether the window has been at the start.
     """
     step = _step(world, config)
 
@@ -123,27 +146,34 @@ def explore_and_robustify(
     *,
     num_steps: int,
     num_updates: int,
+    num_agents: int = 1,
 ) -> Method:
     """Both phases of Go-Explore: its best course is what the second phase is shown.
 
     Args:
       world: deterministic, of discrete actions.
       level: its parameters.
-      cells: of the first phase.
-      explore: likewise.
-      config: of the second.
+      cells: of the first phase, and of a policy that sees cells.
+      explore: how the first phase goes.
+      config: how the second does.
       num_steps: of the first phase.
-      num_updates: of the second, over which PPO's rate falls, where it does.
+      num_updates: of the second, over which what PPO anneals falls.
+      num_agents: side by side, each with an exploration of its own.
+
+    Returns:
+      A method whose state is a `PhaseState` of a `GoExploreState` and a `RobustifyState`, both with
+      a leading agent axis. Metrics are those of each phase, means over agents.
     """
+    seen = config.seen(world, cells)
 
     def hand_over(state):
         action, length = best_course(state.archive)
         shown = demonstrate(world, level, action, length)
-        return _begin(state.key, world, level, shown, config, num_updates)
+        return _begin(state.key, seen, level, shown, config, num_updates)
 
-    first = go_explore(world, level, cells, explore)
-    second = Method(lambda key: (), _step(world, config))
-    return after(first, num_steps, hand_over, second)
+    first = side_by_side(go_explore(world, level, cells, explore), num_agents)
+    second = side_by_side(Method(lambda key: (), _step(seen, config)), num_agents)
+    return after(first, num_steps, jax.vmap(hand_over), second)
 
 
 def best_course(archive: CellArchive) -> tuple[Int[Array, " step"], Int[Array, ""]]:
@@ -206,6 +236,7 @@ def _step(
         return RobustifyState(agent, tries, is_done), metrics | {
             "latest_start": latest.astype(jnp.float32),
             "success": (attempts.succeeded & ended).sum() / ended.sum(),
+            "start_return": attempts.score.mean(where=ended & (attempts.place == 0)),
             "is_done": is_done.astype(jnp.float32),
         }
 

@@ -51,6 +51,8 @@ class PPOConfig:
       learning_rate: of Adam, on policy and critic together.
       anneal_learning_rate: whether it falls linearly to zero over the agent's lifetime, and
         stays there.
+      anneal_entropy: whether the weight of the entropy falls likewise, so that an agent explores
+        first and is sure in the end.
       value_clip: how far a value may move from that of the rollout before moving further gains
         nothing, as in public code of PPO; none lets it move. It matters where policy and critic
         share a torso, which large errors of the critic would else have for themselves.
@@ -69,6 +71,7 @@ class PPOConfig:
     num_mini_batches: Count = 4
     learning_rate: Positive = 2.5e-4
     anneal_learning_rate: bool = False
+    anneal_entropy: bool = False
     value_clip: Positive | None = None
     max_gradient_norm: Positive = 0.5
     normalise_observations: bool = False
@@ -242,9 +245,10 @@ def ppo_of(
         gain = jnp.exp(log_ratio) * advantage - drifts
         entropy = actions.entropy().mean()
         error = value_error(values, batch.target, batch.advantage, config.value_clip)
-        total = (
-            config.value_coefficient * error - gain.mean() - config.entropy_coefficient * entropy
-        )
+        weight = config.entropy_coefficient
+        if config.anneal_entropy:
+            weight *= 1 - clock.progress
+        total = config.value_coefficient * error - gain.mean() - weight * entropy
         return total, {
             "policy_entropy": entropy,
             "critic_loss": error,

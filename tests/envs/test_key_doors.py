@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from rlsuite.envs.key_doors import ROOMS, KeyDoors
+from rlsuite.envs.step_tables import optimal_return, reachable, sticky_optimal_return
 
 WORLD = KeyDoors()
 LEVEL = WORLD.default_params
@@ -159,3 +160,37 @@ def test_coarse_pictures_alias_places_of_a_block_and_tell_keys_apart():
     held = jnp.array([True, False])
     assert seen(1, 1) != seen(1, 1, held=held) != seen(1, 1, opened=held)
     assert 0 <= seen(12, 12) < cells.number
+
+
+def test_the_table_of_steps_holds_what_a_search_finds():
+    @jax.jit
+    def found():
+        table = WORLD.step_table(LEVEL)
+        returns = [optimal_return(table, jnp.int32(limit)) for limit in (45, 46)]
+        sticky = [sticky_optimal_return(table, p, 60) for p in (0.0, 0.25)]
+        return table, reachable(table).sum(), returns, sticky
+
+    table, number, returns, sticky = jax.tree.map(np.asarray, found())
+    assert number == len(distances()[0])
+    # The treasure is 46 moves away; what comes before it pays 8.
+    assert returns == [8, 18] and sticky[0] == 18
+    # A plain loop over the rooms.
+    values = np.zeros((WORLD.num_situations, 4))
+    for _ in range(60):
+        after = values[table.following, np.arange(4)]
+        own = table.reward + np.where(table.terminated, 0, after)
+        values = 0.75 * own.max(axis=1, keepdims=True) + 0.25 * own
+    assert sticky[1] == pytest.approx(own[table.start].max(), rel=1e-5)
+
+
+def test_no_policy_comes_further_where_actions_stick():
+    # One step to the right, and the next must not be the same.
+    trap = KeyDoors("#####\n#S.X#\n##T##\n#####", keys=())
+
+    @jax.jit
+    def best(probability, limit):
+        return sticky_optimal_return(trap.step_table(trap.default_params), probability, limit)
+
+    for probability in (0.0, 0.25, 1.0):
+        assert best(probability, 10) == pytest.approx(10 * (1 - probability))
+    assert best(0.25, 1) == 0

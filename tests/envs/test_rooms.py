@@ -16,11 +16,7 @@ from rlsuite.envs.rooms import (
     bank,
     key_room,
     multi_room,
-    optimal_return,
-    optimal_values,
-    reachable,
     step_table,
-    uniform_return,
 )
 from rlsuite.envs.rooms.recipes import _chains
 from rlsuite.envs.rooms.world import (
@@ -34,6 +30,7 @@ from rlsuite.envs.rooms.world import (
     Params,
     State,
 )
+from rlsuite.envs.step_tables import optimal_return, optimal_values, reachable, uniform_return
 
 KEY_0 = jax.random.key(0)
 SIGNS = {".": FLOOR, "#": WALL, "~": LAVA, "G": GOAL, "K": KEY, "D": DOOR, "S": FLOOR}

@@ -2,5 +2,6 @@
 
 from rlsuite.experiments.methods.exploration.bonuses import BONUSES
 from rlsuite.experiments.methods.exploration.go_explore import GO_EXPLORE
+from rlsuite.experiments.methods.exploration.robustify import ROBUSTIFY
 
-SPECS = (GO_EXPLORE, BONUSES)
+SPECS = (GO_EXPLORE, ROBUSTIFY, BONUSES)

@@ -17,6 +17,7 @@ from rlsuite.experiments.methods.exploration.go_explore_test import (
 from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec, required
 from rlsuite.method import Method
 from rlsuite.methods.go_explore import GoExploreConfig, go_explore
+from rlsuite.rollout import Level
 
 _SIZES = {
     "smoke": Run(
@@ -69,8 +70,8 @@ def cells_of(world: Environment, config: GoExploreConfig) -> Cells:
     return find_cells(world, config.cells, hashed)
 
 
-def make_method(run: Run, world: WorldSpec, **options) -> Method:
-    """Go-Explore on the level of a world that key 0 draws.
+def level_to_explore(world: WorldSpec) -> Level:
+    """The level of a world that key 0 draws.
 
     Raises:
       ConfigError: if the world's actions are not discrete.
@@ -80,7 +81,12 @@ def make_method(run: Run, world: WorldSpec, **options) -> Method:
         raise ConfigError(
             f"tasks: {world.name!r} is not allowed; it must be a world of discrete actions"
         )
-    cells = cells_of(world.world, run.method)
+    return level
+
+
+def make_method(run: Run, world: WorldSpec, **options) -> Method:
+    """Go-Explore on one level of a world."""
+    level, cells = level_to_explore(world), cells_of(world.world, run.method)
     return go_explore(world.world, level, cells, run.method, **options)
 
 
