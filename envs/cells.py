@@ -28,6 +28,10 @@ class Cells(NamedTuple):
     of: Callable[[Any, Any], Int[Array, ""]]
 
 
+ONE_CELL = Cells(1, lambda state, seen: jnp.zeros((), jnp.int32))
+"""All states are alike."""
+
+
 def rounded_observations(number: int, resolution: float) -> Cells:
     """Cells by observations, rounded to multiples of a resolution and hashed.
 

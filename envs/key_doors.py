@@ -266,9 +266,11 @@ class KeyDoors(environment.Environment[State, Params]):
             return self.situation(after), reward, terminated
 
         actions = jnp.arange(self.num_actions)
-        found = jax.vmap(jax.vmap(step, (None, 0)), (0, None))(states, actions)
+        following, reward, terminated = jax.vmap(jax.vmap(step, (None, 0)), (0, None))(
+            states, actions
+        )
         start = self.situation(self.reset_env(key, params)[1])
-        return StepTable(start, start, *found, cell=found[0])
+        return StepTable(start, start, following, reward, terminated, cell=following)
 
     def situation(self, state: State) -> Int[Array, ""]:
         """A number for all that matters of a state but the time: place, keys held, doors opened."""

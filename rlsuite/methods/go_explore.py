@@ -18,7 +18,7 @@ from rlsuite.archive import (
     inverse_root_of_seen,
     new_archive,
 )
-from rlsuite.envs.cells import Cells
+from rlsuite.envs.cells import ONE_CELL, Cells
 from rlsuite.method import Method, single_precision
 from rlsuite.ranges import Count, Positive
 from rlsuite.rollout import Level
@@ -51,11 +51,19 @@ class GoExploreConfig:
 
 
 class GoExploreState(NamedTuple):
-    """Everything that changes. The last cell of the archive is the end of an episode."""
+    """Everything that changes.
+
+    Attributes:
+      key: randomness of the steps to come.
+      archive: what was found; its last cell is the end of an episode.
+      steps: of the world so far.
+      counted: which of the cells that are counted beside the archive's were entered.
+    """
 
     key: PRNGKeyArray
     archive: CellArchive
     steps: Int[Array, ""]
+    counted: Bool[Array, " cell"]
 
 
 def go_explore(
@@ -65,6 +73,7 @@ def go_explore(
     config: GoExploreConfig,
     *,
     weigh: Weigh = inverse_root_of_seen,
+    counted: Cells = ONE_CELL,
 ) -> Method:
     """Go-Explore's first phase (Ecoffet et al., arXiv 2004.12919; 1901.10995 before it).
 
@@ -82,11 +91,13 @@ def go_explore(
       cells: what states have in common that are not told apart.
       config: sizes.
       weigh: which cells are worth returning to.
+      counted: by what else states are told apart, to be counted and nothing more; so are explorers
+        with cells of different kinds compared.
 
     Returns:
-      A method whose state is a `GoExploreState`. Metrics: `cells` that were entered, `best_score`
-      of all, `best_length` of the shortest way to it, `ended_score`, that of the best episode that
-      has ended (NaN before), and `seen_steps` of the world so far.
+      A method whose state is a `GoExploreState`. Metrics: `cells` that were entered, `counted`
+      cells likewise, `best_score` of all, `best_length` of the shortest way to it, `ended_score`,
+      that of the best episode that has ended (NaN before), and `seen_steps` of the world so far.
     """
     num_actions, end = world.num_actions, cells.number
 
@@ -94,7 +105,8 @@ def go_explore(
         key, reset_key = jax.random.split(key)
         seen, state = jax.tree.map(jnp.asarray, world.reset_env(reset_key, level))
         archive = new_archive(state, cells.of(state, seen), end + 1, config.max_length)
-        return GoExploreState(key, archive, jnp.zeros((), jnp.int32))
+        met = jnp.zeros(counted.number, bool).at[counted.of(state, seen)].set(True, mode="drop")
+        return GoExploreState(key, archive, jnp.zeros((), jnp.int32), met)
 
     def explore(key, state, start):
         """One trajectory from the state of a cell."""
@@ -110,13 +122,12 @@ def go_explore(
             seen, stepped, reward, terminated, _ = world.step_env(step_key, state, action, level)
             ended = terminated | world.is_truncated(stepped, level)
             place = jnp.where(is_over, NOWHERE, jnp.where(ended, end, cells.of(stepped, seen)))
+            met = jnp.where(is_over | ended, counted.number, counted.of(stepped, seen))
             outcome = action, jnp.where(is_over, 0.0, reward), place, stepped
-            return (stepped, is_over | ended), outcome
+            return (stepped, is_over | ended), (outcome, met)
 
-        (_, _), (action, reward, place, states) = jax.lax.scan(
-            step, (state, jnp.zeros((), bool)), action
-        )
-        return Trajectories(start, action, reward, place, states)
+        _, (outcome, met) = jax.lax.scan(step, (state, jnp.zeros((), bool)), action)
+        return Trajectories(start, *outcome), met
 
     def step(state):
         key, choose_key, explore_key = jax.random.split(state.key, 3)
@@ -125,10 +136,14 @@ def go_explore(
         start = choose(choose_key, archive.entered, weights, config.num_trajectories)
         states = archive.state_at(start)
         keys = jax.random.split(explore_key, config.num_trajectories)
-        found = jax.vmap(explore)(keys, states, start)
+        found, met = jax.vmap(explore)(keys, states, start)
         archive = insert(archive, found, reset_counters=config.reset_counters)
         steps = state.steps + (found.cell != NOWHERE).sum(dtype=jnp.int32)
-        return GoExploreState(key, archive, steps), _metrics(archive, end, steps)
+        counts = state.counted.at[met].set(True, mode="drop")
+        return GoExploreState(key, archive, steps, counts), {
+            **_metrics(archive, end, steps),
+            "counted": counts.sum().astype(jnp.float32),
+        }
 
     return single_precision(Method(init, step))
 

@@ -17,7 +17,8 @@ def finished(tmp_path_factory):
 
 def test_what_returns_is_tested_beside_what_does_not(finished, quiet):
     found = evaluate(finished, console=quiet)
-    names = ["Go-Explore", "all cells alike", "always from the start"]
+    names = ["Go-Explore", "all cells alike", "always from the start", "counts go on", "one cell"]
+    names.append("cells: blocks")
     assert [name for name, _ in found.contenders] == names
     score, cells, steps = found.tables
     assert cells.estimates[names[0]].value > cells.estimates[names[2]].value

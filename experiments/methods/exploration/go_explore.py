@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import jax
 from gymnax.environments import spaces
@@ -84,10 +85,19 @@ def level_to_explore(world: WorldSpec) -> Level:
     return level
 
 
-def make_method(run: Run, world: WorldSpec, **options) -> Method:
-    """Go-Explore on one level of a world."""
-    level, cells = level_to_explore(world), cells_of(world.world, run.method)
-    return go_explore(world.world, level, cells, run.method, **options)
+def make_method(run: Run, world: WorldSpec, **parts: Any) -> Method:
+    """Go-Explore on one level of a world; it also counts the world's usual cells.
+
+    Args:
+      run: its configuration.
+      world: that is explored.
+      **parts: of `go_explore`, in place of those that the run has.
+    """
+    usual = {
+        "cells": cells_of(world.world, run.method),
+        "counted": cells_of(world.world, replace(run.method, cells=None)),
+    }
+    return go_explore(world.world, level_to_explore(world), config=run.method, **{**usual, **parts})
 
 
 def _build(run: Run, world: WorldSpec | None) -> Experiment:

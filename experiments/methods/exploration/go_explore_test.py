@@ -1,14 +1,16 @@
-"""The test of Go-Explore: what it finds, beside explorers that don't return or don't choose."""
+"""The test of Go-Explore: what it finds, beside explorers that lack one of its parts."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from jaxtyping import Float
 
-from rlsuite.archive import Weigh, inverse_root_of_seen, only_start, uniform_weights
+from rlsuite.archive import only_start, uniform_weights
 from rlsuite.compiling import jit
+from rlsuite.envs.cells import ONE_CELL, named_cells
 from rlsuite.experiments.evaluation import Contender, Curves, Evaluation, Table, curve_of
 from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.level_sets import HELD_OUT_SEED
@@ -16,12 +18,28 @@ from rlsuite.experiments.specs import Test, Watch, required
 from rlsuite.method import Method, train
 from rlsuite.ranges import Count
 
-OWN: Weigh = inverse_root_of_seen
-BASELINES: dict[str, Weigh] = {
-    "all cells alike": uniform_weights,
-    "always from the start": only_start,
+
+class Otherwise(NamedTuple):
+    """How an explorer differs from that of a run: fields of its configuration, and parts."""
+
+    fields: Mapping[str, Any] = {}
+    parts: Mapping[str, Any] = {}
+
+
+BASELINES = {
+    "all cells alike": Otherwise(parts={"weigh": uniform_weights}),
+    "always from the start": Otherwise(parts={"weigh": only_start}),
+    "counts go on": Otherwise({"reset_counters": False}),
+    "one cell": Otherwise(parts={"cells": ONE_CELL}),
 }
 _POINTS_SHOWN = 40
+
+
+def _with_other_cells(finished: Finished) -> dict[str, Otherwise]:
+    """Explorers with the cells that the world has other names for, than the run has."""
+    known = list(named_cells(required(finished.named_world).world))
+    own = finished.run.method.cells or (known[0] if known else None)
+    return {f"cells: {name}": Otherwise({"cells": name}) for name in known if name != own}
 
 
 @dataclass(frozen=True)
@@ -40,25 +58,28 @@ Course = Mapping[str, Float[np.ndarray, "seed step"]]
 
 
 def make_test(make_method: Callable[..., Method]) -> Test:
-    """The test of runs whose methods are made so: `(run, world, weigh=…) -> Method`."""
+    """The test of runs whose methods are made so: `(run, world, **parts) -> Method`."""
 
-    def explored(finished: Finished, weigh: Weigh, tested: Finished) -> Course:
-        run, world = finished.run, required(finished.named_world)
-        method = make_method(run, world, weigh=weigh)
+    def explored(finished: Finished, otherwise: Otherwise, tested: Finished) -> Course:
+        config = replace(finished.run.method, **otherwise.fields)
+        run, world = replace(finished.run, method=config), required(finished.named_world)
+        method = make_method(run, world, **otherwise.parts)
         keys = jax.random.split(jax.random.key(HELD_OUT_SEED), tested.run.evaluation.num_seeds)
         program = jit(jax.vmap(lambda key: train(method, tested.run.steps)(key)[1]))
         return jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), program(keys))
 
     def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evaluation:
-        """What a run's method finds in as many steps, by itself and with other choices of cells."""
-        asked = [(who, run, OWN) for who, run in finished.beside(rivals).items()]
+        """What a run's method finds in as many steps, by itself and with parts left out."""
+        asked = [(who, run, Otherwise()) for who, run in finished.beside(rivals).items()]
         asked += [
-            (Contender(name, "baseline"), finished, weigh) for name, weigh in BASELINES.items()
+            (Contender(name, "baseline"), finished, otherwise)
+            for name, otherwise in (BASELINES | _with_other_cells(finished)).items()
         ]
+        watch.expect(len(asked))
         courses = {}
-        for who, run, weigh in asked:
+        for who, run, otherwise in asked:
             done = watch.begin(who.name)
-            courses[who.name] = explored(run, weigh, finished)
+            courses[who.name] = explored(run, otherwise, finished)
             done()
         return Evaluation(
             contenders=[who for who, _, _ in asked],
@@ -66,7 +87,8 @@ def make_test(make_method: Callable[..., Method]) -> Test:
             curves=_curves(courses),
             notes=[
                 "Each explorer makes as many choices of cells as the run, with seeds of its own. "
-                "Those who don't come to the best score count as if they did at their end.",
+                "Those who don't come to the best score count as if they did at their end. "
+                "Cells are the world's usual ones, whatever cells an explorer goes by.",
             ],
         )
 
@@ -94,7 +116,7 @@ def _tables(courses: Mapping[str, Course], stratum: str) -> list[Table]:
 
     return [
         table("score", "score", lambda course: course["best_score"][:, -1]),
-        table("cells", "cells", lambda course: course["cells"][:, -1]),
+        table("cells", "cells", lambda course: course["counted"][:, -1]),
         table(f"steps to a score of {best:g}", "world steps", steps_to_best, False),
     ]
 
@@ -108,4 +130,4 @@ def _curves(courses: Mapping[str, Course]) -> list[Curves]:
             lines[who] = curve_of(steps[shown].tolist(), values[shown])
         return Curves(label, "world steps", label, lines)
 
-    return [curves("best_score", "best score"), curves("cells", "cells entered")]
+    return [curves("best_score", "best score"), curves("counted", "cells entered")]

@@ -100,7 +100,9 @@ def _from_the_start(setting: _Setting) -> Act:
     return act
 
 
-BASELINES: Mapping[str, Callable[[_Setting], Act]] = {
+MakeAct = Callable[[_Setting], Act]
+
+BASELINES: Mapping[str, MakeAct] = {
     "replayed actions": _replayed,
     "cloned actions": _cloned,
     "PPO from the start": _from_the_start,
@@ -114,6 +116,7 @@ def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evalua
     learned these by heart, and agents that learn by the same PPO for as long without having been
     shown anything.
     """
+    asked: list[tuple[Contender, Finished, MakeAct]]
     asked = [(who, run, _learned) for who, run in finished.beside(rivals).items()]
     asked += [(Contender(name, "baseline"), finished, make) for name, make in BASELINES.items()]
     watch.expect(len(asked))
@@ -141,7 +144,7 @@ def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evalua
 
 def _returns(
     finished: Finished,
-    make: Callable[[_Setting], Act],
+    make: MakeAct,
     stickiness: Sequence[float],
     num_episodes: int,
 ) -> Float[np.ndarray, "stickiness agent"]:
