@@ -62,7 +62,9 @@ def named_cells(world: Environment) -> Mapping[str, Cells]:
     """
     if isinstance(world, DeepSea):
         size = world.size
-        return {"place": Cells(size**2, lambda state, seen: state.row * size + state.column)}
+        # An episode ends in the row behind the last.
+        number = size * (size + 1)
+        return {"place": Cells(number, lambda state, seen: state.row * size + state.column)}
     return getattr(world, "cells", {})
 
 

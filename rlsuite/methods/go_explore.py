@@ -18,7 +18,7 @@ from rlsuite.archive import (
     inverse_root_of_seen,
     new_archive,
 )
-from rlsuite.envs.cells import ONE_CELL, Cells
+from rlsuite.envs.cells import Cells
 from rlsuite.method import Method, single_precision
 from rlsuite.ranges import Count, Positive
 from rlsuite.rollout import Level
@@ -50,6 +50,10 @@ class GoExploreConfig:
     resolution: Positive = 0.25
 
 
+NEVER = jnp.iinfo(jnp.int32).max
+"""When a cell was entered that has not been yet."""
+
+
 class GoExploreState(NamedTuple):
     """Everything that changes.
 
@@ -57,13 +61,14 @@ class GoExploreState(NamedTuple):
       key: randomness of the steps to come.
       archive: what was found; its last cell is the end of an episode.
       steps: of the world so far.
-      counted: which of the cells that are counted beside the archive's were entered.
+      first_met: steps after the batch in which each of the cells was entered first that are
+        counted; `NEVER` where it hasn't been.
     """
 
     key: PRNGKeyArray
     archive: CellArchive
     steps: Int[Array, ""]
-    counted: Bool[Array, " cell"]
+    first_met: Int[Array, " cell"]
 
 
 def go_explore(
@@ -73,7 +78,7 @@ def go_explore(
     config: GoExploreConfig,
     *,
     weigh: Weigh = inverse_root_of_seen,
-    counted: Cells = ONE_CELL,
+    counted: Cells | None = None,
 ) -> Method:
     """Go-Explore's first phase (Ecoffet et al., arXiv 2004.12919; 1901.10995 before it).
 
@@ -91,8 +96,8 @@ def go_explore(
       cells: what states have in common that are not told apart.
       config: sizes.
       weigh: which cells are worth returning to.
-      counted: by what else states are told apart, to be counted and nothing more; so are explorers
-        with cells of different kinds compared.
+      counted: cells that are counted and nothing more, so that explorers with cells of different
+        kinds can be compared; those of the archive by default.
 
     Returns:
       A method whose state is a `GoExploreState`. Metrics: `cells` that were entered, `counted`
@@ -100,13 +105,14 @@ def go_explore(
       that of the best episode that has ended (NaN before), and `seen_steps` of the world so far.
     """
     num_actions, end = world.num_actions, cells.number
+    counted = counted or cells
 
     def init(key):
         key, reset_key = jax.random.split(key)
         seen, state = jax.tree.map(jnp.asarray, world.reset_env(reset_key, level))
         archive = new_archive(state, cells.of(state, seen), end + 1, config.max_length)
-        met = jnp.zeros(counted.number, bool).at[counted.of(state, seen)].set(True, mode="drop")
-        return GoExploreState(key, archive, jnp.zeros((), jnp.int32), met)
+        first_met = jnp.full(counted.number, NEVER).at[counted.of(state, seen)].set(0, mode="drop")
+        return GoExploreState(key, archive, jnp.zeros((), jnp.int32), first_met)
 
     def explore(key, state, start):
         """One trajectory from the state of a cell."""
@@ -139,10 +145,10 @@ def go_explore(
         found, met = jax.vmap(explore)(keys, states, start)
         archive = insert(archive, found, reset_counters=config.reset_counters)
         steps = state.steps + (found.cell != NOWHERE).sum(dtype=jnp.int32)
-        counts = state.counted.at[met].set(True, mode="drop")
-        return GoExploreState(key, archive, steps, counts), {
+        first_met = state.first_met.at[met].min(steps, mode="drop")
+        return GoExploreState(key, archive, steps, first_met), {
             **_metrics(archive, end, steps),
-            "counted": counts.sum().astype(jnp.float32),
+            "counted": (first_met < NEVER).sum().astype(jnp.float32),
         }
 
     return single_precision(Method(init, step))

@@ -15,6 +15,7 @@ from rlsuite.envs.games import ordinal_games
 from rlsuite.experiments.bench import processes, programs
 from rlsuite.experiments.bench.families.bandits.playing import bandits, compiled, in_numpy
 from rlsuite.experiments.bench.families.cheap_talk import victims
+from rlsuite.experiments.bench.families.exploration import returning
 from rlsuite.experiments.bench.families.games import playing as matches
 from rlsuite.experiments.bench.families.grid_world.stepping import grid_world
 from rlsuite.experiments.bench.families.learned_policy_gradient import (
@@ -80,6 +81,12 @@ def test_bandits():
     figures = bandits(num_games=8, num_rounds=20, repeats=1)
     assert len(figures) == 5 and all(value > 0 for value in figures.values())
     assert undocumented("bandits", figures) == set()
+
+
+def test_go_explore():
+    figures = returning.go_explore(num_steps=2, repeats=1, preset="smoke")
+    assert len(figures) == 5 and all(value > 0 for value in figures.values())
+    assert undocumented("go-explore", figures) == set()
 
 
 def test_games():

@@ -28,7 +28,8 @@ def test_what_returns_is_tested_beside_what_does_not(finished, quiet):
         assert list(curves.lines) == names
         assert all(np.isfinite(line.value).all() for line in curves.lines.values())
     text = report(open_run(finished.directory)).read_text()
-    assert "map.png" in text and (finished.directory / "map.png").stat().st_size > 5000
+    for name in ("map.png", "first_visits.png"):
+        assert name in text and (finished.directory / name).stat().st_size > 5000
     assert "curves_0.png" in text and "Learning curve" in text
 
 

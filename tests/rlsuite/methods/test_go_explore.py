@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from rlsuite.archive import only_start
-from rlsuite.envs.cells import Cells, rounded_observations
+from rlsuite.envs.cells import ONE_CELL, Cells, named_cells, rounded_observations
 from rlsuite.envs.key_doors import KeyDoors
 from rlsuite.method import train
-from rlsuite.methods.go_explore import GoExploreConfig, go_explore, way_to
+from rlsuite.methods.go_explore import NEVER, GoExploreConfig, go_explore, way_to
 
 SIZE = 8
 SEA, SEA_LEVEL = gymnax.make("DeepSea-bsuite", size=SIZE)
@@ -47,6 +47,18 @@ def test_the_cells_of_the_deep_sea_are_filled_and_no_others():
     np.testing.assert_array_equal(state.archive.length[:-1][columns <= rows], rows[columns <= rows])
     np.testing.assert_allclose(metrics["ended_score"][-1], 0.99, rtol=1e-5)
     assert metrics["best_length"][-1] == SIZE
+
+
+def test_other_cells_are_counted_beside_the_archives():
+    """With one cell for all, the archive returns to the best state that there is."""
+    state, metrics = run(in_the_sea(ONE_CELL, counted=named_cells(SEA)["place"]), 12)
+    assert metrics["cells"][-1] == 1 and state.archive.entered.tolist() == [True, True]
+    first = np.asarray(state.first_met)
+    assert first[0] == 0 and metrics["counted"][-1] == (first < NEVER).sum()
+    assert set(first) <= {0, NEVER, *np.asarray(metrics["seen_steps"], int)}
+    rows, columns = np.divmod(np.arange(SIZE * (SIZE + 1)), SIZE)
+    # An episode ends with the last row, and is counted no more.
+    assert (first[(rows == SIZE) | (columns > rows)] == NEVER).all()
 
 
 def test_without_returning_less_is_found():
