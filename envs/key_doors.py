@@ -17,7 +17,6 @@ from rlsuite.envs.step_tables import StepTable
 FLOOR, WALL, TRAP, TREASURE, FIRST_KEY = range(5)
 """Codes of cells. Keys come after, and then the doors, in the order of the keys."""
 
-PAYOFFS = {"key": 1.0, "door": 3.0, "treasure": 10.0}
 MAX_STEPS = 200
 
 _SIGNS = {".": FLOOR, "S": FLOOR, "#": WALL, "X": TRAP, "T": TREASURE}
@@ -42,11 +41,14 @@ ROOMS = """
 
 @partial(struct.dataclass, kw_only=True)
 class Params(environment.EnvParams):
-    """A level: the code of each cell, row by row, and where the agent starts."""
+    """A level: the code of each cell, row by row, where the agent starts, and what is paid."""
 
     max_steps_in_episode: Int[Array, ""]
     cells: Int[Array, " cells"]
     start: Int[Array, ""]
+    key_payoff: Float[Array, ""]
+    door_payoff: Float[Array, ""]
+    treasure_payoff: Float[Array, ""]
 
 
 @partial(struct.dataclass, kw_only=True)
@@ -69,8 +71,8 @@ class KeyDoors(environment.Environment[State, Params]):
 
     It moves in four directions; walls and doors whose key it doesn't hold stop it. Stepping on a
     key for the first time picks it up and pays 1, opening a door uses its key up and pays 3. The
-    treasure pays 10 and terminates the episode; a trap terminates it and pays nothing. Nothing is
-    drawn at random. The world is the suite's own, after what makes Montezuma's Revenge hard.
+    treasure pays 10 and terminates the episode; a trap terminates it and pays nothing. A level may
+    pay otherwise. Nothing is drawn at random. The world is the suite's own, after what makes Montezuma's Revenge hard.
 
     Args:
         drawing: Of the level, a line for each row: `#` walls, `.` floor, `S` the start, `X` traps,
@@ -122,6 +124,9 @@ class KeyDoors(environment.Environment[State, Params]):
             max_steps_in_episode=jnp.int32(self._max_steps),
             cells=jnp.asarray(self._cells, jnp.int32),
             start=jnp.int32(self._start),
+            key_payoff=jnp.float32(1.0),
+            door_payoff=jnp.float32(3.0),
+            treasure_payoff=jnp.float32(10.0),
         )
 
     def step_env(
@@ -144,9 +149,9 @@ class KeyDoors(environment.Environment[State, Params]):
         opens = moves & is_door & state.held
         found = moves & (code == TREASURE)
         reward = (
-            PAYOFFS["key"] * picked.sum()
-            + PAYOFFS["door"] * opens.sum()
-            + PAYOFFS["treasure"] * found
+            params.key_payoff * picked.sum()
+            + params.door_payoff * opens.sum()
+            + params.treasure_payoff * found
         )
         terminated = found | (moves & (code == TRAP))
         state = State(

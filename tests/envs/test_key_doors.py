@@ -168,12 +168,14 @@ def test_the_table_of_steps_holds_what_a_search_finds():
         table = WORLD.step_table(LEVEL)
         returns = [optimal_return(table, jnp.int32(limit)) for limit in (45, 46)]
         sticky = [sticky_optimal_return(table, p, 60) for p in (0.0, 0.25)]
+        bare = WORLD.step_table(LEVEL.replace(key_payoff=jnp.float32(0)))
+        returns.append(optimal_return(bare, jnp.int32(46)))
         return table, reachable(table).sum(), returns, sticky
 
     table, number, returns, sticky = jax.tree.map(np.asarray, found())
     assert number == len(distances()[0])
     # The treasure is 46 moves away; what comes before it pays 8.
-    assert returns == [8, 18] and sticky[0] == 18
+    assert returns == [8, 18, 16] and sticky[0] == 18
     # A plain loop over the rooms.
     values = np.zeros((WORLD.num_situations, 4))
     for _ in range(60):
