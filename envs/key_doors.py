@@ -72,7 +72,8 @@ class KeyDoors(environment.Environment[State, Params]):
     It moves in four directions; walls and doors whose key it doesn't hold stop it. Stepping on a
     key for the first time picks it up and pays 1, opening a door uses its key up and pays 3. The
     treasure pays 10 and terminates the episode; a trap terminates it and pays nothing. A level may
-    pay otherwise. Nothing is drawn at random. The world is the suite's own, after what makes Montezuma's Revenge hard.
+    pay otherwise. Nothing is drawn at random. The world is the suite's own, after what makes
+    Montezuma's Revenge hard.
 
     Args:
         drawing: Of the level, a line for each row: `#` walls, `.` floor, `S` the start, `X` traps,
