@@ -13,7 +13,7 @@ from gymnax.environments.environment import Environment
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Int, PRNGKeyArray, PyTree, Shaped
 
-from rlsuite.envs.wrapper import Wrapper
+from rlsuite.envs.wrapper import StateWrapper, WrappedState, Wrapper
 
 
 class Cells(NamedTuple):
@@ -98,19 +98,14 @@ class Passage(NamedTuple):
 
 
 @struct.dataclass
-class CellState:
+class CellState(WrappedState):
     """The state of the world within, and its cell."""
 
     world: Any
     cell: Int[Array, ""]
 
-    @property
-    def time(self) -> Int[Array, ""]:
-        """Steps taken."""
-        return self.world.time
 
-
-class CellWorld(Wrapper):
+class CellWorld(StateWrapper):
     """A world that tells learners, and not policies, from which cell to which each step leads.
 
     `info["extra"]` is a `Passage`, in place of what the world within has there.
@@ -138,20 +133,6 @@ class CellWorld(Wrapper):
         """Starts an episode of the world within."""
         seen, within = self.world.reset_env(key, params)
         return seen, CellState(within, self._cells.of(within, seen))
-
-    def get_obs(
-        self, state: CellState, params: Any = None, key: PRNGKeyArray | None = None
-    ) -> PyTree:
-        """The observation of the world within."""
-        return self.world.get_obs(state.world, params=params, key=key)
-
-    def is_truncated(self, state: CellState, params: Any) -> Bool[Array, ""]:
-        """Whether the time limit of the world within is reached."""
-        return self.world.is_truncated(state.world, params)
-
-    def is_terminated(self, state: CellState, params: Any) -> Bool[Array, ""]:
-        """Whether the state is terminal in the world within."""
-        return self.world.is_terminated(state.world, params)
 
 
 class SeenAsCells(Wrapper):
@@ -184,7 +165,7 @@ class SeenAsCells(Wrapper):
         self, state: Any, params: Any = None, key: PRNGKeyArray | None = None
     ) -> Int[Array, ""]:
         """The cell of a state."""
-        return self._cells.of(state, self.world.get_obs(state, params=params, key=key))
+        return self._cells.of(state, super().get_obs(state, params, key))
 
     def observation_space(self, params: Any = None) -> spaces.Discrete:
         """All cells there may be."""

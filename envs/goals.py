@@ -8,10 +8,10 @@ import jax.numpy as jnp
 from flax import struct
 from gymnax.environments import environment
 from jax.typing import ArrayLike
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from rlsuite.envs.control.reacher import draw_goal, tip
-from rlsuite.envs.wrapper import Wrapper
+from rlsuite.envs.wrapper import StateWrapper, WrappedState
 
 
 class GoalForm(NamedTuple):
@@ -33,20 +33,15 @@ class GoalForm(NamedTuple):
 
 
 @struct.dataclass
-class GoalState:
+class GoalState(WrappedState):
     """The state of the world within, the goal of the episode, and its own rewards so far."""
 
     world: Any
     goal: Float[Array, " goal"]
     score: Float[Array, ""]
 
-    @property
-    def time(self) -> Int[Array, ""]:
-        """Steps taken."""
-        return self.world.time
 
-
-class GoalWorld(Wrapper):
+class GoalWorld(StateWrapper):
     """A world that pays for reaching a hidden goal, drawn anew for each episode.
 
     Observations, dynamics and endings are those of the world within, whose parameters it has.
@@ -93,20 +88,6 @@ class GoalWorld(Wrapper):
         observation, within = self.world.reset_env(world_key, params)
         goal = self.form.draw(goal_key, params)
         return observation, GoalState(within, goal, jnp.zeros(()))
-
-    def get_obs(
-        self, state: GoalState, params: Any = None, key: PRNGKeyArray | None = None
-    ) -> Array:
-        """The observation of the world within."""
-        return self.world.get_obs(state.world, params=params, key=key)
-
-    def is_truncated(self, state: GoalState, params: Any) -> Bool[Array, ""]:
-        """Whether the time limit of the world within is reached."""
-        return self.world.is_truncated(state.world, params)
-
-    def is_terminated(self, state: GoalState, params: Any) -> Bool[Array, ""]:
-        """Whether the state is terminal in the world within."""
-        return self.world.is_terminated(state.world, params)
 
 
 def goal_form(world: environment.Environment) -> GoalForm:

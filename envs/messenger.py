@@ -77,7 +77,7 @@ class MessengerWorld(environment.Environment):
     ) -> tuple[Array, GoalState, Float[Array, ""], Bool[Array, ""], dict[str, Any]]:
         """Sends a message to the agent, which takes one step."""
         message = self.scale * jnp.tanh(action)
-        observation = self.world.get_obs(state, params.world)
+        observation = self.world.observe(jax.random.fold_in(key, 1), state, None, params.world)
         action = self.act(params.agent, append_message(observation, message))
         observation, state, reward, terminated, info = self.world.step_env(
             key, state, action, params.world
@@ -96,7 +96,7 @@ class MessengerWorld(environment.Environment):
         self, state: GoalState, params: MessengerParams, key: PRNGKeyArray | None = None
     ) -> Float[Array, " observed"]:
         """The observation of the world within, flattened, and what can be read of the goal."""
-        observation = self.world.get_obs(state, params.world, key)
+        observation = self.world.observe(key, state, None, params.world)
         return append_message(observation, self.world.goal(state))
 
     def is_truncated(self, state: GoalState, params: MessengerParams) -> Bool[Array, ""]:

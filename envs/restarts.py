@@ -5,12 +5,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from flax import struct
-from gymnax.environments import spaces
 from gymnax.environments.environment import Environment
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree, Shaped
 
-from rlsuite.envs.wrapper import Wrapper
+from rlsuite.envs.wrapper import StateWrapper, WrappedState
 
 
 @struct.dataclass
@@ -42,16 +41,19 @@ def demonstrate(
     key = jax.random.key(0)
     _, start = jax.tree.map(jnp.asarray, world.reset_env(key, level))
 
-    def step(state, action):
+    def step(course, action):
+        state, score = course
         _, after, reward, *_ = world.step_env(key, state, action, level)
-        return after, (after, jnp.asarray(reward, jnp.float32))
+        # One after the other, as an attempt adds them up.
+        course = after, score + jnp.asarray(reward, jnp.float32)
+        return course, course
 
-    _, (states, rewards) = jax.lax.scan(step, start, action)
-    return Demonstration(
-        state=jax.tree.map(lambda first, rest: jnp.concatenate([first[None], rest]), start, states),
-        score=jnp.concatenate([jnp.zeros(1), jnp.cumsum(rewards)]),
-        length=length,
+    before = start, jnp.float32(0)
+    _, courses = jax.lax.scan(step, before, action)
+    state, score = jax.tree.map(
+        lambda first, rest: jnp.concatenate([first[None], rest]), before, courses
     )
+    return Demonstration(state, score, length)
 
 
 @struct.dataclass
@@ -92,7 +94,7 @@ class Attempt(NamedTuple):
 
 
 @struct.dataclass
-class RestartState:
+class RestartState(WrappedState):
     """The state of the world within, where the episode began, and its score with what came before.
 
     `clock` counts from the start of the demonstration.
@@ -103,13 +105,8 @@ class RestartState:
     clock: Int[Array, ""]
     score: Float[Array, ""]
 
-    @property
-    def time(self) -> Int[Array, ""]:
-        """Steps taken, those of the demonstration among them."""
-        return self.world.time
 
-
-class RestartWorld(Wrapper):
+class RestartWorld(StateWrapper):
     """A world whose episodes begin at states of a demonstration (Salimans and Chen, 1812.03381).
 
     An episode ends as in the world within; and on success, when its score with that of the
@@ -120,6 +117,10 @@ class RestartWorld(Wrapper):
     Args:
         world: The world within.
     """
+
+    def level_of(self, params: Any) -> Any:
+        """The level, of parameters that say where episodes begin; or those of the world within."""
+        return params.level if isinstance(params, RestartParams) else params
 
     @property
     def default_params(self) -> RestartParams:
@@ -164,31 +165,5 @@ class RestartWorld(Wrapper):
         later = jax.random.randint(place_key, (), own, jnp.maximum(shown.length, own + 1))
         place = jnp.where(jax.random.bernoulli(share_key, params.own_share), own, later)
         within = jax.tree.map(lambda leaf: leaf[place], shown.state)
-        seen = self.world.get_obs(within, params=params.level, key=view_key)
+        seen = self.world.observe(view_key, within, None, params.level)
         return seen, RestartState(within, place, place, shown.score[place])
-
-    def get_obs(
-        self, state: RestartState, params: Any = None, key: PRNGKeyArray | None = None
-    ) -> PyTree:
-        """The observation of the world within."""
-        return self.world.get_obs(state.world, params=_level_of(params), key=key)
-
-    def is_truncated(self, state: RestartState, params: RestartParams) -> Bool[Array, ""]:
-        """Whether the time limit of the world within is reached."""
-        return self.world.is_truncated(state.world, params.level)
-
-    def is_terminated(self, state: RestartState, params: RestartParams) -> Bool[Array, ""]:
-        """Whether the state is terminal in the world within."""
-        return self.world.is_terminated(state.world, params.level)
-
-    def action_space(self, params: Any = None) -> spaces.Space:
-        """The actions of the world within."""
-        return self.world.action_space(_level_of(params))
-
-    def observation_space(self, params: Any = None) -> spaces.Space:
-        """The observations of the world within."""
-        return self.world.observation_space(_level_of(params))
-
-
-def _level_of(params: Any) -> Any:
-    return params.level if isinstance(params, RestartParams) else params

@@ -9,26 +9,21 @@ from gymnax.environments.environment import Environment
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Int, PRNGKeyArray, PyTree, Shaped
 
-from rlsuite.envs.wrapper import Wrapper
+from rlsuite.envs.wrapper import StateWrapper, WrappedState
 
 NO_ACTION = -1
 """What was done before an episode's first step."""
 
 
 @struct.dataclass
-class StickyState:
+class StickyState(WrappedState):
     """The state of the world within, and what it was made to do last."""
 
     world: Any
     action: Int[Array, ""]
 
-    @property
-    def time(self) -> Int[Array, ""]:
-        """Steps taken."""
-        return self.world.time
 
-
-class StickyWorld(Wrapper):
+class StickyWorld(StateWrapper):
     """A world that now and then repeats its last action (Machado et al., arXiv 1709.06009).
 
     What repeats is what was done, be it asked for or repeated itself. An episode's first action is
@@ -64,17 +59,3 @@ class StickyWorld(Wrapper):
         """Starts an episode of the world within."""
         seen, within = self.world.reset_env(key, params)
         return seen, StickyState(within, jnp.int32(NO_ACTION))
-
-    def get_obs(
-        self, state: StickyState, params: Any = None, key: PRNGKeyArray | None = None
-    ) -> PyTree:
-        """The observation of the world within."""
-        return self.world.get_obs(state.world, params=params, key=key)
-
-    def is_truncated(self, state: StickyState, params: Any) -> Bool[Array, ""]:
-        """Whether the time limit of the world within is reached."""
-        return self.world.is_truncated(state.world, params)
-
-    def is_terminated(self, state: StickyState, params: Any) -> Bool[Array, ""]:
-        """Whether the state is terminal in the world within."""
-        return self.world.is_terminated(state.world, params)

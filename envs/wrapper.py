@@ -4,13 +4,15 @@ from typing import Any
 
 from gymnax.environments import environment, spaces
 from jax.typing import ArrayLike
-from jaxtyping import Array, Bool, PRNGKeyArray, PyTree, Shaped
+from jaxtyping import Array, Bool, Int, PRNGKeyArray, PyTree, Shaped
 
 
 class Wrapper(environment.Environment):
     """A world with another one within, by whose states and parameters it lives.
 
-    It has no `state_space`: one that changes the state would have to say so.
+    One whose states or parameters hold more than those of the world within says where these are, by
+    `within` and `level_of`. It has no `state_space`: one that changes the state would have to say
+    so.
 
     Args:
         world: The world within.
@@ -18,6 +20,14 @@ class Wrapper(environment.Environment):
 
     def __init__(self, world: environment.Environment):
         self.world = world
+
+    def within(self, state: Any) -> Any:
+        """The state of the world within."""
+        return state
+
+    def level_of(self, params: Any) -> Any:
+        """The parameters of the world within."""
+        return params
 
     @property
     def name(self) -> str:
@@ -46,20 +56,39 @@ class Wrapper(environment.Environment):
 
     def get_obs(self, state: Any, params: Any = None, key: PRNGKeyArray | None = None) -> PyTree:
         """The observation of the world within."""
-        return self.world.get_obs(state, params=params, key=key)
+        return self.world.observe(key, self.within(state), None, self.level_of(params))
 
     def is_truncated(self, state: Any, params: Any) -> Bool[Array, ""]:
         """Whether the time limit of the world within is reached."""
-        return self.world.is_truncated(state, params)
+        return self.world.is_truncated(self.within(state), self.level_of(params))
 
     def is_terminated(self, state: Any, params: Any) -> Bool[Array, ""]:
         """Whether the state is terminal in the world within."""
-        return self.world.is_terminated(state, params)
+        return self.world.is_terminated(self.within(state), self.level_of(params))
 
     def action_space(self, params: Any = None) -> spaces.Space:
         """The actions of the world within."""
-        return self.world.action_space(params)
+        return self.world.action_space(self.level_of(params))
 
     def observation_space(self, params: Any = None) -> spaces.Space:
         """The observations of the world within."""
-        return self.world.observation_space(params)
+        return self.world.observation_space(self.level_of(params))
+
+
+class StateWrapper(Wrapper):
+    """A wrapper whose states have that of the world within as `world`, and more beside it."""
+
+    def within(self, state: Any) -> Any:
+        """The state of the world within."""
+        return state.world
+
+
+class WrappedState:
+    """What every state of a `StateWrapper` has."""
+
+    world: Any
+
+    @property
+    def time(self) -> Int[Array, ""]:
+        """Steps taken."""
+        return self.world.time

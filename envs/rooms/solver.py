@@ -28,7 +28,7 @@ def step_table(world: Rooms, params: Params, context: Int[Array, ""], cells: Cel
     actions = jnp.arange(world.num_actions)
     found = jax.vmap(jax.vmap(step, (None, 0)), (0, None))(numbers, actions)
     start = world.start(params, context)
-    start_cell = cells.of(start, world.get_obs(start, params, key))
+    start_cell = cells.of(start, world.observe(key, start, None, params))
     return StepTable(_number(start), start_cell, *found)
 
 
