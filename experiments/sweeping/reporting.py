@@ -121,14 +121,16 @@ def _result(test: CommonTest) -> Iterator[str]:
 def _counted(test: CommonTest, estimates: Mapping) -> dict:
     """Settings with how many runs they have, and baselines."""
     return {
-        f"{name}, {counted(len(test.of(name)), 'seed')}" if name in test.settings else name: value
+        f"{name}, {counted(test.num_trained(name), 'seed')}"
+        if name in test.settings
+        else name: value
         for name, value in estimates.items()
     }
 
 
 def _remarks(test: CommonTest) -> Iterator[str]:
     yield "Those of settings with several runs speak of training seeds as well."
-    if any(len(test.of(name)) == 1 for name in test.settings):
+    if any(test.num_trained(name) == 1 for name in test.settings):
         yield "A setting with one run says nothing of other training seeds."
     if test.uneven:
         names = ", ".join(test.uneven)

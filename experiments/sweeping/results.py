@@ -147,6 +147,17 @@ class CommonTest:
         """The runs of a setting."""
         return [run for run in self.runs if run.setting == setting]
 
+    def num_trained(self, setting: str, table: str | None = None) -> int:
+        """How many trainings stand behind a setting: runs, or agents that were trained apart.
+
+        Args:
+          setting: its name.
+          table: in which they were tested; none takes the first.
+        """
+        return sum(
+            _num_trained(run, run.table(table or self.tables[0].name)) for run in self.of(setting)
+        )
+
     def results(self, table: Table, contender: str) -> Float[np.ndarray, "run level seed"] | None:
         """What the runs of a setting, or a baseline, came to on a table, normalised if that can be.
 
@@ -201,6 +212,12 @@ class CommonTest:
             if (theirs := run.table(table.name)) is not None and baseline in theirs.results
         ]
         return any(not np.array_equal(one, found[0], equal_nan=True) for one in found)
+
+
+def _num_trained(run: Result, table: Table | None) -> int:
+    if table is None or not run.run.spec.trains_apart:
+        return 1
+    return table.results[run.evaluation.own].shape[1]
 
 
 def common_tests(tested: Sequence[Result]) -> list[CommonTest]:

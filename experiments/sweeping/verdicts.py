@@ -1,7 +1,6 @@
 """What the measured numbers say of a claim: supported, contradicted, or neither."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import repeat
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -15,7 +14,7 @@ from rlsuite.experiments.statistics import (
     probability_of_improvement,
 )
 from rlsuite.experiments.sweeping.grid import Claim
-from rlsuite.experiments.sweeping.results import CommonTest, Result, numbered
+from rlsuite.experiments.sweeping.results import CommonTest, numbered
 from rlsuite.experiments.words import table_in_markdown
 
 Outcome = Literal["supported", "contradicted", "undecided"]
@@ -112,24 +111,12 @@ def judge(claim: Claim, tests: Sequence[CommonTest]) -> Verdict:
 def _few_runs(claim: Claim, pairs: Sequence[_Pair]) -> dict[str, int]:
     """Runs by setting, as many as there are on every table, if those are too few for others."""
     runs = {
-        name: min((_trained(pair, name) for pair in pairs), default=0)
+        name: min((pair.test.num_trained(name, pair.name) for pair in pairs), default=0)
         for name in (claim.better, claim.than)
     }
     if can_tell_of_other_runs(*runs.values()):
         return {}
     return {name: number for name, number in runs.items() if number}
-
-
-def _trained(pair: _Pair, setting: str) -> int:
-    """How many trainings stand behind a setting's results."""
-    return sum(map(_trained_in, pair.test.of(setting), repeat(pair.name)))
-
-
-def _trained_in(run: Result, name: str) -> int:
-    table = run.table(name)
-    if table is None or not run.run.spec.trains_apart:
-        return 1
-    return table.results[run.evaluation.own].shape[1]
 
 
 def _pairs(claim: Claim, tests: Sequence[CommonTest]) -> Iterator[_Pair]:
