@@ -154,7 +154,7 @@ def elliptical(features: Features, ridge: float = 0.1) -> Bonus:
     """
     if ridge <= 0:
         raise ValueError(f"ridge: {ridge} is not allowed; it must be above 0")
-    none = jnp.eye(features.size) / ridge
+    none = jnp.eye(features.size, dtype=jnp.float32) / ridge
 
     def init(key, num_workers):
         inverse = jnp.broadcast_to(none, (num_workers, *none.shape))
@@ -184,7 +184,8 @@ def _seen(
     inverse: Float[Array, "worker feature feature"], features: Float[Array, "worker feature"]
 ) -> tuple[Float[Array, " worker"], Float[Array, "worker feature feature"]]:
     """The bonus of some features, and the inverse with them."""
-    product = jnp.einsum("wij,wj->wi", inverse, features)
+    # What is added up over an episode mustn't be rounded to the factors of a tensor core.
+    product = jnp.einsum("wij,wj->wi", inverse, features, precision=jax.lax.Precision.HIGHEST)
     bonus = (features * product).sum(axis=-1)
     outer = product[:, :, None] * product[:, None, :]
     return bonus, inverse - outer / (1 + bonus)[:, None, None]

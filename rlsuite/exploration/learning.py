@@ -18,6 +18,10 @@ class BonusLearner(NamedTuple):
     paid: Statistics
 
 
+# No place that `split` counts to: it folds these in, and the objective may split the key as well.
+_OF_THE_BONUS = 2**31
+
+
 def with_bonus(
     objective: Objective,
     bonus: Bonus,
@@ -52,7 +56,7 @@ def with_bonus(
 
     def init(key):
         paid = no_statistics()
-        bonus_key = jax.random.fold_in(key, 1)
+        bonus_key = jax.random.fold_in(key, _OF_THE_BONUS)
         return BonusLearner(objective.init(key), bonus.init(bonus_key, num_workers), paid)
 
     def pay(key, learner, experience):
@@ -63,7 +67,7 @@ def with_bonus(
         reward = steps.reward + weight * divide_by_deviation(statistics, paid)
         if reward_clip is not None:
             reward = jnp.clip(reward, -reward_clip, reward_clip)
-        state = bonus.learn(jax.random.fold_in(key, 1), state, steps)
+        state = bonus.learn(jax.random.fold_in(key, _OF_THE_BONUS), state, steps)
         experience = experience._replace(transitions=steps._replace(reward=reward))
         metrics = {
             "bonus": paid.mean(),
