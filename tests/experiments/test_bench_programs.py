@@ -85,7 +85,7 @@ def test_bandits():
 
 def test_go_explore():
     figures = returning.go_explore(num_steps=2, repeats=1, preset="smoke")
-    assert len(figures) == 5 and all(value > 0 for value in figures.values())
+    assert len(figures) == 4 and all(value > 0 for value in figures.values())
     assert undocumented("go-explore", figures) == set()
 
 

@@ -4,7 +4,7 @@ from rlsuite.experiments.bench.benchmark import Benchmark
 
 BENCHMARKS = {
     "go-explore": Benchmark(
-        "cells per second of Go-Explore, and steps of its second phase per second",
+        "cells per second that Go-Explore comes by, beside copies of its archive",
         f"{__name__}.returning:go_explore",
     ),
 }
