@@ -22,6 +22,9 @@ from tests.experiments.running import plan_of
 ESTIMATE = "gradient_noise_scale"
 """By how much groups of agents differ, which are smaller on several devices."""
 
+PARTS = {"ta-lpg": {"objective": {"shortest_lifetime": 2, "longest_lifetime": 20}}}
+"""What tells the lifetimes below apart."""
+
 
 def main(folder: Path, methods: Iterable[str]) -> None:
     """Raises an AssertionError if the two of a method come to anything else."""
@@ -31,7 +34,7 @@ def main(folder: Path, methods: Iterable[str]) -> None:
 
 def compare(method: str, folder: Path) -> None:
     """Makes the two runs of a method, and compares them."""
-    plan = plan_of(method, steps=2, log_every=1, checkpoint_every=1)
+    plan = plan_of(method, steps=2, log_every=1, checkpoint_every=1, parts=PARTS.get(method, {}))
     if plan.experiment.watched == ("fitness",):  # Whole lives, which magnify what rounding does.
         plan = replace(plan, run=replace(plan.run, min_lifetime=2, max_lifetime=4))
     mesh = choose_mesh(plan.experiment.divisible)

@@ -120,6 +120,6 @@ def _map(
 
 def by_situation(
     world: KeyDoors, values: Float[np.ndarray, " situation"]
-) -> Float[np.ndarray, "row column situation"]:
+) -> Float[np.ndarray, "row column set"]:
     """Numbers of situations as maps, one for each set of keys and doors."""
     return values.reshape(world.num_rows, world.num_columns, -1)

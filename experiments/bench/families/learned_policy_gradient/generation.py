@@ -32,11 +32,12 @@ def sized(population_size: int, lifetime: int, size: str = "paper") -> Plan:
     meta = replace(method.meta, population_size=population_size)
     if jax.default_backend() == "cpu":
         meta = replace(meta, num_mini_batches=population_size // 2)
+    objective = replace(method.objective, shortest_lifetime=lifetime, longest_lifetime=lifetime)
     run = replace(
         plan.run,
         min_lifetime=lifetime,
         max_lifetime=lifetime,
-        method=replace(method, meta=meta),
+        method=replace(method, objective=objective, meta=meta),
     )
     return replace(plan, run=run)
 
