@@ -6,7 +6,6 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
@@ -33,10 +32,13 @@ def orthogonal(gain: float | tuple[float, ...] = 1.0) -> nn.initializers.Initial
     Args:
       gain: of all outputs, the last axis, or one for each of them.
     """
-    gains = gain if isinstance(gain, float) else np.asarray(gain, np.float32)
 
     def initialise(key, shape, dtype=jnp.float32):
-        return one_at_a_time(lambda key: nn.initializers.orthogonal(gains)(key, shape, dtype))(key)
+        def draw(key, gains):
+            return nn.initializers.orthogonal(gains)(key, shape, dtype)
+
+        # An argument as well: a condition that `vmap` batches makes batches of constants, too.
+        return one_at_a_time(draw)(key, jnp.asarray(gain, dtype))
 
     return initialise
 

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
 from rlsuite.exploration.bonuses import Bonus, BonusState
 from rlsuite.objectives.normalisation import Statistics, divide_by_deviation, merge, no_statistics
@@ -26,7 +27,7 @@ def with_bonus(
     objective: Objective,
     bonus: Bonus,
     *,
-    weight: float,
+    weight: float | Float[Array, ""],
     num_workers: int,
     reward_clip: float | None = None,
 ) -> Objective:
