@@ -21,6 +21,16 @@ Companion = Any
 """What is made anew with each agent and lives beside it, such as a value critic that watches it."""
 
 
+Prepare = Callable[[Agent, Int[Array, ""]], Agent]
+"""`(agent, place) -> agent`: what makes a fresh agent one of its place, places counted from 0."""
+
+
+def as_it_is(agent: Agent, place: Int[Array, ""]) -> Agent:
+    """Agents of all places alike."""
+    del place
+    return agent
+
+
 class Slot(NamedTuple):
     """One place for an agent: who lives there now, and beside it what came and goes with it."""
 
@@ -45,6 +55,7 @@ class Lives(NamedTuple):
       num_agents: how many agents live side by side.
       num_episodes: evaluation episodes behind the return of an agent at the end of its life.
       init_companion: `key -> companion` of a fresh agent.
+      prepare: what makes a fresh agent one of its place.
     """
 
     life: Life
@@ -53,6 +64,7 @@ class Lives(NamedTuple):
     num_agents: int
     num_episodes: int
     init_companion: Callable[[PRNGKeyArray], Companion]
+    prepare: Prepare = as_it_is
 
     def begin(
         self, keys: Sequence[PRNGKeyArray], *, stagger: bool, unit: int = 1
@@ -73,13 +85,14 @@ class Lives(NamedTuple):
         if stagger:
             proposal = _stagger(stagger_key, proposal, unit)
         settle_keys = jax.random.split(settle_key, self.num_agents)
-        return spread(jax.vmap(self.settle)(*spread((settle_keys, proposal)))), state
+        places = jnp.arange(self.num_agents)
+        return spread(jax.vmap(self.settle)(*spread((settle_keys, proposal, places)))), state
 
-    def settle(self, key: PRNGKeyArray, proposal: Proposal) -> Slot:
+    def settle(self, key: PRNGKeyArray, proposal: Proposal, place: Int[Array, ""]) -> Slot:
         """A slot with a fresh agent on one proposed task."""
         agent_key, companion_key, score_key = jax.random.split(key, 3)
         return Slot(
-            agent=self.life.init(agent_key, proposal.task),
+            agent=self.prepare(self.life.init(agent_key, proposal.task), place),
             companion=self.init_companion(companion_key),
             ticket=proposal.ticket,
             score=self.score.init(score_key, proposal.task),
@@ -143,7 +156,8 @@ class Lives(NamedTuple):
         )
         settle_keys = jax.random.split(settle_key, self.num_agents)
         settle = apart(partial(map_selected, self.settle))
-        return settle(finished, (settle_keys, proposal), slots), state
+        places = jnp.arange(self.num_agents)
+        return settle(finished, (settle_keys, proposal, places), slots), state
 
 
 def _zeros(leaf: jax.ShapeDtypeStruct) -> Array:
@@ -181,6 +195,7 @@ def live(
     stagger: bool = False,
     discount: float = 0.99,
     gae_lambda: float = 0.95,
+    prepare: Prepare = as_it_is,
 ) -> Method:
     """Agents that simply learn: a step is one update of every agent.
 
@@ -204,6 +219,7 @@ def live(
       stagger: whether the first agents' lives are cut to different lengths.
       discount: of the advantages that a score sees.
       gae_lambda: likewise.
+      prepare: what makes a fresh agent one of its place, whenever that place goes to one.
 
     Returns:
       A method whose state is a `LivingState`. Its metrics are means over agents of what their
@@ -219,7 +235,13 @@ def live(
             raise ValueError(f"{name}: {number} is not allowed; it must be at least 1")
     score = score or no_score()
     lives = Lives(
-        life, curriculum, score, num_agents, num_episodes, lambda key: jnp.zeros(life.num_workers)
+        life,
+        curriculum,
+        score,
+        num_agents,
+        num_episodes,
+        lambda key: jnp.zeros(life.num_workers),
+        prepare,
     )
 
     def init(key):

@@ -7,7 +7,6 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 from gymnax.environments.environment import Environment
-from jaxtyping import Array, Int
 
 from rlsuite.curricula.curriculum import SampleTask, random_tasks, tasks_in_turn
 from rlsuite.drifts import ppo_clip
@@ -30,7 +29,7 @@ from rlsuite.exploration.elliptical import (
 from rlsuite.exploration.fitting import FittingConfig
 from rlsuite.exploration.learning import with_bonus
 from rlsuite.lifetime import Life
-from rlsuite.living import LivingState, live
+from rlsuite.living import live
 from rlsuite.method import Method
 from rlsuite.methods.ppo import PPOAgentsConfig
 from rlsuite.networks import NetworkConfig
@@ -222,19 +221,17 @@ def bonus_agents(world: Environment, sample_task: SampleTask, config: BonusAgent
         kept = jnp.array(config.contexts)[number // (num_kinds * each)]
         return task._replace(level=first_maps(task.level, kept))
 
-    method = live(
+    def paid_by_its_place(agent, place):
+        bonus = agent.learner.bonus._replace(which=place // each % num_kinds)
+        return agent._replace(learner=agent.learner._replace(bonus=bonus))
+
+    return live(
         config.life_in(world),
         tasks_in_turn(sample) if config.contexts else random_tasks(sample_task),
         num_agents=num_contexts * num_kinds * each,
         num_episodes=config.num_episodes,
+        prepare=paid_by_its_place,
     )
-
-    def init(key):
-        state = method.init(key)
-        which = jnp.arange(num_contexts * num_kinds * each) // each % num_kinds
-        return _paid_by(state, which)
-
-    return method._replace(init=init) if num_kinds > 1 else method
 
 
 def _check_groups(world: Environment, sample_task: SampleTask, config: BonusAgentsConfig) -> None:
@@ -252,11 +249,3 @@ def _check_groups(world: Environment, sample_task: SampleTask, config: BonusAgen
             f"contexts: {max(config.contexts)} is not allowed; it must be at most {there}, the "
             "maps of a level"
         )
-
-
-def _paid_by(state: LivingState, which: Int[Array, " agent"]) -> LivingState:
-    """The same agents, each with a bonus of its own."""
-    agents = state.slots.agent
-    bonus = agents.learner.bonus._replace(which=which.astype(jnp.int32))
-    agents = agents._replace(learner=agents.learner._replace(bonus=bonus))
-    return state._replace(slots=state.slots._replace(agent=agents))

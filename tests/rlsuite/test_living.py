@@ -121,6 +121,23 @@ def test_agents_stay_until_the_step_after_their_last_update(short_lives):
     assert sum(metrics["lifetimes_ended"] for metrics in history) > 5
 
 
+def test_a_place_makes_every_agent_that_comes_to_it_its_own(counting_world, counting_life):
+    def prepare(agent, place):
+        return agent._replace(learner=agent.learner + 100.0 * place)
+
+    tasks = random_tasks(lambda key: counting_task(counting_world, 2))
+    pace = jnp.zeros(())
+    method = live(
+        counting_life, tasks, num_agents=3, parameters=pace, num_episodes=1, prepare=prepare
+    )
+    states, _ = run(method, 5)
+    for state in states[1:]:
+        agent, places = state.slots.agent, np.arange(3)
+        np.testing.assert_array_equal(agent.learner, 100 * places)
+    # Of each place three lives have begun.
+    assert (states[-1].slots.agent.num_updates == 1).all()
+
+
 def test_the_curriculum_is_told_of_each_life_when_it_ends(short_lives):
     states, history = short_lives
     num_scored = np.cumsum([metrics["lifetimes_ended"] for metrics in history])

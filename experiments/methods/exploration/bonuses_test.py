@@ -7,16 +7,16 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from rlsuite.actions import random_policy
 from rlsuite.compiling import jit
 from rlsuite.experiments.evaluation import Contender, Evaluation, Table
 from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.level_sets import HELD_OUT_SEED
 from rlsuite.experiments.methods.exploration import side_by_side
+from rlsuite.experiments.methods.exploration.side_by_side import by_chance
 from rlsuite.experiments.specs import Watch, WorldSpec
 from rlsuite.lifetime import Agent
 from rlsuite.ranges import Count
-from rlsuite.rollout import Level, episode_returns
+from rlsuite.rollout import Level
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evalua
         done()
     done = watch.begin("episodes of the random policy")
     own = contenders[next(iter(runs))][1]
-    found[chance.name] = [_by_chance(world, level, number) for level in _levels(finished, own)]
+    found[chance.name] = [by_chance(world, level, number) for level in _levels(finished, own)]
     done()
     names = (f"{world.name}, where trained", f"{world.name}, levels drawn anew")
     return Evaluation(
@@ -91,17 +91,6 @@ def _of_agents(run: Finished, agents: Agent, number: int) -> list[Float[np.ndarr
     program = jit(jax.vmap(mean_return))
     keys = jax.random.split(jax.random.key(HELD_OUT_SEED + 1), agents.num_updates.size)
     return [np.asarray(program(keys, agents, level)) for level in _levels(run, agents)]
-
-
-def _by_chance(world: WorldSpec, levels: Level, number: int) -> Float[np.ndarray, " agent"]:
-    policy = random_policy(world.world)
-
-    def mean_return(key, level):
-        return episode_returns(key, world.world, level, policy, number).mean()
-
-    num_levels = len(jax.tree.leaves(levels)[0])
-    keys = jax.random.split(jax.random.key(HELD_OUT_SEED + 2), num_levels)
-    return np.asarray(jit(jax.vmap(mean_return))(keys, levels))
 
 
 def _untrained(finished: Finished) -> Agent:

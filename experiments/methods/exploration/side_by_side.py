@@ -61,7 +61,7 @@ def test(finished: Finished, watch: Watch) -> Evaluation:
             for number, kind in enumerate(config.kinds)
         }
         done = watch.begin(f"a random policy, {name}")
-        results[CHANCE] = _by_chance(world, level, finished.run.evaluation.num_episodes)[None]
+        results[CHANCE] = by_chance(world, level, finished.run.evaluation.num_episodes)[None]
         extras[name] = _told(world, level, config, place)
         done()
         tables.append(Table(name, "return", results, strata=[name]))
@@ -148,7 +148,8 @@ def _by_context(levels: Level, config: BonusAgentsConfig) -> PyTree:
     return jax.tree.map(lambda leaf: leaf.reshape(*config.groups, *leaf.shape[1:])[:, 0], levels)
 
 
-def _by_chance(world: WorldSpec, levels: Level, number: int) -> Float[np.ndarray, " agent"]:
+def by_chance(world: WorldSpec, levels: Level, number: int) -> Float[np.ndarray, " agent"]:
+    """Mean returns of a random policy over so many episodes on each level."""
     policy = random_policy(world.world)
 
     def mean_return(key, level):
