@@ -69,7 +69,8 @@ class Plan:
         """
         if self.run.wandb is not None:
             check_wandb()
-        with building(self.run):
+        # What is made before any program is of 32 bits, as programs are (`single_precision`).
+        with building(self.run), jax.enable_x64(False):
             experiment = self.spec.build(self.run, self.world)
             jax.eval_shape(experiment.method.init, jax.random.key(0))
         # Traced once, for all who ask what a step takes and for the program that makes it.
