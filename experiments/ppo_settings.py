@@ -10,6 +10,7 @@ from rlsuite.experiments.errors import ConfigError
 from rlsuite.lifetime import Life, LifeConfig
 from rlsuite.networks import NetworkConfig
 from rlsuite.objectives.proximal_policy_optimisation import PPOConfig, ppo
+from rlsuite.students import StudentConfig
 
 
 class PPOSettings(NamedTuple):
@@ -41,7 +42,7 @@ class PPOSettings(NamedTuple):
 
 
 def check_mini_batches(
-    name: str, ppo: PPOConfig, life: LifeConfig, networks: NetworkConfig
+    name: str, ppo: PPOConfig, life: LifeConfig, networks: NetworkConfig | StudentConfig
 ) -> None:
     """Checks that a rollout can be cut into PPO's mini-batches.
 

@@ -39,6 +39,7 @@ def design(
     life: Life,
     designer: Designer,
     *,
+    lifetime: int,
     discount: float,
     gae_lambda: float,
     measures: Measures | None = None,
@@ -52,18 +53,18 @@ def design(
     Args:
       life: how the student lives, with a level for every worker.
       designer: which levels come next.
+      lifetime: updates, over which learning rates may fall; those of tasks are not read.
       discount: of the advantages that scores see.
       gae_lambda: likewise.
       measures: what is worth watching of the levels.
 
     Returns:
       A method whose state is a `DesignState`. What follows a schedule goes by the updates that the
-      student has learned from, of as many as its task's lifetime. Metrics are those of the
-      objective (NaN in steps without learning) and of the designer, means over workers of the
-      measures and of `score`; `episode_return`, that of the episodes that ended; `solve_rate`, the
-      share of workers whose first episode had a positive return, of those whose first has ended;
-      `parameter_norm` of the student; and `gradient_updates`, those that it has learned from so
-      far.
+      student has learned from. Metrics are those of the objective (NaN in steps without learning)
+      and of the designer, means over workers of the measures and of `score`; `episode_return`, that
+      of the episodes that ended; `solve_rate`, the share of workers whose first episode had a
+      positive return, of those whose first has ended; `parameter_norm` of the student; and
+      `gradient_updates`, those that it has learned from so far.
     """
     life = life._replace(level_axes=0)
 
@@ -86,7 +87,7 @@ def design(
         )
 
         def learn(learner: Learner) -> tuple[Learner, Metrics]:
-            clock = Clock(state.num_updates, lesson.task.lifetime[0])
+            clock = Clock(state.num_updates, jnp.int32(lifetime))
             return life.objective.update(learn_key, (), learner, experience, clock)
 
         learner, metrics = where_taught(lesson.teaches, learn, state.learner)

@@ -246,24 +246,34 @@ def learnability(
 
 
 class Attempts(NamedTuple):
-    """Running returns of each worker's episode, and what those that ended last come to."""
+    """Running returns of each worker's episode, and what is known of those that have ended."""
 
     running: Float[Array, " worker"]
-    learnability: Float[Array, ""]
+    successes: Float[Array, ""]
+    episodes: Float[Array, ""]
 
 
-def learnable(num_workers: int, *, from_start: bool = False) -> Score:
-    """`learnability` by the episodes that ended in the last meta-step, or the last rollout.
+def learnable(num_workers: int, *, from_start: bool = False, memory: float = 0.0) -> Score:
+    r"""How much there is to learn, p (1 - p), as one expects it after so many episodes.
 
-    An episode is a success if its return is positive.
+    An episode is a success if its return is positive. Of :math:`s` successes and :math:`f` failures
+    it is the mean over what :math:`p` may be, where any was as likely before:
+
+    .. math:: E[p (1 - p)] = \frac{(s + 1) (f + 1)}{(s + f + 2) (s + f + 3)}
+
+    So a level of which nothing is known yet, or one episode alone, has 1/6, between what is always
+    or never solved and what is solved sometimes. `learnability` would have 0 of it, and a rollout
+    that is hardly longer than an episode may hold no more than one.
 
     Args:
       num_workers: parallel worlds of each agent.
       from_start: as `max_monte_carlo` takes it.
+      memory: what the episodes of one visit count at the next, of which they would count 1 if they
+        were of that one: 0 counts those of the last meta-step or rollout alone.
     """
 
     def init(key, task):
-        return Attempts(jnp.zeros(num_workers), jnp.zeros(()))
+        return Attempts(jnp.zeros(num_workers), jnp.zeros(()), jnp.zeros(()))
 
     def count(running, inputs):
         reward, ended = inputs
@@ -273,10 +283,14 @@ def learnable(num_workers: int, *, from_start: bool = False) -> Score:
     def observe(state, task, evidence):
         start = jnp.zeros(num_workers) if from_start else state.running
         running, counted = jax.lax.scan(count, start, (evidence.rewards, evidence.ended))
-        return Attempts(running, learnability(*counted.sum(axis=(0, 2))))
+        successes, episodes = counted.sum(axis=(0, 2))
+        return Attempts(
+            running, memory * state.successes + successes, memory * state.episodes + episodes
+        )
 
-    return Score(
-        init=init,
-        observe=observe,
-        value=lambda key, state, task, agent_return: state.learnability,
-    )
+    def value(key, state, task, agent_return):
+        failures = state.episodes - state.successes
+        known = (state.episodes + 2) * (state.episodes + 3)
+        return (state.successes + 1) * (failures + 1) / known
+
+    return Score(init=init, observe=observe, value=value)

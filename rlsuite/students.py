@@ -43,7 +43,12 @@ class StudentConfig:
 
 
 class Student(nn.Module):
-    """A convolution over the image beside an embedding of the rest, a memory, and two heads."""
+    """A convolution over the image beside an embedding of the rest, a memory, and two heads.
+
+    Weights start as JaxUED's do: orthogonal with a gain of root 2 for the embedding, of 2 for the
+    hidden layers of the heads, and of 0.01 and 1 for what these come to; those of convolutions and
+    of what the memory reads are LeCun's.
+    """
 
     config: StudentConfig
     num_actions: int
@@ -58,9 +63,9 @@ class Student(nn.Module):
     ) -> tuple[Float[Array, "time *batch action"], Float[Array, "time *batch 1"], LSTMState]:
         """Logits, values, and the memory after each step; it is lost before the `fresh` ones."""
         for num_filters in self.config.num_filters:
-            convolve = Convolution3x3(num_filters, kernel_init=orthogonal(2**0.5))
-            image = nn.relu(convolve(image))
-        embedded = nn.Dense(self.config.embedding_width)(rest)
+            image = nn.relu(Convolution3x3(num_filters)(image))
+        embed = nn.Dense(self.config.embedding_width, kernel_init=orthogonal(2**0.5))
+        embedded = embed(rest)
         features = jnp.concatenate([image.reshape(*rest.shape[:-1], -1), embedded], axis=-1)
         states = LSTM(self.config.recurrent_width)(features, start, fresh)
         logits = self._head(states.hidden, self.num_actions, 0.01)
@@ -71,7 +76,7 @@ class Student(nn.Module):
         # As a matrix, whose products are faster on a CPU than those with several axes of samples.
         hidden = hidden.reshape(-1, hidden.shape[-1])
         for width in self.config.head_widths:
-            hidden = nn.relu(nn.Dense(width, kernel_init=orthogonal(2**0.5))(hidden))
+            hidden = nn.relu(nn.Dense(width, kernel_init=orthogonal(2.0))(hidden))
         outputs = nn.Dense(num_outputs, kernel_init=orthogonal(gain))(hidden)
         return outputs.reshape(*batch_shape, num_outputs)
 

@@ -1,7 +1,7 @@
 """The partially observed maze of environment design, in three sizes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Annotated, Any
 
@@ -36,7 +36,7 @@ from rlsuite.experiments.ppo_settings import PPOSettings
 from rlsuite.experiments.specs import WorldFamily, WorldSpec
 from rlsuite.experiments.world_parameters import with_fields
 from rlsuite.lifetime import Task
-from rlsuite.objectives.proximal_policy_optimisation import PPOConfig
+from rlsuite.methods.dr import PUBLISHED_PPO
 from rlsuite.ranges import Count
 
 _Side = Annotated[int, Interval(ge=2, le=101)]
@@ -67,15 +67,7 @@ MAZES: Mapping[str, MazeConfig] = {
 }
 """Random mazes by name: those of publications, those of a laptop, and those of tests."""
 
-_PPO = PPOConfig(
-    discount=0.995,
-    gae_lambda=0.98,
-    entropy_coefficient=1e-3,
-    num_epochs=5,
-    num_mini_batches=1,
-    learning_rate=1e-3,
-    value_clip=0.2,
-)
+_PPO = replace(PUBLISHED_PPO, learning_rate=1e-3, anneal_learning_rate=False)
 _SETTINGS = PPOSettings(
     networks=ActorCriticConfig("perceptron", (32,), recurrent_width=32),
     ppo=_PPO,

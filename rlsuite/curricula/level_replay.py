@@ -163,7 +163,9 @@ def replayed_levels(
         buffer = _write(buffer, written, lesson.task, scores)
         inserted = _places(buffer, lesson.task, scores, ~known)
         buffer = _write(buffer, inserted, lesson.task, scores)
-        kept = _put(jnp.where(known, written, inserted), state.remembered, remembered)
+        # A new level may take the slot of one that was scored just now.
+        kept = _put(written, state.remembered, remembered)
+        kept = _put(inserted, kept, remembered)
         return state._replace(buffer=buffer, remembered=kept), scores
 
     return Designer(init, propose, report, lambda state: buffer_metrics(state.buffer))

@@ -17,6 +17,7 @@ def accel(
     edit: Editor,
     config: PLRConfig,
     *,
+    lifetime: int,
     score: Score | None = None,
     optimal_return: OptimalReturn | None = None,
     measures: Measures | None = None,
@@ -32,7 +33,8 @@ def accel(
       sample_task: `key -> Task`, where levels to start from come from.
       edit: `(key, level) -> level`.
       config: sizes and hyperparameters.
-      score: as `plr` takes it.
+      lifetime: as `plr` takes it.
+      score: likewise.
       optimal_return: likewise.
       measures: likewise.
 
@@ -46,4 +48,4 @@ def accel(
     designer = replayed_levels(
         sample_task, score, config.buffer, config.life.num_workers, edit=edit
     )
-    return config.designed_by(world, designer, measures)
+    return config.designed_by(world, designer, lifetime, measures)

@@ -19,6 +19,8 @@ PUBLISHED_PPO = PPOConfig(
     discount=0.995,
     gae_lambda=0.98,
     entropy_coefficient=1e-3,
+    # JaxUED's coefficient of 0.5 is of half the squared error.
+    value_coefficient=0.25,
     num_epochs=5,
     num_mini_batches=1,
     learning_rate=1e-4,
@@ -58,12 +60,13 @@ class StudentsConfig:
         return Life(world, objective, num_workers, self.life.rollout_length, level_axes=0)
 
     def designed_by(
-        self, world: Environment, designer: Designer, measures: Measures | None
+        self, world: Environment, designer: Designer, lifetime: int, measures: Measures | None
     ) -> Method:
         """The student on the levels of a designer."""
         return design(
             self.life_in(world),
             designer,
+            lifetime=lifetime,
             discount=self.ppo.discount,
             gae_lambda=self.ppo.gae_lambda,
             measures=measures,
@@ -75,6 +78,7 @@ def dr(
     sample_task: SampleTask,
     config: StudentsConfig,
     *,
+    lifetime: int,
     measures: Measures | None = None,
 ) -> Method:
     """Domain randomisation: every worker and rollout has a level drawn anew.
@@ -83,10 +87,11 @@ def dr(
       world: a gymnax world that a student can live in.
       sample_task: `key -> Task`, where levels come from.
       config: sizes and hyperparameters.
+      lifetime: updates, over which learning rates fall where they do.
       measures: what is worth watching of levels.
 
     Returns:
       A method whose state is a `DesignState`.
     """
     designer = random_levels(sample_task, config.life.num_workers)
-    return config.designed_by(world, designer, measures)
+    return config.designed_by(world, designer, lifetime, measures)

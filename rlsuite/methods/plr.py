@@ -50,7 +50,8 @@ class PLRConfig(StudentsConfig):
         if self.score == "max_monte_carlo":
             return max_monte_carlo(1, self.ppo.discount, from_start=True)
         if self.score == "learnability":
-            return learnable(1, from_start=True)
+            # Half of what was seen at the last visit: the student has learned since.
+            return learnable(1, from_start=True, memory=0.5)
         return {"positive_value_loss": positive_value_loss, "l1_value_loss": l1_value_loss}[
             self.score
         ]()
@@ -61,6 +62,7 @@ def plr(
     sample_task: SampleTask,
     config: PLRConfig,
     *,
+    lifetime: int,
     score: Score | None = None,
     optimal_return: OptimalReturn | None = None,
     measures: Measures | None = None,
@@ -73,6 +75,7 @@ def plr(
       world: a gymnax world that a student can live in.
       sample_task: `key -> Task`, where fresh levels come from.
       config: sizes and hyperparameters.
+      lifetime: updates, over which learning rates fall where they do.
       score: in place of the one that the config names; each worker is an agent of its own to it.
       optimal_return: needed by the score `exact_regret`.
       measures: what is worth watching of levels.
@@ -86,4 +89,4 @@ def plr(
     """
     score = score or config.level_score(optimal_return)
     designer = replayed_levels(sample_task, score, config.buffer, config.life.num_workers)
-    return config.designed_by(world, designer, measures)
+    return config.designed_by(world, designer, lifetime, measures)

@@ -27,6 +27,7 @@ def sfl(
     sample_task: SampleTask,
     config: SFLConfig,
     *,
+    lifetime: int,
     measures: Measures | None = None,
 ) -> Method:
     """Sampling for learnability (Rutherford et al., arXiv 2408.15099, Algorithm 1).
@@ -35,6 +36,7 @@ def sfl(
       world: a gymnax world that a student can live in.
       sample_task: `key -> Task`, where levels come from.
       config: sizes and hyperparameters.
+      lifetime: updates, over which learning rates fall where they do.
       measures: what is worth watching of levels.
 
     Returns:
@@ -44,4 +46,4 @@ def sfl(
       ValueError: if a search looks at fewer levels than are kept.
     """
     designer = learnable_levels(config.life_in(world), sample_task, config.levels)
-    return config.designed_by(world, designer, measures)
+    return config.designed_by(world, designer, lifetime, measures)

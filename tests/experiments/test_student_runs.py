@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rlsuite.curricula.learnable_levels import LearnableLevelsConfig
 from rlsuite.experiments.cli import main
 from rlsuite.experiments.conformance import check_run, check_test
 from rlsuite.experiments.errors import BAD_INPUT
@@ -69,7 +70,9 @@ class TestRisk:
         ("accel", ["--start", "emty"], "start: unknown start 'emty' (did you mean 'empty'?)"),
         ("repaired", ["--buffer.size", "3"], "buffer.size: 3 is not allowed; it must be at least"),
         ("sfl", ["--levels.size", "9"], "levels.size: 9 is not allowed; it must be at most the 8"),
+        ("sfl", ["--levels.search_length", "20"], "levels.search_length: 20 is not allowed; it"),
         ("dr", ["--world", "CartPole-v1"], "tasks.observations: "),
+        ("dr", ["--min_lifetime", "5"], "min_lifetime: 5 is not allowed; a student lives as long"),
         ("dr", ["--ppo.num_mini_batches", "3"], "ppo.num_mini_batches: 3 is not allowed"),
         ("dr", ["--student.num_filters", "2,2,2"], "student.num_filters: (2, 2, 2) is not allowed"),
         ("dr", ["--ppo.normalise_observations", "true"], "ppo.normalise_observations: True is"),
@@ -99,6 +102,8 @@ def test_the_paper_preset_has_the_published_sizes(method):
     assert config.student.recurrent_width == 256 and config.student.num_filters == (16,)
     assert (config.ppo.num_epochs, config.ppo.num_mini_batches) == (5, 1)
     assert (config.ppo.discount, config.ppo.gae_lambda, config.ppo.value_clip) == (0.995, 0.98, 0.2)
+    # JaxUED's 0.5 is of half the squared error, ours of the whole.
+    assert (config.ppo.value_coefficient, config.ppo.entropy_coefficient) == (0.25, 1e-3)
     if method in ("plr", "accel"):
         buffer = config.buffer
         assert (buffer.size, buffer.replay_probability) == (4000, 0.8)
@@ -111,6 +116,15 @@ def test_rollouts_hold_a_whole_episode():
         run = default_run(METHODS.find("plr"), "laptop", tasks)
         limit = plan_of("plr", tasks=tasks).named_world.world.default_params.max_steps_in_episode
         assert limit < run.method.life.rollout_length <= limit + 8
+
+
+@pytest.mark.parametrize("size", ["smoke", "laptop", "desk", "paper"])
+def test_searches_have_time_for_two_failures_on_any_world(size):
+    for tasks in ("maze", "small_maze", "tiny_maze"):
+        run = default_run(METHODS.find("sfl"), size, tasks)
+        limit = plan_of("plr", tasks=tasks).named_world.world.default_params.max_steps_in_episode
+        assert run.method.levels.search_length >= 2 * limit
+    assert default_run(METHODS.find("sfl"), "paper").method.levels == LearnableLevelsConfig()
 
 
 def test_a_run_is_resumed_tested_and_drawn(tmp_path):
@@ -141,6 +155,8 @@ def test_a_run_is_resumed_tested_and_drawn(tmp_path):
     [
         (["--teacher_walls", "15"], "teacher_walls: 15 is not allowed; it must be from 0 to 14"),
         (["--teacher.num_filters", "4,4"], "teacher.num_filters: (4, 4) is not allowed"),
+        (["--teacher_ppo.normalise_observations", "true"], "teacher_ppo.normalise_observations: "),
+        (["--teacher_ppo.num_mini_batches", "3"], "teacher_ppo.num_mini_batches: 3 is not allowed"),
         (["--world", "Maze-v0"], "tasks: 'Maze-v0' is not allowed"),
     ],
 )

@@ -33,7 +33,7 @@ BUFFER = LevelReplayConfig(size=32)
 
 
 def sample_task(key):
-    return Task(random_level(key, WORLD, 1, max_steps=LIMIT), jnp.int32(1000))
+    return Task(random_level(key, WORLD, 1, max_steps=LIMIT), jnp.int32(1))
 
 
 def assert_same(first, second):
@@ -43,8 +43,8 @@ def assert_same(first, second):
 def test_without_replay_a_student_that_learns_from_all_is_that_of_domain_randomisation():
     small = PARTS | {"life": LifeConfig(num_workers=4, rollout_length=4)}
     buffer = replace(BUFFER, replay_probability=0.0, learn_from_new=True)
-    plain = dr(WORLD, sample_task, StudentsConfig(**small))
-    replayed = plr(WORLD, sample_task, PLRConfig(**small, buffer=buffer))
+    plain = dr(WORLD, sample_task, StudentsConfig(**small), lifetime=3)
+    replayed = plr(WORLD, sample_task, PLRConfig(**small, buffer=buffer), lifetime=3)
     (first, metrics), (second, others) = (
         jax.jit(train(method, 3))(jax.random.key(0)) for method in (plain, replayed)
     )
@@ -72,7 +72,8 @@ def test_designers_are_told_what_the_student_showed_and_it_learns_only_if_it_sho
         start.replace(goal=jnp.int32(8)),
         start.replace(goal=jnp.int32(2), walls=jnp.zeros(9, bool).at[1].set(True)),
     )
-    task = Task(levels, jnp.full(3, 10))
+    # What tasks say of lifetimes is nobody's schedule here.
+    task = Task(levels, jnp.full(3, 1))
     counting = Objective(
         init_parameters=lambda key: (),
         init=lambda key: jnp.zeros(()),
@@ -97,7 +98,7 @@ def test_designers_are_told_what_the_student_showed_and_it_learns_only_if_it_sho
     )
     life = Life(WORLD, counting, 3, 8)
     measures = {"walls": lambda level: level.walls.sum()}
-    method = design(life, every_other, discount=0.9, gae_lambda=0.9, measures=measures)
+    method = design(life, every_other, lifetime=10, discount=0.9, gae_lambda=0.9, measures=measures)
     step = jax.jit(method.step)
     state, first = step(method.init(jax.random.key(0)))
     assert state.learner == 0 and np.isnan(first["progress"])
@@ -119,16 +120,22 @@ def test_designers_are_told_what_the_student_showed_and_it_learns_only_if_it_sho
     assert first["score"] == pytest.approx(paid / 3) and first["walls"] == pytest.approx(1 / 3)
 
 
+UPDATES = 240
 METHODS = {
-    "dr": lambda: dr(WORLD, sample_task, StudentsConfig(**PARTS)),
-    "plr": lambda: plr(WORLD, sample_task, PLRConfig(**PARTS, buffer=BUFFER)),
+    "dr": lambda: dr(WORLD, sample_task, StudentsConfig(**PARTS), lifetime=UPDATES),
+    "plr": lambda: plr(WORLD, sample_task, PLRConfig(**PARTS, buffer=BUFFER), lifetime=UPDATES),
     "accel": lambda: accel(
-        WORLD, sample_task, edit_cells(WORLD, 2), PLRConfig(**PARTS, buffer=BUFFER)
+        WORLD,
+        sample_task,
+        edit_cells(WORLD, 2),
+        PLRConfig(**PARTS, buffer=BUFFER),
+        lifetime=UPDATES,
     ),
     "sfl": lambda: sfl(
         WORLD,
         sample_task,
         SFLConfig(**PARTS, levels=LearnableLevelsConfig(10, 1, 32, 2 * LIMIT, 8)),
+        lifetime=UPDATES,
     ),
 }
 
@@ -151,11 +158,11 @@ def test_students_learn_to_solve_mazes(name):
     @jax.jit
     def run(key):
         fresh = method.init(key)
-        state, metrics = train(method, 240)(key)
+        state, metrics = train(method, UPDATES)(key)
         return solve_rate(fresh.learner, key), solve_rate(state.learner, key), state, metrics
 
     before, after, state, metrics = run(jax.random.key(0))
     assert before < 0.3 and after > 0.75
     assert np.isfinite(metrics["parameter_norm"]).all()
     assert state.num_updates == metrics["gradient_updates"][-1]
-    assert (state.num_updates == 240) == (name in ("dr", "sfl"))
+    assert (state.num_updates == UPDATES) == (name in ("dr", "sfl"))

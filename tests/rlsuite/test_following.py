@@ -35,7 +35,7 @@ def sample_task(key):
 @pytest.mark.parametrize(("solvable", "expected"), [(is_solvable, 1.0), (None, 0.5)])
 def test_every_so_many_steps_the_student_is_tried_on_levels_that_can_be_solved(solvable, expected):
     """Forty random steps find a goal next door, and none finds one behind walls."""
-    method = dr(WORLD, sample_task, CONFIG)
+    method = dr(WORLD, sample_task, CONFIG, lifetime=10)
     followed = follow(
         method,
         CONFIG.life_in(WORLD),
@@ -58,7 +58,7 @@ def test_every_so_many_steps_the_student_is_tried_on_levels_that_can_be_solved(s
 
 
 def test_what_is_not_to_be_followed_is_left_as_it_is():
-    method = dr(WORLD, sample_task, CONFIG)
+    method = dr(WORLD, sample_task, CONFIG, lifetime=10)
     assert (
         follow(
             method, CONFIG.life_in(WORLD), sample_task, lambda state: state.learner, FollowConfig()

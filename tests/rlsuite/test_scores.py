@@ -183,7 +183,26 @@ def test_learnable_counts_the_episodes_of_the_last_rollout():
     score, task = learnable(2, from_start=True), Task(jnp.array(0.0), jnp.array(1))
     state = score.observe(score.init(KEY, task), task, evidence)
     # Four episodes ended, of which the first of each worker paid.
-    np.testing.assert_allclose(score.value(KEY, state, task, jnp.nan), 4 / 3 * 0.25, rtol=1e-6)
+    np.testing.assert_allclose(score.value(KEY, state, task, jnp.nan), 3 * 3 / (6 * 7), rtol=1e-6)
+    # The same again: at a memory of a half, they count once and a half.
+    for memory, number in ((0.0, 2), (0.5, 3), (1.0, 4)):
+        score = learnable(2, from_start=True, memory=memory)
+        again = score.observe(state, task, evidence)
+        expected = (number + 1) ** 2 / ((2 * number + 2) * (2 * number + 3))
+        np.testing.assert_allclose(score.value(KEY, again, task, jnp.nan), expected, rtol=1e-6)
+
+
+def test_learnable_is_what_one_expects_of_a_probability_that_may_be_anything():
+    """By numbers: the mean of p (1 - p), weighted by how likely p makes what was seen."""
+    score, task = learnable(1), Task(jnp.array(0.0), jnp.array(1))
+    p = (np.arange(20_000) + 0.5) / 20_000
+    for successes, failures in ((0, 0), (0, 1), (1, 0), (3, 1), (0, 8)):
+        state = score.init(KEY, task)._replace(
+            successes=jnp.float32(successes), episodes=jnp.float32(successes + failures)
+        )
+        likely = p**successes * (1 - p) ** failures
+        expected = (likely * p * (1 - p)).sum() / likely.sum()
+        np.testing.assert_allclose(score.value(KEY, state, task, jnp.nan), expected, rtol=1e-4)
 
 
 def test_episodes_that_go_on_are_judged_by_their_whole_return():
@@ -194,7 +213,7 @@ def test_episodes_that_go_on_are_judged_by_their_whole_return():
     # The reward of the meta-step before makes the first a success, the second fails.
     both = jnp.array([[True], [False], [True]])
     state = score.observe(state, task, Evidence(nothing, both, nothing, nothing))
-    np.testing.assert_allclose(score.value(KEY, state, task, jnp.nan), 2 * 0.25, rtol=1e-6)
+    np.testing.assert_allclose(score.value(KEY, state, task, jnp.nan), 2 * 2 / (4 * 5), rtol=1e-6)
 
 
 def test_the_best_return_outlives_rollouts_that_start_anew():

@@ -93,6 +93,20 @@ def test_the_published_student_has_as_many_parameters_as_its_layers():
     assert number == convolution + embedding + memory + heads
 
 
+def test_layers_start_with_the_published_gains():
+    """Orthogonal ones: their shorter side has unit vectors times the gain."""
+    network = make_student(Maze(13), StudentConfig())
+    parameters = jax.jit(network.init)(jax.random.key(0))["params"]
+    found = {
+        name: float(np.linalg.svd(layer["kernel"], compute_uv=False).min())
+        for name, layer in parameters.items()
+        if name.startswith("Dense")
+    }
+    expected = [2**0.5, 2.0, 0.01, 2.0, 1.0]  # Embedding, then hidden and output of each head.
+    names = [f"Dense_{number}" for number in range(5)]
+    np.testing.assert_allclose([found[name] for name in names], expected, rtol=1e-3)
+
+
 @pytest.mark.parametrize(
     ("world", "config", "message"),
     [

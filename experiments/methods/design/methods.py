@@ -1,7 +1,7 @@
 """DR, PLR, ACCEL and SFL as methods of the command."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from operator import attrgetter
 from typing import Annotated, Any
@@ -12,11 +12,11 @@ from rlsuite.curricula.learnable_levels import LearnableLevelsConfig
 from rlsuite.curricula.level_replay import LevelReplayConfig
 from rlsuite.experiments.errors import ConfigError, nearest
 from rlsuite.experiments.level_design import LevelDesign
-from rlsuite.experiments.methods.agents.common import whole_lives
 from rlsuite.experiments.methods.design.evaluation import test
 from rlsuite.experiments.methods.design.pictures import pictures
-from rlsuite.experiments.methods.design.presets import presets
-from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec
+from rlsuite.experiments.methods.design.presets import episode_limit, presets
+from rlsuite.experiments.ppo_settings import check_mini_batches
+from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec, required
 from rlsuite.following import follow
 from rlsuite.method import Method
 from rlsuite.methods.accel import accel
@@ -62,19 +62,34 @@ def checked(run: Run, world: WorldSpec | None) -> WorldSpec:
     Raises:
       ConfigError: if it can't.
     """
-    config, world = run.method, whole_lives(run, world)
-    number = config.ppo.num_mini_batches
-    if config.life.num_workers % number:
-        raise ConfigError(
-            f"ppo.num_mini_batches: {number} is not allowed; it must be a divisor of the "
-            f"{config.life.num_workers} workers"
-        )
-    try:
-        config.life_in(world.world)
-    except ValueError as error:
-        part = {"num_filters": "student.", "normalise_observations": "ppo."}
-        raise ConfigError(f"{part.get(str(error).split(':')[0], 'tasks.')}{error}") from error
+    config, world = run.method, required(world)
+    for field in ("min_lifetime", "max_lifetime"):
+        if (lifetime := getattr(run, field)) is not None:
+            raise ConfigError(
+                f"{field}: {lifetime} is not allowed; a student lives as long as the run, --steps"
+            )
+    check_mini_batches("ppo", config.ppo, config.life, config.student)
+    check_network(partial(config.life_in, world.world), "student", "ppo", "tasks")
     return world
+
+
+def check_network(make: Callable[[], Any], network: str, ppo: str, rest: str) -> None:
+    """Checks that somebody can live somewhere.
+
+    Args:
+      make: a life.
+      network: the field of its network.
+      ppo: that of how it learns.
+      rest: that of all else.
+
+    Raises:
+      ConfigError: if it can't.
+    """
+    try:
+        make()
+    except ValueError as error:
+        parts = {"num_filters": network, "normalise_observations": ppo}
+        raise ConfigError(f"{parts.get(str(error).split(':')[0], rest)}.{error}") from error
 
 
 def design_of(world: WorldSpec) -> LevelDesign:
@@ -128,7 +143,9 @@ def experiment(
 
 def _build_dr(run: Run, world: WorldSpec | None) -> Experiment:
     world, config = checked(run, world), run.method
-    method = dr(world.world, world.sample_task, config, measures=measures_of(world))
+    method = dr(
+        world.world, world.sample_task, config, lifetime=run.steps, measures=measures_of(world)
+    )
     return experiment(method, config, world)
 
 
@@ -149,7 +166,8 @@ def _named(config: PLRConfig, world: WorldSpec) -> dict[str, Any]:
 def _build_plr(run: Run, world: WorldSpec | None) -> Experiment:
     world, config = checked(run, world), run.method
     named = _named(config, world)
-    return experiment(plr(world.world, world.sample_task, config, **named), config, world)
+    method = plr(world.world, world.sample_task, config, lifetime=run.steps, **named)
+    return experiment(method, config, world)
 
 
 def _build_accel(run: Run, world: WorldSpec | None) -> Experiment:
@@ -159,7 +177,8 @@ def _build_accel(run: Run, world: WorldSpec | None) -> Experiment:
     starts = {"random": world.sample_task, **design.starts}
     sample_task = _chosen("start", config.start, starts)
     named = _named(config, world)
-    return experiment(accel(world.world, sample_task, edit, config, **named), config, world)
+    method = accel(world.world, sample_task, edit, config, lifetime=run.steps, **named)
+    return experiment(method, config, world)
 
 
 def _chosen(field: str, name: str, known: Mapping[str, Any]) -> Any:
@@ -175,8 +194,15 @@ def _chosen(field: str, name: str, known: Mapping[str, Any]) -> Any:
 
 def _build_sfl(run: Run, world: WorldSpec | None) -> Experiment:
     world, config = checked(run, world), run.method
-    method = sfl(world.world, world.sample_task, config, measures=measures_of(world))
-    levels = config.levels
+    levels, limit = config.levels, episode_limit(world)
+    if levels.search_length <= limit:
+        raise ConfigError(
+            f"levels.search_length: {levels.search_length} is not allowed; it must be more than "
+            f"the {limit} steps of an episode of '{world.name}', or no failed one ends"
+        )
+    method = sfl(
+        world.world, world.sample_task, config, lifetime=run.steps, measures=measures_of(world)
+    )
     search = levels.num_batches * levels.batch_size * levels.search_length
     return experiment(method, config, world, searched=search // levels.period)
 
@@ -187,19 +213,27 @@ _BUFFERS = {
     "desk": {"buffer": LevelReplayConfig(size=256)},
     "paper": {},
 }
-_LAPTOP_SEARCH = LearnableLevelsConfig(
-    period=25, num_batches=1, batch_size=256, search_length=200, size=64
-)
+_LAPTOP_SEARCH = LearnableLevelsConfig(period=25, num_batches=1, batch_size=256, size=64)
 _SEARCHES = {
-    "smoke": {
-        "levels": LearnableLevelsConfig(
-            period=2, num_batches=1, batch_size=8, search_length=24, size=4
-        )
-    },
-    "laptop": {"levels": _LAPTOP_SEARCH},
-    "desk": {"levels": _LAPTOP_SEARCH},
-    "paper": {},
+    "smoke": LearnableLevelsConfig(period=2, num_batches=1, batch_size=8, size=4),
+    "laptop": _LAPTOP_SEARCH,
+    "desk": _LAPTOP_SEARCH,
+    "paper": LearnableLevelsConfig(),
 }
+_SEARCHED_LIMITS = {"smoke": 2, "laptop": 2.5, "desk": 2.5, "paper": 8}
+"""How many failed episodes a search has time for on each level."""
+
+
+def _searching(size: str) -> Callable[[WorldSpec], Mapping[str, Any]]:
+    """What SFL adds, for a world: how long a search is goes by how long episodes are."""
+
+    def parts(world: WorldSpec) -> Mapping[str, Any]:
+        length = round(_SEARCHED_LIMITS[size] * episode_limit(world))
+        return {"levels": replace(_SEARCHES[size], search_length=length)}
+
+    return parts
+
+
 _NOTHING: dict[str, dict[str, Any]] = {size: {} for size in _BUFFERS}
 _spec = partial(
     MethodSpec,
@@ -235,6 +269,6 @@ SFL = _spec(
     name="sfl",
     summary="a student on levels that it solves sometimes, and sometimes not",
     paper="2408.15099",
-    presets=presets(SFLConfig, _SEARCHES),
+    presets=presets(SFLConfig, {size: _searching(size) for size in _SEARCHES}),
     build=_build_sfl,
 )

@@ -88,14 +88,17 @@ SIZES: Mapping[str, _Size] = {
 }
 
 
+_Parts = Mapping[str, Any] | Callable[[WorldSpec], Mapping[str, Any]]
+
+
 def presets(
-    config_type: type[StudentsConfig], parts: Mapping[str, Mapping[str, Any]]
+    config_type: type[StudentsConfig], parts: Mapping[str, _Parts]
 ) -> dict[str, Callable[[WorldSpec | None], Run]]:
     """Presets of a method.
 
     Args:
       config_type: of the method.
-      parts: what it adds, by size and field.
+      parts: what it adds by field, for each size, or a function of the world that says so.
     """
 
     def preset(size: str) -> Callable[[WorldSpec | None], Run]:
@@ -108,20 +111,25 @@ def _run(
     size: _Size,
     world: WorldSpec | None,
     config_type: type[StudentsConfig],
-    parts: Mapping[str, Any],
+    parts: _Parts,
 ) -> Run:
     world = world or find_world(size.tasks)
+    own = parts(world) if callable(parts) else parts
     config = config_type(
         student=size.student,
         ppo=size.ppo,
         life=LifeConfig(size.num_workers, _rollout_length(world)),
         held_out=size.held_out,
-        **parts,
+        **own,
     )
     return replace(size.run, tasks=world.name, method=config)
 
 
 def _rollout_length(world: WorldSpec) -> int:
     """The next multiple of eight beyond the limit of an episode, so that failed ones end too."""
-    limit = getattr(world.world.default_params, "max_steps_in_episode", 250)
-    return 8 * (int(limit) // 8 + 1)
+    return 8 * (episode_limit(world) // 8 + 1)
+
+
+def episode_limit(world: WorldSpec) -> int:
+    """Steps after which an episode ends in any case; 250 where a world doesn't say."""
+    return int(getattr(world.world.default_params, "max_steps_in_episode", 250))

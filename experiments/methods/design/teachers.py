@@ -11,6 +11,7 @@ from rlsuite.experiments.methods.design.evaluation import test
 from rlsuite.experiments.methods.design.methods import (
     KIND,
     PANELS,
+    check_network,
     checked,
     design_of,
     experiment,
@@ -18,6 +19,7 @@ from rlsuite.experiments.methods.design.methods import (
 )
 from rlsuite.experiments.methods.design.pictures import pictures
 from rlsuite.experiments.methods.design.presets import SIZES, presets
+from rlsuite.experiments.ppo_settings import check_mini_batches
 from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec
 from rlsuite.method import Method
 from rlsuite.methods.minimax import minimax
@@ -42,10 +44,8 @@ def _build(
         construction = construct(config.teacher_walls)
     except ValueError as error:
         raise ConfigError(f"teacher_walls: {str(error).partition(': ')[2]}") from error
-    try:
-        config.teacher_in(construction)
-    except ValueError as error:
-        raise ConfigError(f"teacher.{error}") from error
+    check_mini_batches("teacher_ppo", config.teacher_ppo, config.life, config.teacher)
+    check_network(partial(config.teacher_in, construction), "teacher", "teacher_ppo", "teacher")
     method = make(world)(
         world.world,
         construction,

@@ -52,9 +52,17 @@ def report(designer, state, levels, scores):
 
 def held(state):
     """The levels in the buffer with their scores, whatever their slots."""
-    kept = np.asarray(state.buffer.is_scored)
-    levels, scores = (np.asarray(x)[kept] for x in (state.buffer.task.level, state.buffer.score))
-    return dict(zip(levels.tolist(), scores.tolist(), strict=True))
+    return {level: score for level, (score, _) in remembered(state).items()}
+
+
+def remembered(state):
+    """Likewise, with how often each level was scored."""
+    buffer = state.buffer
+    kept = np.asarray(buffer.is_scored)
+    levels, *known = (
+        np.asarray(x)[kept].tolist() for x in (buffer.task.level, buffer.score, state.remembered)
+    )
+    return dict(zip(levels, zip(*known, strict=True), strict=True))
 
 
 def inserted_one_by_one(buffer, levels, scores):
@@ -87,8 +95,11 @@ batch = st.lists(
 @given(st.lists(batch, max_size=8))
 @settings(max_examples=60, deadline=None)
 def test_levels_are_inserted_as_one_after_the_other(batches):
-    """The scores that are kept are the same; of equal ones either may be."""
-    state, expected = DESIGNER.init(KEY), {}
+    """The scores that are kept are the same; of equal ones either may be.
+
+    What their score remembers of levels stays with these, whoever else takes a slot meanwhile.
+    """
+    state, expected, counts = DESIGNER.init(KEY), {}, {}
     for pairs in batches:
         levels, scores = map(list, zip(*pairs, strict=True))
         # Levels whose score becomes no number would leave in another order.
@@ -97,6 +108,10 @@ def test_levels_are_inserted_as_one_after_the_other(batches):
         found = held(state)
         expected = inserted_one_by_one(expected, levels, scores)
         assert sorted(found.values()) == sorted(expected.values())
+        # Of a level that has just come, or come back, nothing was known.
+        before, counts = counts, {level: count for level, (_, count) in remembered(state).items()}
+        for level, count in counts.items():
+            assert count == before.get(level, 0) + (level in levels)
         expected = found
     assert state.buffer.is_scored.sum() == len(expected) <= SIZE
 

@@ -32,7 +32,7 @@ def sample_task(tiny_grid):
         ("positive_value_loss", [(2,)]),
         ("l1_value_loss", [(2,)]),
         ("max_monte_carlo", [(2, 3), (2, 3), (2,), (2,)]),
-        ("learnability", [(2, 3), (2,)]),
+        ("learnability", [(2, 3), (2,), (2,)]),
         ("exact_regret", []),
     ],
 )

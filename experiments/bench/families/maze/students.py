@@ -113,7 +113,7 @@ def _random_walk(num_worlds: int, num_steps: int) -> Callable[[], Any]:
 
 def _updates(config: StudentsConfig) -> Callable[[], Any]:
     """Each call makes the next update of one student."""
-    method = dr(Maze(SIDE), sample_task, config)
+    method = dr(Maze(SIDE), sample_task, config, lifetime=1_000_000)
     state = jit(method.init)(jax.random.key(0))
     program = jit(method.step, donate_argnums=0)
 
