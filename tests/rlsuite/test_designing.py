@@ -29,7 +29,7 @@ PPO = replace(
     PUBLISHED_PPO, learning_rate=2e-2, num_epochs=3, discount=0.9, anneal_learning_rate=False
 )
 PARTS = {"student": STUDENT, "ppo": PPO, "life": LifeConfig(num_workers=16, rollout_length=16)}
-BUFFER = LevelReplayConfig(size=32)
+BUFFER = LevelReplayConfig(size=128)
 
 
 def sample_task(key):
