@@ -18,7 +18,9 @@ from rlsuite.experiments.errors import BAD_INPUT, UserError, nearest, say
 from rlsuite.experiments.evaluate_options import (
     add_evaluate_options,
     evaluate_as_asked,
+    join_settings,
     refuse_without_worlds,
+    settings_in,
 )
 from rlsuite.experiments.files import reason
 from rlsuite.experiments.interruption import INTERRUPTED, interrupting
@@ -74,6 +76,7 @@ def _dispatch(argv: list[str], specs: tuple[Any, ...]) -> int:
         raise UserError(nearest("command", argv[0], commands))
     if argv and argv[0] in _FLAGS:
         argv = join_options(argv, _FLAGS[argv[0]])
+    argv = join_settings(argv)
     _check_words(argv)
     arguments, rest = parser.parse_known_args(
         argv, argparse.Namespace(specs=specs, takes_more=False)
@@ -117,7 +120,7 @@ def _parsers() -> tuple[Parser, dict[str, Parser]]:
         "evaluate", help="test what a run has learned, or anything by which agents learn, on worlds"
     )
     add_evaluate_options(evaluate)
-    evaluate.set_defaults(run=_evaluate)
+    evaluate.set_defaults(run=_evaluate, takes_more=True)
 
     export = commands.add_parser(
         "export", help="write what a run has learned into a file that others can load"
@@ -162,18 +165,20 @@ def _parsers() -> tuple[Parser, dict[str, Parser]]:
 
 def _evaluate(arguments: argparse.Namespace, rest: list[str]) -> int:
     from rlsuite.experiments.evaluate import evaluate
+    from rlsuite.experiments.finished import tested_with
     from rlsuite.experiments.registry import import_module
 
     for module in arguments.imports:
         import_module(module)
-    methods = methods_of(arguments)
+    methods, settings = methods_of(arguments), settings_in(rest, arguments.worlds)
     if arguments.worlds is not None:
         _keep_compiled_programs()
         evaluate_as_asked(arguments, methods)
         return 0
     refuse_without_worlds(arguments, methods)
     directories = list(map(Path, [arguments.source, *arguments.against]))
-    run, *rivals = _open_trained(arguments, directories)
+    runs = _open_trained(arguments, directories)
+    run, *rivals = (tested_with(one, settings) for one in runs)
     _keep_compiled_programs()
     evaluate(run, rivals)
     return 0

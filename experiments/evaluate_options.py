@@ -1,6 +1,7 @@
 """The options of `rlsuite evaluate`, which imports what is heavy when it is run."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ NUMBERS = {
     "episodes": "evaluation episodes of each agent (64)",
 }
 """Options with numbers, each of which belongs to a test on worlds."""
+
+SETTING = "--evaluation."
+"""How options begin that are fields of how a method's own test is made."""
 
 
 def add_evaluate_options(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +49,46 @@ def add_evaluate_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="with --worlds: replace the evaluation that the folder holds",
     )
+    parser.add_argument_group(
+        "evaluation fields",
+        f"without --worlds, {SETTING}NAME VALUE tests in another way than the run's configuration "
+        "says; 'rlsuite train METHOD PRESET --help' has the names",
+    )
     add_import_option(parser)
+
+
+def join_settings(arguments: Sequence[str]) -> list[str]:
+    """Rewrites `--evaluation.NAME VALUE` as one word, `--evaluation.NAME=VALUE`."""
+    words, rest = [], list(arguments)
+    while rest:
+        word = rest.pop(0)
+        if word.startswith(SETTING) and "=" not in word and rest and not rest[0].startswith("--"):
+            word = f"{word}={rest.pop(0)}"
+        words.append(word)
+    return words
+
+
+def settings_in(words: Sequence[str], worlds: Sequence[str] | None) -> dict[str, str]:
+    """Fields of an evaluation with their texts, from the words that no parser knew.
+
+    Args:
+      words: such as `--evaluation.num_levels=100`.
+      worlds: those to test on, if any were named; their test has options of its own.
+
+    Raises:
+      UserError: if there is another word, one without a value, or worlds were named.
+    """
+    settings = {}
+    for word in words:
+        name, equals, text = word.partition("=")
+        if not word.startswith(SETTING):
+            raise UserError(f"unknown argument '{word}'; see 'rlsuite evaluate --help'")
+        if not equals:
+            raise UserError(f"{name[2:]}: a value is missing, as in '{name} VALUE'")
+        if worlds is not None:
+            raise UserError(f"{name[2:]}: a value is not allowed with --worlds")
+        settings[name[2:].replace("-", "_")] = text
+    return settings
 
 
 def refuse_without_worlds(arguments: argparse.Namespace, methods: Any) -> None:

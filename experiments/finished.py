@@ -217,6 +217,19 @@ def extended(run: Finished, steps: str, methods: Methods | None = None) -> Finis
     return open_run(run.directory, methods)
 
 
+def tested_with(run: Finished, settings: Mapping[str, str]) -> Finished:
+    """The same run, whose test is made with other settings than its configuration has.
+
+    Args:
+      run: stays as it is, and so does its folder.
+      settings: texts by fields of the run such as `evaluation.num_levels`.
+
+    Raises:
+      ConfigError: if there is no such field, or it can't have that value.
+    """
+    return replace(run, run=override(run.run, settings)) if settings else run
+
+
 def _tested_step(run: Finished) -> int | None:
     try:
         return None if run.evaluation is None else run.evaluation.step

@@ -151,7 +151,9 @@ def replayed_levels(
         init_key, value_key = jax.random.split(key)
         anew = jax.vmap(score.init)(jax.random.split(init_key, num_workers), lesson.task)
         remembered = where_each(known, _at(slot, state.remembered), anew)
-        remembered, scores = _scored(value_key, score, remembered, lesson.task, evidence, returns)
+        remembered, scores = score_each(
+            value_key, score, remembered, lesson.task, evidence, returns
+        )
 
         buffer = buffer._replace(
             num_reports=buffer.num_reports + 1,
@@ -171,7 +173,7 @@ def replayed_levels(
     return Designer(init, propose, report, lambda state: buffer_metrics(state.buffer))
 
 
-def _scored(
+def score_each(
     key: PRNGKeyArray,
     score: Score,
     remembered: ScoreState,
@@ -179,10 +181,18 @@ def _scored(
     evidence: Evidence,
     returns: Float[Array, " worker"],
 ) -> tuple[ScoreState, Float[Array, " worker"]]:
-    """What a score remembers of each worker's level after a rollout, and its value."""
+    """What a score remembers of each worker's level after a rollout, and its value.
+
+    Args:
+      key: randomness of the values.
+      score: to which each worker is an agent of its own with a single world.
+      remembered: by it, of each level before.
+      task: of each worker.
+      evidence: of the rollout.
+      returns: each worker's mean.
+    """
 
     def of_one(key, remembered, task, evidence, mean_return):
-        # To a score, each worker is an agent of its own with a single world.
         evidence = jax.tree.map(lambda leaf: leaf[:, None], evidence)
         remembered = score.observe(remembered, task, evidence)
         return remembered, score.value(key, remembered, task, mean_return)

@@ -103,6 +103,12 @@ def folder(tmp_path, monkeypatch) -> Path:
         ("resume nowhere", "'nowhere' holds no run"),
         ("resume nowhere --seed 1", "unknown argument '--seed'"),
         ("evaluate nowhere", "'nowhere' holds no run"),
+        ("evaluate nowhere --num_levels 5", "unknown argument '--num_levels"),
+        ("evaluate nowhere --evaluation.num_levels", "evaluation.num_levels: a value is missing"),
+        (
+            "evaluate nowhere --evaluation.num_levels 5 --worlds CartPole-v1",
+            "evaluation.num_levels: a value is not allowed with --worlds",
+        ),
         ("report nowhere", "'nowhere' holds no run"),
         ("list everything", "unknown argument 'everything'"),
     ],

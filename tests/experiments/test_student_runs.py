@@ -17,8 +17,14 @@ from rlsuite.experiments.methods.design.risk import (
     even_edges,
     risk_curve,
 )
+from rlsuite.experiments.methods.design.scored import (
+    TARGETS,
+    Scored,
+    correlation,
+    ranks_over_rates,
+)
 from rlsuite.experiments.plans import default_run
-from tests.experiments.running import METHODS, plan_of
+from tests.experiments.running import METHODS, plan_of, train
 
 
 class TestRisk:
@@ -144,10 +150,62 @@ def test_a_run_is_resumed_tested_and_drawn(tmp_path):
     assert [step for step, _ in finished.states()] == [1, 2]
     sections = pictures(finished, evaluation)
     assert [section.title for section in sections] == [
-        *("Levels over time", "Levels at the end", "Paths")
+        *("Levels over time", "Levels at the end", "Paths", "Mazes drawn by hand")
     ]
+    assert sections[-1].text.count("| TinyHook | ") == 1
     # 4 workers for 24 steps, twice.
     assert any("192 steps of its worlds in 2 rollouts" in note for note in evaluation.notes)
+
+
+def test_scores_are_set_beside_solve_rates_where_a_test_is_asked_to(tmp_path, capsys):
+    folder = tmp_path / "run"
+    train(plan_of("dr", steps=2, keep_every=1, log_every=1, checkpoint_every=1), folder)
+    for wrong, message in (
+        ("num_score", "unknown field 'evaluation.num_score' (did you mean"),
+        ("num_scored", "evaluation.num_scored: 1 is not allowed"),
+    ):
+        assert main(["evaluate", str(folder), f"--evaluation.{wrong}", "1"]) == BAD_INPUT
+        said = capsys.readouterr().err
+        assert message in said and said.count("\n") == 1
+    asked = ["--evaluation.num_scored", "6", "--evaluation.num_levels=3"]
+    assert main(["evaluate", str(folder), *asked]) == 0
+    evaluation = open_run(folder).evaluation
+    assert len(evaluation.tables[1].strata) == 3
+    found = evaluation.extras["scores"]
+    assert found["steps"] == [1, 2] and found["number"] == 6
+    names = {"max monte carlo", "positive value loss", "l1 value loss", "learnability"}
+    for target in TARGETS:
+        assert set(found[target]) == names | {"exact regret"}
+        assert np.abs(list(found[target].values())).max() <= 1
+    (section,) = [
+        one for one in pictures(open_run(folder), evaluation) if one.title == "What scores see"
+    ]
+    assert len(section.drawings) == 3 and section.text.count("\n| ") == 6
+    for drawing in section.drawings:
+        drawing.draw(tmp_path / drawing.file)
+
+
+class TestScored:
+    @given(st.integers(3, 30), st.integers(0, 99))
+    @settings(max_examples=8, deadline=None)
+    def test_correlations_are_of_ranks(self, number, seed):
+        """Pearson's of the places in their order, whatever makes the order."""
+        first, second = np.random.default_rng(seed).permuted(
+            np.tile(np.arange(number, dtype=float), (2, 1)), axis=1
+        )
+        value, low, high = correlation(np.exp(first), second**3)
+        assert value == pytest.approx(np.corrcoef(first, second)[0, 1])
+        assert -1 <= low <= high <= 1
+
+    def test_what_is_the_same_everywhere_is_correlated_with_nothing(self):
+        assert correlation(np.zeros(4), np.arange(4.0)) == [0, 0, 0]
+
+    def test_ranks_are_means_of_what_is_solved_as_often(self):
+        scores = np.array([5.0, 1, 3, 2])
+        scored = Scored(np.array([0.0, 0.1, 0.1, 1.0]), {"score": scores})
+        curve = ranks_over_rates(scored, "score")
+        np.testing.assert_allclose(curve.x, [0, 0.1, 1])
+        np.testing.assert_allclose(curve.value, [0.875, (0.125 + 0.625) / 2, 0.375])
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +17,7 @@ from rlsuite.experiments.evaluation import Contender, Curves, Evaluation, Table
 from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.level_sets import HELD_OUT_SEED, take
 from rlsuite.experiments.methods.design.risk import curve_over, even_edges, risk_curve
+from rlsuite.experiments.methods.design.scored import scores_beside_rates
 from rlsuite.experiments.specs import Watch, WorldSpec
 from rlsuite.objectives.objective import Learner
 from rlsuite.ranges import Count
@@ -35,10 +36,13 @@ class StudentEvaluationConfig:
       num_levels: random levels that can be solved.
       num_attempts: at each level, with actions drawn from the policy; half of those at random
         levels say which are the worst, the other half how it does on these.
+      num_scored: random levels whose scores are set beside how often they are solved, at each
+        checkpoint that is kept; none leaves it out.
     """
 
     num_levels: Count = 1000
     num_attempts: Annotated[int, Interval(ge=2, le=10_000)] = 20
+    num_scored: Annotated[int, Interval(ge=2, le=10**6)] | None = None
 
 
 class _Levels(NamedTuple):
@@ -74,6 +78,8 @@ def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evalua
         # Runs of one setting have had the same.
         notes=[*_notes(settings), *dict.fromkeys(_count(run) for run in (finished, *rivals))],
         extras=_paths(finished, sets[:-1])
+        | _scores(finished)
+        | {"num_attempts": settings.num_attempts}
         | {"solved": {one.name: _means(of) for one, of in zip(sets, of_set, strict=True)}},
     )
 
@@ -187,6 +193,14 @@ def _paths(finished: Finished, drawn: Sequence[_Levels]) -> dict[str, dict[str, 
             for index, name in enumerate(levels.strata)
         }
     }
+
+
+def _scores(finished: Finished) -> dict[str, Any]:
+    """What scores see of levels, where that is asked for."""
+    settings = finished.run.evaluation
+    if settings.num_scored is None:
+        return {}
+    return {"scores": scores_beside_rates(finished, settings.num_scored, settings.num_attempts)}
 
 
 def _solved(levels: _Levels, returns: _Returns) -> Table:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
+import scipy.stats
 from jaxtyping import Array, Float, Int
 
 from rlsuite.compiling import jit
@@ -15,7 +16,9 @@ from rlsuite.experiments import plots
 from rlsuite.experiments.evaluation import Evaluation
 from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.level_sets import take
+from rlsuite.experiments.methods.design.scored import scored_section
 from rlsuite.experiments.specs import Drawing, Section
+from rlsuite.experiments.words import table_in_markdown
 from rlsuite.method import State
 from rlsuite.rollout import Level
 from rlsuite.watching import unwatched
@@ -36,8 +39,14 @@ class _Scored(NamedTuple):
 
 
 def pictures(finished: Finished, evaluation: Evaluation | None) -> Sequence[Section]:
-    """The levels that a designer holds, and the student's paths through mazes drawn by hand."""
-    return [*_designed(finished), *_paths(finished, evaluation)]
+    """Levels that a designer holds, paths through mazes drawn by hand, and what scores see."""
+    scores = None if evaluation is None else evaluation.extras.get("scores")
+    return [
+        *_designed(finished),
+        *_paths(finished, evaluation),
+        *_by_maze(finished, evaluation),
+        *scored_section(scores),
+    ]
 
 
 def _paths(finished: Finished, evaluation: Evaluation | None) -> list[Section]:
@@ -71,6 +80,33 @@ def _paths(finished: Finished, evaluation: Evaluation | None) -> list[Section]:
     text = "Golden is where the student went in one attempt, from where it is drawn."
     alternative = "Paths of the student through mazes drawn by hand"
     return [Section("Paths", [Drawing("paths.png", alternative, draw)], text)]
+
+
+def _by_maze(finished: Finished, evaluation: Evaluation | None) -> list[Section]:
+    """Solve rates of all that were tested, for each maze drawn by hand."""
+    design = finished.named_world.design
+    if evaluation is None or design is None or "num_attempts" not in evaluation.extras:
+        return []
+    number, rates = evaluation.extras["num_attempts"], evaluation.extras["solved"]
+    if not rates.get("drawn mazes"):
+        return []
+    names = [name for name, _ in evaluation.contenders]
+    rows = [
+        [maze, *(_with_interval(rates["drawn mazes"][name][place], number) for name in names)]
+        for place, maze in enumerate(design.drawn)
+    ]
+    text = (
+        f"Shares of {number} attempts at each maze that solved it, with Wilson's 95 % intervals: "
+        "they are of these students, not of others trained alike."
+    )
+    table = table_in_markdown(["maze", *names], rows)
+    return [Section("Mazes drawn by hand", [], f"{text}\n\n{table}")]
+
+
+def _with_interval(rate: float, number: int) -> str:
+    test = scipy.stats.binomtest(round(rate * number), number)
+    low, high = test.proportion_ci(method="wilson")
+    return f"{rate:.2f} [{low:.2f}, {high:.2f}]"
 
 
 def _designed(finished: Finished) -> list[Section]:
