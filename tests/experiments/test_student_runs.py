@@ -22,9 +22,10 @@ from rlsuite.experiments.methods.design.scored import (
     Scored,
     correlation,
     ranks_over_rates,
+    scored_section,
 )
 from rlsuite.experiments.plans import default_run
-from tests.experiments.running import METHODS, plan_of, train
+from tests.experiments.running import METHODS, plan_of
 
 
 class TestRisk:
@@ -133,7 +134,7 @@ def test_searches_have_time_for_two_failures_on_any_world(size):
     assert default_run(METHODS.find("sfl"), "paper").method.levels == LearnableLevelsConfig()
 
 
-def test_a_run_is_resumed_tested_and_drawn(tmp_path):
+def test_a_run_is_resumed_tested_and_drawn(tmp_path, capsys):
     check_run("accel", tmp_path / "run")
     check_test(tmp_path / "run")
     evaluation = open_run(tmp_path / "run").evaluation
@@ -155,11 +156,11 @@ def test_a_run_is_resumed_tested_and_drawn(tmp_path):
     assert sections[-1].text.count("| TinyHook | ") == 1
     # 4 workers for 24 steps, twice.
     assert any("192 steps of its worlds in 2 rollouts" in note for note in evaluation.notes)
+    check_scores(tmp_path / "run", capsys)
 
 
-def test_scores_are_set_beside_solve_rates_where_a_test_is_asked_to(tmp_path, capsys):
-    folder = tmp_path / "run"
-    train(plan_of("dr", steps=2, keep_every=1, log_every=1, checkpoint_every=1), folder)
+def check_scores(folder, capsys):
+    """Scores are set beside solve rates where a test is asked to, at each checkpoint."""
     for wrong, message in (
         ("num_score", "unknown field 'evaluation.num_score' (did you mean"),
         ("num_scored", "evaluation.num_scored: 1 is not allowed"),
@@ -177,12 +178,10 @@ def test_scores_are_set_beside_solve_rates_where_a_test_is_asked_to(tmp_path, ca
     for target in TARGETS:
         assert set(found[target]) == names | {"exact regret"}
         assert np.abs(list(found[target].values())).max() <= 1
-    (section,) = [
-        one for one in pictures(open_run(folder), evaluation) if one.title == "What scores see"
-    ]
+    (section,) = scored_section(found)
     assert len(section.drawings) == 3 and section.text.count("\n| ") == 6
     for drawing in section.drawings:
-        drawing.draw(tmp_path / drawing.file)
+        drawing.draw(folder / drawing.file)
 
 
 class TestScored:

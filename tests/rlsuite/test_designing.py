@@ -11,7 +11,7 @@ import pytest
 
 from rlsuite.curricula.designer import Designer, Lesson
 from rlsuite.curricula.learnable_levels import LearnableLevelsConfig, success_counts
-from rlsuite.curricula.level_replay import LevelReplayConfig
+from rlsuite.curricula.level_replay import LevelReplayConfig, replayed_levels
 from rlsuite.designing import design
 from rlsuite.envs.maze import Maze, edit_cells, is_solvable, random_level
 from rlsuite.lifetime import Life, LifeConfig, Task
@@ -21,6 +21,7 @@ from rlsuite.methods.dr import PUBLISHED_PPO, StudentsConfig, dr
 from rlsuite.methods.plr import PLRConfig, plr
 from rlsuite.methods.sfl import SFLConfig, sfl
 from rlsuite.objectives.objective import Objective
+from rlsuite.scores import as_told
 from rlsuite.students import StudentConfig
 
 WORLD, LIMIT = Maze(3), 12
@@ -118,6 +119,41 @@ def test_designers_are_told_what_the_student_showed_and_it_learns_only_if_it_sho
     assert first["solve_rate"] == pytest.approx(1 / 3)
     assert first["episode_return"] == pytest.approx(paid * 4 / 8)
     assert first["score"] == pytest.approx(paid / 3) and first["walls"] == pytest.approx(1 / 3)
+
+
+def test_accel_without_edits_learns_from_replays_alone_as_robust_level_replay_does():
+    """Every other step judges again what was replayed: nothing is learned, and nothing is new."""
+    counting = Objective(
+        init_parameters=lambda key: (),
+        init=lambda key: jnp.zeros(()),
+        policy=forward,
+        update=lambda key, parameters, learner, experience, clock: (learner + 1.0, {}),
+    )
+    life = Life(WORLD, counting, 4, 8)
+    config = LevelReplayConfig(size=8, replay_probability=1.0)
+    made = {}
+    for name, edit in (("accel", edit_cells(WORLD, 0)), ("plr", None)):
+        designer = replayed_levels(sample_task, as_told(), config, 4, edit=edit)
+        method = design(life, designer, lifetime=9, discount=0.9, gae_lambda=0.9)
+        made[name] = jax.jit(train(method, 9))(jax.random.key(0))
+    (accel_state, accel_metrics), (plr_state, plr_metrics) = made["accel"], made["plr"]
+    # The first lesson is of new levels, which neither learns from.
+    np.testing.assert_array_equal(plr_metrics["gradient_updates"], np.arange(9))
+    assert accel_metrics["gradient_updates"].tolist() == [0, 1, 1, 2, 2, 3, 3, 4, 4]
+    assert accel_state.learner == 4 and plr_state.learner == 8
+    # Both hold what they drew first, with the same scores: the student does the same on a level.
+    for leaf, other in zip(
+        *map(
+            jax.tree.leaves,
+            (
+                (accel_state.designer.buffer.task.level, accel_state.designer.buffer.score),
+                (plr_state.designer.buffer.task.level, plr_state.designer.buffer.score),
+            ),
+        ),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(leaf, other)
+    assert accel_state.designer.buffer.is_scored.sum() == 4
 
 
 UPDATES = 240

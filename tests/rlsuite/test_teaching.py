@@ -16,6 +16,7 @@ from rlsuite.lifetime import Life, LifeConfig, Task
 from rlsuite.method import train
 from rlsuite.methods.dr import PUBLISHED_PPO
 from rlsuite.methods.paired import TeachingConfig, paired
+from rlsuite.methods.repaired import REPAIREDConfig, repaired
 from rlsuite.objectives.objective import Objective
 from rlsuite.scores import as_told
 from rlsuite.students import StudentConfig
@@ -90,10 +91,6 @@ def test_a_buffer_keeps_what_the_teacher_built_with_what_it_was_paid_for_it():
     student = Life(WORLD, unteachable(forward), 8, 16, level_axes=0)
     teacher = Life(BUILDING, unteachable(anywhere), 8, BUILDING.num_steps)
 
-    def elsewhere(key):
-        # The goal of none that is built, as walls have covered all.
-        return Task(WORLD.default_params.replace(walls=jnp.ones(9, bool)), jnp.int32(10))
-
     config = LevelReplayConfig(size=16, replay_probability=0.5)
     buffer = replayed_levels(elsewhere, as_told(), config, 8)
     method = teach(student, teacher, failure, num_students=1, lifetime=10, designer=buffer)
@@ -129,11 +126,28 @@ def test_a_minimax_teacher_learns_to_build_what_cannot_be_solved():
     assert last < first / 2
 
 
-def test_students_of_paired_learn():
-    method = paired(WORLD, BUILDING, CONFIG, lifetime=100)
-    state, metrics = jax.jit(train(method, 100))(jax.random.key(0))
-    assert metrics["solve_rate"][-20:].mean() > metrics["solve_rate"][:5].mean() + 0.2
-    assert np.isfinite(metrics["teacher_critic_loss"]).all()
+def elsewhere(key):
+    """The goal of none that is built, as walls have covered all."""
+    return Task(WORLD.default_params.replace(walls=jnp.ones(9, bool)), jnp.int32(10))
+
+
+@pytest.mark.parametrize("name", ["paired", "repaired"])
+def test_students_of_a_teacher_learn(name):
+    """Whatever the key; of REPAIRED, those that the buffer replays."""
+    if name == "paired":
+        method = paired(WORLD, BUILDING, CONFIG, lifetime=100)
+    else:
+        buffer = LevelReplayConfig(size=64, replay_probability=0.8)
+        config = REPAIREDConfig(**vars(CONFIG), buffer=buffer)
+        method = repaired(WORLD, BUILDING, config, sample_task=elsewhere, lifetime=100)
+    keys = jax.random.split(jax.random.key(0), 3)
+    state, metrics = jax.jit(jax.vmap(train(method, 100)))(keys)
+    solved = metrics["solve_rate"]
+    assert (solved[:, -20:].mean(axis=1) > solved[:, :5].mean(axis=1) + 0.2).all()
+    taught = np.isfinite(metrics["teacher_critic_loss"])
+    learned = np.isfinite(metrics["critic_loss"])
+    # With a buffer the teacher learns from what it builds, and students from what is replayed.
+    assert (taught & learned).all() if name == "paired" else (taught ^ learned).all()
     # Protagonist and antagonist are two.
     first = jax.tree.leaves(state.students.networks)[0]
-    assert first.shape[0] == 2 and not np.allclose(first[0], first[1])
+    assert first.shape[:2] == (3, 2) and not np.allclose(first[:, 0], first[:, 1])
