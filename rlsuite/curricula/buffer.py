@@ -21,16 +21,19 @@ class BufferConfig:
     Attributes:
       size: tasks kept.
       replay_probability: that a new task is replayed from the buffer, not drawn anew.
-      prioritisation: by the `rank` of a task's score, or `proportional` to the exponential of it.
+      prioritisation: by the `rank` of a task's score, `proportional` to the exponential of it, or
+        `top`, which takes any of the highest scores.
       temperature: the lower, the more the highest scores are preferred.
       staleness: the weight of a task's age since it was last scored in its priority.
+      num_top: how many of the highest scores `top` draws from, all as likely.
     """
 
     size: Count = 4000
     replay_probability: Fraction = 0.5
-    prioritisation: Literal["rank", "proportional"] = "rank"
+    prioritisation: Literal["rank", "proportional", "top"] = "rank"
     temperature: Positive = 1.0
     staleness: Fraction = 0.0
+    num_top: Count = 1
 
 
 class Buffer(NamedTuple):
@@ -49,6 +52,9 @@ class Buffer(NamedTuple):
 LEAST = -1e38
 """Log weights of what is eligible go no lower, so that it comes before what is not."""
 
+_BELOW = -1e30
+"""Log weights of what is not among the highest, finite so that their mean is one."""
+
 
 def replay_log_weights(
     scores: Float[Array, " slot"],
@@ -59,9 +65,10 @@ def replay_log_weights(
     r"""Logarithms of the replay probabilities, minus infinity where not eligible.
 
     By rank, :math:`P_S \propto \mathrm{rank}(s)^{-1/\beta}` (the highest score has rank 1);
-    proportional, :math:`P_S \propto \exp(s/\beta)`, as GROOVE has it. With staleness
-    :math:`\rho` the probability is :math:`(1-\rho) P_S + \rho P_C`, where :math:`P_C` is
-    proportional to the age of the score (Jiang et al., arXiv 2010.03934, section 3.2).
+    proportional, :math:`P_S \propto \exp(s/\beta)`, as GROOVE has it; of the top, it is the same
+    for the `num_top` highest and as good as zero for all others. With staleness :math:`\rho` the
+    probability is :math:`(1-\rho) P_S + \rho P_C`, where :math:`P_C` is proportional to the age of
+    the score (Jiang et al., arXiv 2010.03934, section 3.2).
 
     Equal scores are equally probable: those that share ranks share the sum of their weights. A
     score that is no number counts as minus infinity. In proportion, scores of plus infinity share
@@ -71,8 +78,14 @@ def replay_log_weights(
     scores = jnp.where(jnp.isnan(scores), -jnp.inf, scores)
     # Beyond these a division by it overflows, or takes infinity by infinity.
     temperature = min(max(config.temperature, 1e-36), 1e36)
-    logits = _by_rank if config.prioritisation == "rank" else _in_proportion
-    by_score = jax.nn.log_softmax(logits(scores, eligible, temperature), where=eligible)
+    rank = jnp.arange(1, scores.size + 1)
+    if config.prioritisation == "proportional":
+        logits = _in_proportion(scores, eligible, temperature)
+    elif config.prioritisation == "rank":
+        logits = _by_rank(scores, eligible, -jnp.log(rank) / temperature)
+    else:
+        logits = _by_rank(scores, eligible, jnp.where(rank <= config.num_top, 0.0, _BELOW))
+    by_score = jax.nn.log_softmax(logits, where=eligible)
     by_score = jnp.where(eligible, jnp.maximum(by_score, LEAST), -jnp.inf)
     if config.staleness == 0.0:
         return by_score
@@ -82,14 +95,13 @@ def replay_log_weights(
 
 
 def _by_rank(
-    scores: Float[Array, " slot"], eligible: Bool[Array, " slot"], temperature: float
+    scores: Float[Array, " slot"], eligible: Bool[Array, " slot"], logits: Float[Array, " rank"]
 ) -> Float[Array, " slot"]:
-    """Log of `rank^(-1/temperature)` among the eligible, a mean where scores are equal."""
+    """The logits of ranks among the eligible, that of the mean weight where scores are equal."""
     # No number is equal to itself, and all of them are sorted behind the others.
     ranked = jnp.where(eligible, scores, jnp.nan)
     order = jnp.argsort(-ranked)
     ranked = ranked[order]
-    logits = -jnp.log(jnp.arange(1, scores.size + 1)) / temperature
     begins = jnp.concatenate([jnp.ones(1, bool), ranked[1:] != ranked[:-1]])
     group = jnp.cumsum(begins) - 1
     first = jax.ops.segment_max(logits, group, scores.size)[group]

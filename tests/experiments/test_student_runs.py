@@ -100,7 +100,24 @@ def test_worlds_whose_levels_cannot_be_edited_are_refused_for_accel(capsys, tmp_
     assert plan_of("dr", tasks="Maze-v0").experiment.world_steps_per_step == 4 * 256
 
 
-@pytest.mark.parametrize("method", ["dr", "plr", "accel", "sfl"])
+def test_sfl_at_paper_size_is_that_of_its_code():
+    run = default_run(METHODS.find("sfl"), "paper")
+    config, ppo = run.method, run.method.ppo
+    assert run.steps * config.life.num_workers * config.life.rollout_length == pytest.approx(
+        3e8, rel=1e-3
+    )
+    assert (config.life.num_workers, config.life.rollout_length) == (256, 256)
+    assert config.student.recurrent_width == 256 and config.student.num_filters == (16,)
+    assert (ppo.num_epochs, ppo.num_mini_batches, ppo.learning_rate) == (4, 4, 2.5e-4)
+    assert (ppo.discount, ppo.gae_lambda, ppo.entropy_coefficient) == (0.99, 0.95, 0)
+    assert (config.clip_epsilon, ppo.value_clip, ppo.value_coefficient) == (0.04, 0.04, 0.25)
+    # A search takes about three times the steps of the rollouts until the next.
+    levels = config.levels
+    searched = levels.num_batches * levels.batch_size * levels.search_length
+    assert searched / (levels.period * 256 * 256) == pytest.approx(3, abs=0.1)
+
+
+@pytest.mark.parametrize("method", ["dr", "plr", "accel"])
 def test_the_paper_preset_has_the_published_sizes(method):
     run = default_run(METHODS.find(method), "paper")
     config = run.method

@@ -20,7 +20,7 @@ from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec, re
 from rlsuite.following import follow
 from rlsuite.method import Method
 from rlsuite.methods.accel import accel
-from rlsuite.methods.dr import StudentsConfig, dr
+from rlsuite.methods.dr import PUBLISHED_PPO, StudentsConfig, dr
 from rlsuite.methods.plr import PLRConfig, plr
 from rlsuite.methods.sfl import SFLConfig, sfl
 from rlsuite.watching import unwatched
@@ -244,6 +244,28 @@ _spec = partial(
     panels=PANELS,
 )
 
+_SFL = presets(SFLConfig, {size: _searching(size) for size in _SEARCHES})
+_SFL_PPO = replace(
+    PUBLISHED_PPO,
+    discount=0.99,
+    gae_lambda=0.95,
+    entropy_coefficient=0.0,
+    num_epochs=4,
+    num_mini_batches=4,
+    learning_rate=2.5e-4,
+    value_clip=0.04,
+)
+
+
+def _published_sfl(world: WorldSpec | None) -> Run:
+    """SFL's own students: as many steps as published, of more workers and smaller PPO steps."""
+    run = _SFL["paper"](world)
+    life = replace(run.method.life, num_workers=256)
+    steps = round(3e8 / (life.num_workers * life.rollout_length))
+    method = replace(run.method, ppo=_SFL_PPO, clip_epsilon=0.04, life=life)
+    return replace(run, steps=steps, method=method)
+
+
 DR = _spec(
     name="dr",
     summary="a student on levels drawn at random",
@@ -269,6 +291,6 @@ SFL = _spec(
     name="sfl",
     summary="a student on levels that it solves sometimes, and sometimes not",
     paper="2408.15099",
-    presets=presets(SFLConfig, {size: _searching(size) for size in _SEARCHES}),
+    presets=_SFL | {"paper": _published_sfl},
     build=_build_sfl,
 )

@@ -84,6 +84,7 @@ SIZES: Mapping[str, _Size] = {
         StudentConfig(),
         PUBLISHED_PPO,
         num_workers=32,
+        held_out=FollowConfig(period=500),
     ),
 }
 

@@ -13,7 +13,14 @@ SIZES = ("smoke", "laptop", "desk", "paper")
 def test_they_are_those_of_the_papers():
     assert named_sweeps() == [
         *("bonuses", "cheap_talk", "curricula", "drifts", "environment_design"),
-        *("generalisation", "horizons", "level_sets", "test_time_attack", "training_levels"),
+        *(
+            "environment_design_sfl",
+            "generalisation",
+            "horizons",
+            "level_sets",
+            "test_time_attack",
+            "training_levels",
+        ),
     ]
 
 

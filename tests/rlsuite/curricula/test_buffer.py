@@ -1,6 +1,7 @@
 """Tests of the buffer: what may be drawn, what may be replaced and how often."""
 
 from functools import partial
+from itertools import product
 
 import jax
 import jax.numpy as jnp
@@ -187,6 +188,24 @@ def test_proportional_weights(temperature):
     np.testing.assert_allclose(result, expected / expected.sum(), rtol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("num_top", "expected"),
+    [(1, [0, 1, 0, 0]), (2, [0, 0.5, 0, 0.5]), (9, [0.25, 0.25, 0.25, 0.25])],
+)
+def test_weights_of_the_highest_scores_alone(num_top, expected):
+    options = {"prioritisation": "top", "num_top": num_top}
+    np.testing.assert_allclose(weights(**options), expected, atol=1e-7)
+    by_age = np.array([2.0, 0.0, 6.0, 2.0]) / 10
+    mixed = 0.7 * np.array(expected) + 0.3 * by_age
+    np.testing.assert_allclose(weights(staleness=0.3, **options), mixed, rtol=1e-5, atol=1e-7)
+    # Equal scores share what ranks among the highest they have.
+    log_weights = replay_log_weights(
+        jnp.array([1.0, 2, 2, 0]), jnp.zeros(4), jnp.ones(4, bool), BufferConfig(**options)
+    )
+    shared = {1: [0, 0.5, 0.5, 0], 2: [0, 0.5, 0.5, 0], 9: [0.25] * 4}[num_top]
+    np.testing.assert_allclose(np.exp(log_weights), shared, atol=1e-7)
+
+
 @pytest.mark.parametrize("staleness", [0.25, 1.0])
 def test_staleness_mixes_ages_in(staleness):
     by_score = 1 / np.array([3, 1, 4, 2])
@@ -251,8 +270,10 @@ def test_only_what_is_scored_and_idle_is_replayed_whatever_the_weights(case, opt
 def weights_by_hand(scores, ages, eligible, config):
     """Replay probabilities in double precision, from the words of the docstring."""
     scores = np.where(np.isnan(scores), -np.inf, scores)[eligible].astype(np.float64)
-    if config.prioritisation == "rank":
+    if config.prioritisation != "proportional":
         by_rank = np.arange(1.0, scores.size + 1) ** (-1 / config.temperature)
+        if config.prioritisation == "top":
+            by_rank = np.arange(scores.size) < config.num_top
         in_order = np.sort(scores)[::-1]
         by_score = np.array([by_rank[in_order == score].mean() for score in scores])
     elif np.isfinite(scores.max()):
@@ -282,8 +303,10 @@ def weigh(scores, ages, eligible, config):
     return replay_log_weights(scores, ages, eligible, config)
 
 
-@pytest.mark.parametrize("prioritisation", ["rank", "proportional"])
-@pytest.mark.parametrize("temperature", [1e-3, 0.5, 1.0])
+@pytest.mark.parametrize(
+    ("prioritisation", "temperature"),
+    [*product(("rank", "proportional"), (1e-3, 0.5, 1.0)), ("top", 1.0)],
+)
 @pytest.mark.parametrize("staleness", [0.0, 0.3, 1.0])
 @settings(max_examples=40, deadline=None)
 @given(scores=degenerate, ages=slot_ages, eligible=slot_masks)
@@ -321,7 +344,7 @@ def test_no_more_slots_are_drawn_than_there_are():
         choose_replays(jax.random.key(0), jnp.zeros(3), 4)
 
 
-@pytest.mark.parametrize("prioritisation", ["rank", "proportional"])
+@pytest.mark.parametrize("prioritisation", ["rank", "proportional", "top"])
 @pytest.mark.parametrize("score", [0.0, 7.0, np.nan, np.inf, -np.inf, 3e38])
 def test_equal_scores_are_drawn_uniformly_however_many(prioritisation, score):
     """Thousands of slots: the sum of a long tie's weights must not be lost in rounding."""
