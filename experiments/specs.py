@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from annotated_types import Interval
 from gymnax.environments.environment import Environment
-from jaxtyping import Array, Float, PRNGKeyArray, UInt8
+from jaxtyping import PRNGKeyArray, UInt8
 
 from rlsuite.agents import AgentConfig
 from rlsuite.compiling import jit
@@ -24,7 +24,7 @@ from rlsuite.experiments.trainers import LearnedBy
 from rlsuite.lifetime import Task
 from rlsuite.method import Method, State
 from rlsuite.ranges import Count, Positive
-from rlsuite.rollout import Level
+from rlsuite.rollout import Level, OptimalReturn
 
 if TYPE_CHECKING:
     from rlsuite.experiments.finished import Finished
@@ -114,7 +114,7 @@ class WorldSpec(NamedTuple):
     lifetime_range: tuple[int, int]
     agent: AgentConfig
     ppo: PPOSettings
-    optimal_return: Callable[[Level], Float[Array, ""]] | None = None
+    optimal_return: OptimalReturn | None = None
     draw: Callable[[Level], UInt8[np.ndarray, "height width 3"]] | None = None
     key: Callable[[], Mapping[str, UInt8[np.ndarray, "height width 3"]]] | None = None
     reference: Reference | None = None
@@ -293,8 +293,9 @@ class MethodSpec(NamedTuple):
       pictures: `(finished, evaluation) -> sections` of the report, beside those that every run has.
       learned: `state -> what is exported`.
       learned_by: `(run, world) -> LearnedBy`, how agents learn on any world by what a run has
-        learned: on the run's own world as the run says, elsewhere in the world's usual way; none
-        for a method by whose results no agents learn.
+        learned: on the run's own world (and, where the method says so, on those like it) as the run
+        says, elsewhere in the world's usual way; none for a method by whose results no agents
+        learn.
       by_hand: `world -> LearnedBy`, the same for a method that is a way to learn itself, and is
         called by its name.
       panels: metrics worth a panel in the learning curves, with their titles.

@@ -15,6 +15,9 @@ from rlsuite.selection import where_each
 Level = Any
 """A pytree of world parameters (gymnax `EnvParams`), so that worlds can be vmapped over levels."""
 
+OptimalReturn = Callable[[Level], Float[Array, ""]]
+"""`level -> return` of the best policy there is."""
+
 LevelAxes = Any
 """The worker's axis of a level, as `in_axes` of `jax.vmap` takes it; none if it is shared."""
 

@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 from rlsuite.advantages import generalised_advantage
 from rlsuite.lifetime import Life, Task
 from rlsuite.objectives.objective import Learner, Objective
-from rlsuite.rollout import Experience, Level, memories
+from rlsuite.rollout import Experience, OptimalReturn, memories
 
 ScoreState = Any
 
@@ -148,7 +148,7 @@ def regret_of_beginners(
     return regret
 
 
-def exact_regret(optimal_return: Callable[[Level], Float[Array, ""]]) -> Score:
+def exact_regret(optimal_return: OptimalReturn) -> Score:
     """The optimal return of the level minus the agent's, where a solver knows the optimum."""
 
     def value(key, state, task, agent_return):

@@ -11,7 +11,8 @@ _IS_OURS = "RLSUITE_TESTS_CACHE" not in os.environ
 if _IS_OURS:
     os.environ["RLSUITE_TESTS_CACHE"] = tempfile.mkdtemp(prefix="rlsuite-tests-")
 os.environ["JAX_COMPILATION_CACHE_DIR"] = os.environ["RLSUITE_TESTS_CACHE"]
-os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.3"
+# Small ones as well: each process makes the same hundred of them.
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 # Nearly all tests compile much and compute little, so that compiling well doesn't pay.
 os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "true"
 os.environ["XLA_FLAGS"] = " ".join(

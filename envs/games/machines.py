@@ -1,6 +1,6 @@
 """Players by a plan of few states: tit for tat and its kin, as tables that can be passed around."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -191,7 +191,7 @@ SCRIPTS: dict[ScriptName, Script] = {
 Dilemma cooperating is action 0 and defecting action 1, whatever these pay."""
 
 
-def machines_of(scripts: list[Script], view: View) -> Machine:
+def machines_of(scripts: Sequence[Script], view: View) -> Machine:
     """The machines of several scripts at one game, on a leading axis, all as wide as the widest."""
     made = [script.machine(view) for script in scripts]
     widest = max(one.chances.shape[-1] for one in made)

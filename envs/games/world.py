@@ -172,9 +172,16 @@ def level(
       opponents: likewise.
       num_rounds: of a match.
     """
-    games, rounds = jnp.asarray(games, jnp.float32), jnp.int32(num_rounds)
+    return _matches(jnp.asarray(games, jnp.float32), tuple(opponents), jnp.int32(num_rounds))
+
+
+# One program: a hundred small ones, one after the other, take seconds to compile.
+@partial(jax.jit, static_argnums=1)
+def _matches(
+    games: Float[Array, "game 2 2 2"], opponents: tuple[Script, ...], num_rounds: Int[Array, ""]
+) -> Params:
     seats = jnp.arange(2)
-    of_seats = jax.vmap(lambda seat: view_from(games, seat, rounds), out_axes=1)
+    of_seats = jax.vmap(lambda seat: view_from(games, seat, num_rounds), out_axes=1)
     their_views = of_seats(1 - seats)
     of_views = jax.vmap(jax.vmap(partial(machines_of, opponents)))
     return Params(views=of_seats(seats), opponents=of_views(their_views))

@@ -12,7 +12,7 @@ from rlsuite.curricula.curriculum import SampleTask
 from rlsuite.lifetime import Life, Task
 from rlsuite.method import Method
 from rlsuite.ranges import Count
-from rlsuite.rollout import Level
+from rlsuite.rollout import OptimalReturn
 from rlsuite.sharding import apart, num_parts
 from rlsuite.watching import Measurement, watch
 
@@ -49,7 +49,7 @@ def watch_held_out(
     method: Method,
     life: Life,
     sample_task: SampleTask,
-    optimal_return: Callable[[Level], Float[Array, ""]] | None,
+    optimal_return: OptimalReturn | None,
     config: HeldOutConfig,
 ) -> Method:
     """The method, watched as the config asks for; if it doesn't, as it is."""
@@ -68,7 +68,7 @@ def watch_held_out(
 def held_out(
     life: Life,
     sample_task: SampleTask,
-    optimal_return: Callable[[Level], Float[Array, ""]] | None = None,
+    optimal_return: OptimalReturn | None = None,
     *,
     num_levels: int = 16,
     num_episodes: int = 16,

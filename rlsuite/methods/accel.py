@@ -6,8 +6,8 @@ from rlsuite.curricula.curriculum import Editor, SampleTask
 from rlsuite.curricula.level_replay import replayed_levels
 from rlsuite.designing import Measures
 from rlsuite.method import Method
-from rlsuite.methods.lpg import OptimalReturn
 from rlsuite.methods.plr import PLRConfig
+from rlsuite.rollout import OptimalReturn
 from rlsuite.scores import Score
 
 

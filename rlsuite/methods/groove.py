@@ -13,7 +13,6 @@ from rlsuite.meta.held_out import watch_held_out
 from rlsuite.method import Method
 from rlsuite.methods.lpg import (
     LPGPartsConfig,
-    OptimalReturn,
     agent_life,
     antagonist_life,
     value_critic,
@@ -21,6 +20,7 @@ from rlsuite.methods.lpg import (
 )
 from rlsuite.objectives.actor_critic import A2CConfig
 from rlsuite.ranges import Count, Fraction
+from rlsuite.rollout import OptimalReturn
 from rlsuite.scores import (
     Score,
     algorithmic_regret,

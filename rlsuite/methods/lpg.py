@@ -1,10 +1,8 @@
 """LPG: a policy gradient learned by meta-gradients, on random tasks or on a fixed set of them."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from gymnax.environments.environment import Environment
-from jaxtyping import Array, Float
 
 from rlsuite.agents import AgentConfig, Trainable, make_agent
 from rlsuite.curricula.chosen_set import LevelSetConfig, chosen_set
@@ -15,7 +13,7 @@ from rlsuite.meta.held_out import HeldOutConfig, watch_held_out
 from rlsuite.method import Method
 from rlsuite.objectives.actor_critic import A2CConfig, a2c
 from rlsuite.objectives.learned_policy_gradient import LPGConfig, lpg
-from rlsuite.rollout import Level
+from rlsuite.rollout import OptimalReturn
 from rlsuite.scores import no_score, regret_of_beginners
 
 
@@ -35,10 +33,6 @@ class MetaGradientLPGConfig(LPGPartsConfig):
     """What LPG is made of, and the levels that there are for it."""
 
     levels: LevelSetConfig = field(default_factory=LevelSetConfig)
-
-
-OptimalReturn = Callable[[Level], Float[Array, ""]]
-"""`level -> return` of the best policy there is."""
 
 
 def meta_gradient_lpg(

@@ -10,7 +10,7 @@ from rlsuite.curricula.level_replay import LevelReplayConfig, replayed_levels
 from rlsuite.designing import Measures
 from rlsuite.method import Method
 from rlsuite.methods.dr import StudentsConfig
-from rlsuite.methods.lpg import OptimalReturn
+from rlsuite.rollout import OptimalReturn
 from rlsuite.scores import (
     Score,
     exact_regret,

@@ -346,6 +346,17 @@ def test_compilation_cache_is_the_users_unless_told_otherwise(
     assert jax.config.jax_compilation_cache_dir == "/elsewhere"
 
 
+@pytest.mark.parametrize(("told", "kept"), [(None, 0.5), ("7.5", 7.5)])
+def test_programs_are_kept_that_take_as_long_as_jax_was_told(
+    monkeypatch, restored_jax_config, told, kept
+):
+    variable = "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"
+    monkeypatch.delenv(variable) if told is None else monkeypatch.setenv(variable, told)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 7.5)
+    enable_compilation_cache()
+    assert jax.config.jax_persistent_cache_min_compile_time_secs == kept
+
+
 def test_an_interrupted_run_says_how_to_go_on(folder, capsys, monkeypatch, quick):
     interrupted = Outcome(step=1, finished=False)
     monkeypatch.setattr("rlsuite.experiments.runner.run", lambda *_, **__: interrupted)

@@ -46,13 +46,16 @@ def _num_side_by_side(method):
 @pytest.mark.parametrize("world", WORLD_NAMES.values())
 def test_the_papers_victims_stand_in_the_presets_of_cheap_talk(world):
     train, attack = (preset(method, "paper", world) for method in ("act-train", "act-test"))
-    victims, population_size = victim_settings(world)
+    victims, population_size, oracle_ppo = victim_settings(world)
     for run in (train, attack):
         method = run.method
         assert (run.tasks, method.meta.population_size) == (world, population_size)
         assert (run.min_lifetime, run.max_lifetime) == (victims.lifetime, victims.lifetime)
         assert method.life.num_workers == victims.num_workers
         assert method.networks == victims.networks and method.ppo == victims.ppo
+    in_cart_pole = {"learning_rate": 0.02, "entropy_coefficient": 0.005}
+    its_own = in_cart_pole if world == "CartPole-v1" else {}
+    assert attack.method.oracle_ppo == oracle_ppo == replace(victims.ppo, **its_own)
     assert train.method.channel.scale == pytest.approx(2 * attack.method.channel.scale)
     smoke = preset("act-train", "smoke", world)
     assert smoke.max_lifetime == 2 and smoke.method.meta.population_size == 4

@@ -100,13 +100,29 @@ def test_agents_of_every_kind_can_live_on_every_world_of_gymnax():
 )
 def test_agents_are_as_in_the_run_on_its_own_world_alone(method, part, rate):
     spec = METHODS.find(method)
-    own, other = find_world("CartPole-v1"), find_world("Catch-bsuite")
+    own, other = find_world("CartPole-v1"), find_world("Breakout-MinAtar")
     run = spec.presets["smoke"](own)
     assert spec.learned_by(run, own) == spec.learned_by(run, own)
     faster = replace(getattr(run.method, part), **{rate: 0.123})
     run = replace(run, method=replace(run.method, **{part: faster}))
     assert "0.123" in repr(spec.learned_by(run, own))
     assert "0.123" not in repr(spec.learned_by(run, other))
+
+
+def test_an_objective_trained_at_another_rate_is_tested_at_it_wherever_agents_are_alike():
+    spec = METHODS.find("lpg")
+    own, levels, other = (
+        find_world(name) for name in ("all_vrandlife", "perfect_maze_1", "CartPole-v1")
+    )
+    assert own.agent == levels.agent != other.agent
+    run = spec.presets["smoke"](own)
+    slow = replace(run.method.agent, policy_learning_rate=0.123)
+    run = replace(run, method=replace(run.method, agent=slow))
+    assert [spec.learned_by(run, world).agent for world in (own, levels, other)] == [
+        slow,
+        slow,
+        other.agent,
+    ]
 
 
 def test_a_run_and_what_is_shipped_and_written_by_hand_on_two_worlds(run, folder, capsys):

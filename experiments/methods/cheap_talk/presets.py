@@ -96,7 +96,7 @@ def test_time_preset(size: str) -> Callable[[WorldSpec | None], Run]:
         method = TestTimeConfig(
             messenger_networks=_messenger_networks(victims.life.networks),
             oracle_networks=victims.life.networks,
-            oracle_ppo=replace(victims.life.ppo, learning_rate=0.02, entropy_coefficient=0.005),
+            oracle_ppo=victims.oracle_ppo,
             meta=_METAS[size](victims),
             **_of(victims),
         )

@@ -1,6 +1,9 @@
 """Adversarial cheap talk: the paper's victims, world by world."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from rlsuite.agents import ActorCriticConfig
 from rlsuite.experiments.ppo_settings import PPOSettings
@@ -17,10 +20,17 @@ WORLD_NAMES = {
 
 
 class VictimSettings(NamedTuple):
-    """How the paper's victims live in a world, and how many of them a generation has."""
+    """How the paper's victims live in a world.
+
+    Attributes:
+      life: of a victim.
+      population_size: how many a generation has.
+      oracle_ppo: by which a messenger is trained against a victim.
+    """
 
     life: PPOSettings
     population_size: int
+    oracle_ppo: PPOConfig
 
 
 def _victims(
@@ -35,7 +45,9 @@ def _victims(
     hidden_width: int,
     activation: Activation,
     population_size: int,
+    oracle: Mapping[str, Any] = MappingProxyType({}),
 ) -> VictimSettings:
+    """The paper's row of a world, and in what its oracle's PPO is another than the victims'."""
     # As in public code, whose coefficient of 0.5 is of half the squared error. One torso for both
     # learns next to nothing where values are not clipped (docs/results/cheap_talk.md).
     ppo = PPOConfig(
@@ -51,9 +63,8 @@ def _victims(
     networks = ActorCriticConfig(
         "perceptron", (hidden_width, hidden_width), activation=activation, torso="shared"
     )
-    return VictimSettings(
-        PPOSettings(networks, ppo, num_workers, rollout_length, lifetime), population_size
-    )
+    life = PPOSettings(networks, ppo, num_workers, rollout_length, lifetime)
+    return VictimSettings(life, population_size, replace(ppo, **oracle))
 
 
 _CART_POLE = _victims(
@@ -67,6 +78,7 @@ _CART_POLE = _victims(
     hidden_width=32,
     activation="tanh",
     population_size=1024,
+    oracle={"learning_rate": 0.02, "entropy_coefficient": 0.005},
 )
 _VICTIMS = {
     "CartPole-v1": _CART_POLE,

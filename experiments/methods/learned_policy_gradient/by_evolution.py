@@ -9,6 +9,7 @@ from rlsuite.experiments.methods.learned_policy_gradient.levels import LevelEval
 from rlsuite.experiments.methods.learned_policy_gradient.meta_test import test
 from rlsuite.experiments.methods.learned_policy_gradient.pictures import pictures
 from rlsuite.experiments.methods.learned_policy_gradient.settings import (
+    HELD_OUT_PANELS,
     KIND,
     LAPTOP_EVALUATION,
     SMOKE_EVALUATION,
@@ -19,6 +20,7 @@ from rlsuite.experiments.methods.learned_policy_gradient.trainers import learned
 from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec, required
 from rlsuite.lifetime import LifeConfig
 from rlsuite.meta.evolution_config import EvolutionConfig
+from rlsuite.meta.held_out import HeldOutConfig
 from rlsuite.methods.ta_lpg import EvolvedLPGConfig, evolved_lpg
 from rlsuite.objectives.learned_policy_gradient import LPGConfig
 from rlsuite.objectives.objective import TimeScale
@@ -49,6 +51,7 @@ _SIZES: dict[str, Run] = {
             meta=EvolutionConfig(
                 population_size=64, learning_rate=3e-2, num_mini_batches=2, num_episodes=32
             ),
+            held_out=HeldOutConfig(period=50, num_levels=32),
         ),
         evaluation=replace(LAPTOP_EVALUATION, max_lifetime=60, horizons=(5, 15, 50, 150, 500)),
     ),
@@ -64,6 +67,7 @@ _SIZES: dict[str, Run] = {
             meta=EvolutionConfig(
                 population_size=128, learning_rate=3e-2, num_mini_batches=4, num_episodes=32
             ),
+            held_out=HeldOutConfig(period=50, num_levels=64),
         ),
         evaluation=replace(LAPTOP_EVALUATION, max_lifetime=60, horizons=(5, 15, 50, 150, 500)),
     ),
@@ -72,7 +76,9 @@ _SIZES: dict[str, Run] = {
         tasks="all_vrandlife",
         log_every=1,
         checkpoint_every=50,
-        method=EvolvedLPGConfig(meta=AS_IN_PUBLIC_CODE),
+        method=EvolvedLPGConfig(
+            meta=AS_IN_PUBLIC_CODE, held_out=HeldOutConfig(period=100, num_levels=64)
+        ),
         evaluation=LevelEvaluationConfig(horizons=(5, 25, 100, 250, 1000, 2500)),
     ),
 }
@@ -117,7 +123,9 @@ def _lifetimes(run: Run, world: WorldSpec | None) -> tuple[int, int]:
 def _build(run: Run, world: WorldSpec | None) -> Experiment:
     world = required(world)
     check(run, world)
-    method = evolved_lpg(world.world, world.sample_task, run.method)
+    method = evolved_lpg(
+        world.world, world.sample_task, run.method, optimal_return=world.optimal_return
+    )
     return evolution_experiment(method, run.method.meta, run.method.life, world)
 
 
@@ -131,7 +139,7 @@ LPG_ES = MethodSpec(
     test=test,
     pictures=pictures,
     learned_by=learned_by,
-    panels=PANELS,
+    panels=HELD_OUT_PANELS | PANELS,
     symptoms=SYMPTOMS,
 )
 TA_LPG = LPG_ES._replace(

@@ -11,6 +11,7 @@ from rlsuite.experiments.methods.learned_policy_gradient.levels import LevelEval
 from rlsuite.experiments.methods.learned_policy_gradient.meta_test import test
 from rlsuite.experiments.methods.learned_policy_gradient.pictures import pictures
 from rlsuite.experiments.methods.learned_policy_gradient.settings import (
+    HELD_OUT_PANELS,
     KIND,
     LAPTOP_EVALUATION,
     SMOKE_EVALUATION,
@@ -86,9 +87,7 @@ _BUFFERS = {
     "desk": BufferConfig(size=1024),
 }
 
-_PANELS = {
-    "held_out_fraction": "fraction of the optimum on held-out levels",
-    "held_out_return": "return on held-out levels",
+_PANELS = HELD_OUT_PANELS | {
     "agent_return": "return at the end of a lifetime",
     "score": "score of finished tasks",
     "buffer_score": "mean score in the buffer",

@@ -33,7 +33,8 @@ _T = TypeVar("_T")
 def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evaluation:
     """The objective of a run beside those of others, an untrained one, and A2C.
 
-    On the levels that a run was trained on agents are built as the run says, elsewhere as is usual.
+    On the levels that a run was trained on, and on those whose agents are usually the same, agents
+    are built as the run says, elsewhere as is usual.
     A2C, and the rate at which agents learn by an objective, are tuned on levels of the training
     distribution, other ones than those of the test.
     """

@@ -15,6 +15,11 @@ from rlsuite.precision import Precision
 
 KIND = "objective of learned policy gradient"
 
+HELD_OUT_PANELS = {
+    "held_out_fraction": "fraction of the optimum on held-out levels",
+    "held_out_return": "return on held-out levels",
+}
+
 SMOKE_EVALUATION = LevelEvaluationConfig(
     num_levels=4,
     num_draws=1,

@@ -6,6 +6,7 @@ from typing import Any
 from gymnax.environments.environment import Environment
 
 from rlsuite.agents import AgentConfig, make_agent
+from rlsuite.experiments.registry import find_world
 from rlsuite.experiments.specs import Run, WorldSpec
 from rlsuite.experiments.trainers import Trainer
 from rlsuite.lifetime import Life, LifeConfig
@@ -76,7 +77,11 @@ def faster(
 
 
 def learned_by(run: Run, world: WorldSpec) -> ByLPG:
-    """How agents learn by the objective of a run: on its own world they are built as in the run."""
-    config = run.method
-    agent = config.agent if world.name == run.tasks else world.agent
-    return ByLPG(config.objective, agent, config.life)
+    """How agents learn by the objective of a run.
+
+    They are built as in the run on its own world, and on those whose agents are usually the same as
+    there: an objective that was trained at another rate is tested at that rate.
+    """
+    config, own = run.method, run.tasks
+    alike = own is not None and (own == world.name or find_world(own).agent == world.agent)
+    return ByLPG(config.objective, config.agent if alike else world.agent, config.life)

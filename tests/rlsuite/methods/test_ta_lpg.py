@@ -8,6 +8,7 @@ import pytest
 
 from rlsuite.lifetime import LifeConfig, Task
 from rlsuite.meta.evolution_config import EvolutionConfig
+from rlsuite.meta.held_out import HeldOutConfig
 from rlsuite.methods.ta_lpg import EvolvedLPGConfig, evolved_lpg
 from rlsuite.objectives.learned_policy_gradient import LPGConfig
 
@@ -29,3 +30,20 @@ def test_the_evolved_network_reads_as_much_of_time_as_it_is_told(tiny_grid, time
     after, metrics = jax.eval_shape(method.step, state)
     assert jax.tree.map(jnp.shape, after) == jax.tree.map(jnp.shape, state)
     assert "fitness" in metrics
+
+
+@pytest.mark.parametrize(
+    ("optimal_return", "figure"),
+    [(None, "held_out_return"), (lambda level: jnp.float32(1.0), "held_out_fraction")],
+)
+def test_the_mean_of_the_candidates_is_followed_on_held_out_levels(
+    tiny_grid, optimal_return, figure
+):
+    method = evolved_lpg(
+        tiny_grid,
+        lambda key: Task(tiny_grid.default_params, jnp.array(3)),
+        replace(CONFIG, held_out=HeldOutConfig(period=2, num_levels=2, num_episodes=2)),
+        optimal_return=optimal_return,
+    )
+    state = jax.eval_shape(method.init, jax.random.key(0))
+    assert figure in jax.eval_shape(method.step, state)[1]
