@@ -1,5 +1,6 @@
 """Episodes that begin at states of a demonstration."""
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -27,6 +28,8 @@ class Demonstration:
     length: Int[Array, ""]
 
 
+# One program: as many small ones as a reset has operations take seconds to compile.
+@partial(jax.jit, static_argnums=0)
 def demonstrate(
     world: Environment, level: Any, action: Int[Array, " step"], length: Int[Array, ""]
 ) -> Demonstration:

@@ -26,7 +26,8 @@ def bank(key: PRNGKeyArray, draw: DrawMap, num_contexts: int, max_steps: int) ->
         num_contexts: How many there are; in ten thousand hardly one is met twice.
         max_steps: The limit of an episode.
     """
-    maps = jax.vmap(draw)(jax.random.split(key, num_contexts))
+    # One program: as many small ones as drawing has operations take seconds to compile.
+    maps = jax.jit(jax.vmap(draw))(jax.random.split(key, num_contexts))
     return Params(max_steps_in_episode=jnp.int32(max_steps), maps=maps)
 
 
