@@ -1,6 +1,5 @@
 from .corridors import Corridors as Corridors
 from .recipes import bank as bank
-from .recipes import first_maps as first_maps
 from .recipes import key_room as key_room
 from .recipes import multi_room as multi_room
 from .solver import step_table as step_table

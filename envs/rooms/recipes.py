@@ -31,17 +31,6 @@ def bank(key: PRNGKeyArray, draw: DrawMap, num_contexts: int, max_steps: int) ->
     return Params(max_steps_in_episode=jnp.int32(max_steps), maps=maps)
 
 
-def first_maps(level: Params, number: Int[Array, ""]) -> Params:
-    """The same level with the first so many of its maps alone, each as often as may be.
-
-    Args:
-        level: With as many maps, or more.
-        number: Of maps; at least 1. It may be traced, so that levels of any number are one program.
-    """
-    kept = jnp.arange(level.maps.start.shape[0]) % number
-    return level.replace(maps=jax.tree.map(lambda leaf: leaf[kept], level.maps))
-
-
 def multi_room(num_rooms: int, side: int) -> DrawMap:
     """Rooms in a chain, each three to five cells wide and high, and lava everywhere else.
 

@@ -43,6 +43,20 @@ class Params(environment.EnvParams):
     max_steps_in_episode: Int[Array, ""]
     maps: Map
 
+    @property
+    def num_maps(self) -> int:
+        """How many there are."""
+        return self.maps.start.shape[0]
+
+    def first_maps(self, number: Int[Array, ""]) -> "Params":
+        """The same level with the first so many of its maps alone, each as often as may be.
+
+        Args:
+            number: Of maps; at least 1. It may be traced.
+        """
+        kept = jnp.arange(self.num_maps) % number
+        return self.replace(maps=jax.tree.map(lambda leaf: leaf[kept], self.maps))
+
 
 @partial(struct.dataclass, kw_only=True)
 class State(environment.EnvState):
@@ -164,7 +178,7 @@ class Rooms(environment.Environment[State, Params]):
     def reset_env(self, key: PRNGKeyArray, params: Params) -> tuple[Float[Array, " number"], State]:
         """Starts an episode on one of the maps, all equally likely."""
         context_key, view_key = jax.random.split(key)
-        context = jax.random.randint(context_key, (), 0, params.maps.start.shape[0])
+        context = jax.random.randint(context_key, (), 0, params.num_maps)
         state = self.start(params, context)
         return self.get_obs(state, params, view_key), state
 

@@ -193,7 +193,7 @@ def mean_optimal_return(world: Rooms, level: Params) -> Float[Array, ""]:
     def optimal(context):
         return optimal_return(step_table(world, level, context, cells), level.max_steps_in_episode)
 
-    contexts = jnp.arange(min(level.maps.start.shape[0], MAPS_SOLVED))
+    contexts = jnp.arange(min(level.num_maps, MAPS_SOLVED))
     return jax.lax.map(optimal, contexts, batch_size=32).mean()
 
 

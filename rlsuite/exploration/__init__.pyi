@@ -4,6 +4,7 @@ from .bonuses import first_visit as first_visit
 from .bonuses import global_counts as global_counts
 from .bonuses import inverse_root as inverse_root
 from .bonuses import product as product
+from .bonuses import unless_terminated as unless_terminated
 from .bonuses import weighted_sum as weighted_sum
 from .choice import ChoiceState as ChoiceState
 from .choice import Term as Term

@@ -199,3 +199,16 @@ def weighted_sum(weights: Sequence[float], *bonuses: Bonus) -> Bonus:
             "for each bonus"
         )
     return _combined(bonuses, lambda paid: jnp.tensordot(jnp.array(weights), paid, axes=1))
+
+
+def unless_terminated(bonus: Bonus) -> Bonus:
+    """Pays nothing for a step that terminates an episode, such as one into lava, else the same.
+
+    What is counted or learned stays as it is.
+    """
+
+    def measure(state, steps):
+        state, paid = bonus.measure(state, steps)
+        return state, jnp.where(steps.terminated, 0.0, paid)
+
+    return bonus._replace(measure=measure)

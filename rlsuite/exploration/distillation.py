@@ -54,7 +54,7 @@ def random_network_distillation(
       config: outputs, rate and mini-batches.
     """
     config = config or FittingConfig()
-    network = encoder(world, networks, config.num_features)
+    network = encoder(world, networks, config.num_outputs)
     optimiser = optax.adam(config.learning_rate)
 
     def init(key):

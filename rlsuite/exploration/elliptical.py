@@ -1,6 +1,7 @@
 r"""Elliptical episodic bonuses (E3B): how little of a state's features the episode has seen."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import distrax
@@ -142,8 +143,8 @@ def elliptical(features: Features, ridge: float = 0.1) -> Bonus:
 
     where the sum is over the states of the episode, the one it began in among them. The inverse is
     kept by rank-one updates, :math:`u = C^{-1} \phi`, :math:`C^{-1} \leftarrow C^{-1} - u u^\top /
-    (1 + b)`, which leave it symmetric. Each episode starts with the exact
-    one, so that rounding has no longer than that to add up.
+    (1 + b)`, which leave it symmetric. Each episode starts with the exact one of its first state,
+    so that rounding has no longer than that to add up.
 
     Args:
       features: of states.
@@ -166,9 +167,10 @@ def elliptical(features: Features, ridge: float = 0.1) -> Bonus:
         def step(carry, inputs):
             inverse, is_fresh = carry
             begun, seen, ended = inputs
-            _, inverse = _seen(inverse, begun * is_fresh[:, None])
+            first = jax.vmap(partial(_inverse_of_one, ridge))(begun)
+            inverse = jnp.where(is_fresh[:, None, None], first, inverse)
             paid, inverse = _seen(inverse, seen)
-            return (jnp.where(ended[:, None, None], none, inverse), ended), paid
+            return (inverse, ended), paid
 
         carry = state.inverse, state.is_fresh
         carry, paid = jax.lax.scan(step, carry, (left, entered, steps.ended))
@@ -178,6 +180,14 @@ def elliptical(features: Features, ridge: float = 0.1) -> Bonus:
         return state._replace(features=features.learn(key, state.features, steps))
 
     return Bonus(init, measure, learn)
+
+
+def _inverse_of_one(
+    ridge: float, features: Float[Array, " feature"]
+) -> Float[Array, "feature feature"]:
+    """The inverse of the matrix of a single state (Sherman and Morrison's formula)."""
+    outer = jnp.outer(features, features) / (ridge + jnp.square(features).sum())
+    return (jnp.eye(features.size) - outer) / ridge
 
 
 def _seen(

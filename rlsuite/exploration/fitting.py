@@ -20,13 +20,15 @@ class FittingConfig:
     """How networks of a bonus are built and fitted.
 
     Attributes:
-      num_features: outputs of an encoder, or of the networks of random network distillation.
+      num_features: outputs of the encoder by whose features actions are told.
+      num_outputs: of the networks of random network distillation.
       learning_rate: of Adam.
       num_mini_batches: groups that a rollout is shuffled into, with a gradient step on each; it is
         gone through once.
     """
 
     num_features: Count = 64
+    num_outputs: Count = 64
     learning_rate: Positive = 1e-4
     num_mini_batches: Count = 4
 

@@ -79,7 +79,7 @@ def shared_structure(
         table = step_table(world, level, context, cells)
         return least_values(*_visits(table, discount), cells.number)
 
-    contexts = jnp.arange(min(level.maps.start.shape[0], MOST_CONTEXTS))
+    contexts = jnp.arange(min(level.num_maps, MOST_CONTEXTS))
     return value_spread(jax.lax.map(least, contexts, batch_size=32))
 
 

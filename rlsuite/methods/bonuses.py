@@ -1,6 +1,6 @@
 """PPO with exploration bonuses: global, episodic, and both at once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -10,9 +10,16 @@ from gymnax.environments.environment import Environment
 
 from rlsuite.curricula.curriculum import SampleTask, random_tasks, tasks_in_turn
 from rlsuite.drifts import ppo_clip
-from rlsuite.envs.cells import Cells, CellWorld, find_cells, rounded_observations
-from rlsuite.envs.rooms import Rooms, first_maps
-from rlsuite.exploration.bonuses import Bonus, episodic_counts, global_counts, inverse_root
+from rlsuite.envs.cells import Cells, CellWorld
+from rlsuite.envs.contexts import ManyMaps
+from rlsuite.exploration.bonuses import (
+    Bonus,
+    episodic_counts,
+    global_counts,
+    inverse_root,
+    unless_terminated,
+)
+from rlsuite.exploration.cells import CellsConfig
 from rlsuite.exploration.choice import Formula, Term, one_of
 from rlsuite.exploration.distillation import (
     Novelty,
@@ -40,45 +47,43 @@ BonusKind = Literal[
     "global",
     "episodic",
     "global_times_episodic",
+    "global_plus_episodic",
     "elliptical",
     "distillation",
     "novelty_difference",
     "elliptical_times_distillation",
     "elliptical_times_novelty_difference",
     "elliptical_plus_distillation",
+    "elliptical_plus_novelty_difference",
     "feature_change",
 ]
 """Bonuses by name; those of counts come after none."""
 
 
 @dataclass(frozen=True)
-class BonusConfig:
-    """What is paid for what is new.
+class BonusConfig(CellsConfig):
+    """What is paid for what is new; cells are what is counted.
 
     Attributes:
-      kind: none; counts over training, within the episode, or their product; E3B (`elliptical`),
-        random network distillation, NovelD (`novelty_difference`), E3B with either, and RIDE
-        (`feature_change`).
+      kind: none; counts over training, within the episode, their product or their sum; E3B
+        (`elliptical`), random network distillation, NovelD (`novelty_difference`), E3B times or
+        plus either, and RIDE (`feature_change`).
       weight: of the bonus, once it is divided by its standard deviation.
       reward_clip: reward and bonus together are kept in plus or minus this; none leaves them.
-      cells: what is counted, by the name that the world has for it; none takes its first.
-      num_cells: into which observations are hashed in worlds without such names.
-      resolution: to which they are rounded there.
       ridge: of E3B's matrix.
       scale: of the novelty before a step, where it is taken from that after it.
-      sum_weight: of distillation, where it is added to E3B.
+      sum_weight: of what is global, where it is added to what is episodic.
+      pays_ends: whether steps are paid that terminate an episode.
       fitting: how the networks of a bonus learn.
     """
 
     kind: BonusKind = "global_times_episodic"
     weight: NotNegative = 0.1
     reward_clip: Positive | None = None
-    cells: str | None = None
-    num_cells: Count = 4096
-    resolution: Positive = 0.25
     ridge: Positive = 0.1
     scale: Fraction = 0.1
     sum_weight: NotNegative = 1.0
+    pays_ends: bool = True
     fitting: FittingConfig = field(default_factory=FittingConfig)
 
 
@@ -113,9 +118,11 @@ class BonusAgentsConfig(PPOAgentsConfig):
         Raises:
           ValueError: if the world has no cells of the name that is asked for.
         """
-        cells = cells_of(world, self.bonus)
+        cells = self.bonus.cells_in(world)
         bonus = named_bonus(world, cells, self.networks, self.bonus, self.kinds)
-        life = self.life_by(CellWorld(world, cells), ppo_clip(self.clip_epsilon))
+        counts = _COUNTING & _parts_of(self.kinds, self.bonus)
+        told = CellWorld(world, cells) if counts else world
+        life = self.life_by(told, ppo_clip(self.clip_epsilon))
         objective = with_bonus(
             life.objective,
             bonus,
@@ -124,12 +131,6 @@ class BonusAgentsConfig(PPOAgentsConfig):
             reward_clip=self.bonus.reward_clip,
         )
         return life._replace(objective=objective)
-
-
-def cells_of(world: Environment, config: BonusConfig) -> Cells:
-    """What is counted in a world."""
-    hashed = rounded_observations(config.num_cells, config.resolution)
-    return find_cells(world, config.cells, hashed)
 
 
 def _parts(
@@ -154,24 +155,39 @@ def _parts(
     }
 
 
+_COUNTING = {"counts", "first visits", "fewer visits"}
+"""Parts that have to be told of cells."""
+_PRODUCTS: Mapping[BonusKind, tuple[str, ...]] = {
+    "global": ("counts",),
+    "episodic": ("first visits",),
+    "global_times_episodic": ("counts", "first visits"),
+    "elliptical": ("E3B",),
+    "distillation": ("RND",),
+    "novelty_difference": ("difference", "first visits"),
+    "elliptical_times_distillation": ("E3B", "RND"),
+    "elliptical_times_novelty_difference": ("E3B", "difference"),
+    "feature_change": ("change", "fewer visits"),
+}
+_SUMS: Mapping[BonusKind, tuple[str, str]] = {
+    "global_plus_episodic": ("first visits", "counts"),
+    "elliptical_plus_distillation": ("E3B", "RND"),
+    "elliptical_plus_novelty_difference": ("E3B", "difference"),
+}
+"""An episodic part, and a global one, which is weighted."""
+
+
 def formula(kind: BonusKind, config: BonusConfig) -> Formula:
     """What a kind of bonus pays, of which parts."""
-    products: dict[BonusKind, tuple[str, ...]] = {
-        "global": ("counts",),
-        "episodic": ("first visits",),
-        "global_times_episodic": ("counts", "first visits"),
-        "elliptical": ("E3B",),
-        "distillation": ("RND",),
-        "novelty_difference": ("difference", "first visits"),
-        "elliptical_times_distillation": ("E3B", "RND"),
-        "elliptical_times_novelty_difference": ("E3B", "difference"),
-        "feature_change": ("change", "fewer visits"),
-    }
     if kind == "none":
         return ()
-    if kind == "elliptical_plus_distillation":
-        return Term(("E3B",)), Term(("RND",), config.sum_weight)
-    return (Term(products[kind]),)
+    if kind in _SUMS:
+        episodic, whole = _SUMS[kind]
+        return Term((episodic,)), Term((whole,), config.sum_weight)
+    return (Term(_PRODUCTS[kind]),)
+
+
+def _parts_of(kinds: Sequence[BonusKind], config: BonusConfig) -> set[str]:
+    return {name for kind in kinds for term in formula(kind, config) for name in term.parts}
 
 
 def named_bonus(
@@ -190,10 +206,10 @@ def named_bonus(
       config: sizes.
       kinds: the names.
     """
-    formulas = [formula(kind, config) for kind in kinds]
-    needed = {name for terms in formulas for term in terms for name in term.parts}
-    known = _parts(world, cells, networks, config)
-    return one_of({name: make() for name, make in known.items() if name in needed}, formulas)
+    known, needed = _parts(world, cells, networks, config), _parts_of(kinds, config)
+    parts = {name: make() for name, make in known.items() if name in needed}
+    bonus = one_of(parts, [formula(kind, config) for kind in kinds])
+    return bonus if config.pays_ends else unless_terminated(bonus)
 
 
 def bonus_agents(world: Environment, sample_task: SampleTask, config: BonusAgentsConfig) -> Method:
@@ -219,7 +235,7 @@ def bonus_agents(world: Environment, sample_task: SampleTask, config: BonusAgent
     def sample(key, number):
         task = sample_task(key)
         kept = jnp.array(config.contexts)[number // (num_kinds * each)]
-        return task._replace(level=first_maps(task.level, kept))
+        return task._replace(level=task.level.first_maps(kept))
 
     def paid_by_its_place(agent, place):
         bonus = agent.learner.bonus._replace(which=place // each % num_kinds)
@@ -240,12 +256,12 @@ def _check_groups(world: Environment, sample_task: SampleTask, config: BonusAgen
             raise ValueError(f"beside: {kind} is not allowed; it is among the bonuses already")
     if not config.contexts:
         return
-    if not isinstance(world, Rooms):
-        raise ValueError(f"contexts: they are not allowed, as levels of {world.name} have no maps")
     key = jax.eval_shape(lambda: jax.random.key(0))
-    there = jax.eval_shape(sample_task, key).level.maps.start.shape[0]
-    if max(config.contexts) > there:
+    level = jax.eval_shape(sample_task, key).level
+    if not isinstance(level, ManyMaps):
+        raise ValueError(f"contexts: they are not allowed, as levels of {world.name} have no maps")
+    if max(config.contexts) > level.num_maps:
         raise ValueError(
-            f"contexts: {max(config.contexts)} is not allowed; it must be at most {there}, the "
-            "maps of a level"
+            f"contexts: {max(config.contexts)} is not allowed; it must be at most "
+            f"{level.num_maps}, the maps of a level"
         )

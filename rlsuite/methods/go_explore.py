@@ -19,13 +19,14 @@ from rlsuite.archive import (
     new_archive,
 )
 from rlsuite.envs.cells import Cells
+from rlsuite.exploration.cells import CellsConfig
 from rlsuite.method import Method, single_precision
-from rlsuite.ranges import Count, Positive
+from rlsuite.ranges import Count
 from rlsuite.rollout import Level
 
 
 @dataclass(frozen=True)
-class GoExploreConfig:
+class GoExploreConfig(CellsConfig):
     """How cells are returned to and explored from.
 
     Attributes:
@@ -34,10 +35,6 @@ class GoExploreConfig:
       mean_repeat: how many times in a row an action is taken, on average.
       max_length: the most actions that a way to a cell may have.
       reset_counters: whether cells to which a better way was found count from zero again.
-      cells: what states have in common, by the name that the world has for it; none takes its
-        first.
-      num_cells: into which observations are hashed in worlds without such names.
-      resolution: to which they are rounded there.
     """
 
     num_trajectories: Count = 64
@@ -45,9 +42,6 @@ class GoExploreConfig:
     mean_repeat: Count = 4
     max_length: Count = 200
     reset_counters: bool = True
-    cells: str | None = None
-    num_cells: Count = 4096
-    resolution: Positive = 0.25
 
 
 NEVER = jnp.iinfo(jnp.int32).max

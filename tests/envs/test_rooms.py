@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from rlsuite.envs.cells import CellWorld, find_cells, named_cells, rounded_observations
+from rlsuite.envs.contexts import ManyMaps
 from rlsuite.envs.key_doors import KeyDoors
 from rlsuite.envs.rooms import (
     Corridors,
@@ -230,6 +231,15 @@ def test_all_contexts_of_a_bank_are_met():
     met, counts = np.unique(states.context, return_counts=True)
     assert met.tolist() == list(range(5)) and counts.min() > 20
     np.testing.assert_array_equal(states.position, level.maps.start[states.context])
+
+
+def test_the_first_of_a_levels_maps_can_be_kept():
+    level = bank(KEY_0, multi_room(2, 13), 5, 80)
+    assert isinstance(level, ManyMaps) and level.num_maps == 5
+    kept = jax.jit(level.first_maps)(jnp.int32(2))
+    assert kept.num_maps == 5 and kept.max_steps_in_episode == 80
+    np.testing.assert_array_equal(kept.maps.cells, level.maps.cells[jnp.array([0, 1, 0, 1, 0])])
+    assert not isinstance(Corridors().default_params, ManyMaps)
 
 
 def test_worlds_tell_cells_to_learners_through_resets():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rlsuite.agents import ActorCriticConfig
 from rlsuite.curricula.curriculum import random_tasks
-from rlsuite.envs.cells import CellWorld, Passage
+from rlsuite.envs.cells import Cells, CellWorld, Passage
 from rlsuite.envs.rooms import Corridors
 from rlsuite.exploration import (
     Bonus,
@@ -30,6 +30,7 @@ from rlsuite.exploration import (
     one_of,
     product,
     random_network_distillation,
+    unless_terminated,
     value_spread,
     weighted_sum,
     with_bonus,
@@ -38,7 +39,13 @@ from rlsuite.exploration.fitting import FittingConfig
 from rlsuite.lifetime import LifeConfig, Task
 from rlsuite.living import live
 from rlsuite.method import train
-from rlsuite.methods.bonuses import BonusAgentsConfig, BonusConfig, bonus_agents
+from rlsuite.methods.bonuses import (
+    BonusAgentsConfig,
+    BonusConfig,
+    bonus_agents,
+    formula,
+    named_bonus,
+)
 from rlsuite.methods.ppo import PPOAgentsConfig
 from rlsuite.objectives.proximal_policy_optimisation import PPOConfig
 from rlsuite.rollout import Transition
@@ -231,7 +238,7 @@ def test_nothing_varies_where_there_is_one_context():
 
 def test_what_is_foretold_is_no_longer_new():
     world = Corridors(2, 4)
-    config = FittingConfig(num_features=8, learning_rate=3e-3, num_mini_batches=2)
+    config = FittingConfig(num_outputs=8, learning_rate=3e-3, num_mini_batches=2)
     novelty = random_network_distillation(world, PERCEPTRON, config)
     steps = visits(0)
     known = jnp.minimum(steps.next_observation, 2)
@@ -350,6 +357,15 @@ def test_a_bonus_needs_a_world_that_tells_cells():
     assert CellWorld(CORRIDORS, CORRIDORS.cells["place"]).num_actions == 3
 
 
+def test_worlds_tell_cells_where_a_bonus_counts_them_and_nowhere_else():
+    def told(kind, *beside):
+        config = BonusAgentsConfig(**SIZES, bonus=BonusConfig(kind=kind), beside=beside)
+        return isinstance(config.life_in(CORRIDORS).world, CellWorld)
+
+    assert told("episodic") and told("feature_change") and told("none", "global")
+    assert not told("elliptical", "distillation", "none")
+
+
 def test_where_all_cells_are_known_alike_the_product_is_the_episodic_bonus():
     """Counts that say nothing: divided by their deviations both are the same."""
     episodic = episodic_counts(NUM_CELLS)
@@ -396,6 +412,43 @@ def test_ride_pays_for_moved_features_less_with_each_visit():
     _, paid = bonus.measure(bonus.init(KEY, NUM_WORKERS), steps)
     moved = steps.extra.left != steps.extra.entered
     np.testing.assert_allclose(paid, 2**0.5 * moved * counted(steps)[1] ** -0.5, rtol=1e-6)
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.5])
+def test_a_sum_is_its_episodic_part_and_so_much_of_the_global_one(weight):
+    """With a weight of zero the sums with E3B are E3B."""
+    config = BonusConfig(sum_weight=weight, fitting=FittingConfig(num_features=4, num_outputs=4))
+    kinds = ("elliptical", "distillation", "elliptical_plus_distillation")
+    bonus = named_bonus(Corridors(2, 4), Cells(NUM_CELLS, None), PERCEPTRON, config, kinds)
+
+    @jax.jit
+    def paid(steps):
+        state = bonus.init(KEY, NUM_WORKERS)
+        of_each = [state._replace(which=jnp.int32(which)) for which in range(3)]
+        return [bonus.measure(state, steps)[1] for state in of_each]
+
+    episodic, whole, added = paid(visits(0))
+    assert episodic.min() > 0 and whole.max() > 0
+    np.testing.assert_allclose(added, episodic + weight * whole, rtol=1e-6)
+    assert formula("global_plus_episodic", config) == (
+        Term(("first visits",)),
+        Term(("counts",), weight),
+    )
+    assert formula("elliptical_plus_novelty_difference", config) == (
+        Term(("E3B",)),
+        Term(("difference",), weight),
+    )
+
+
+def test_ends_may_be_left_unpaid():
+    bonus, steps = global_counts(NUM_CELLS), visits(0)
+    state = bonus.init(KEY, NUM_WORKERS)
+    counts, paid = bonus.measure(state, steps)
+    same, some = unless_terminated(bonus).measure(state, steps)
+    np.testing.assert_array_equal(same, counts)
+    np.testing.assert_array_equal(some, np.where(steps.terminated, 0, paid))
+    cut = steps._replace(terminated=steps.truncated, truncated=steps.terminated)
+    np.testing.assert_array_equal(unless_terminated(bonus).measure(state, cut)[1], paid)
 
 
 def test_one_of_several_formulas_is_paid():

@@ -79,14 +79,15 @@ def _preset(size: str) -> Callable[[WorldSpec | None], Run]:
 
 
 _WEIGHTS = {"multi_room": 0.01, "key_room": 0.01, "corridors": 1.0}
-"""Of the bonus, by world; that of `multi_room` by short runs with the key of its results."""
+"""Of the bonus, by world; that of `multi_room` by short runs with key 0, of which no results are."""
 
 
 def _as_published(method: BonusAgentsConfig) -> BonusAgentsConfig:
-    """256 workers of 80 steps, hence 2400 updates are 49 million steps; 1024 units."""
+    """256 workers of 80 steps, hence 2400 updates are 49 million steps; 1024 units and features."""
     ppo = replace(method.ppo, learning_rate=1e-4, entropy_coefficient=0.005)
     networks = replace(method.networks, hidden_widths=(1024, 1024))
-    bonus = replace(method.bonus, weight=1.0, reward_clip=1.0)
+    fitting = replace(method.bonus.fitting, num_features=1024, num_outputs=128)
+    bonus = replace(method.bonus, weight=1.0, reward_clip=1.0, fitting=fitting)
     return replace(method, ppo=ppo, networks=networks, life=LifeConfig(256, 80), bonus=bonus)
 
 

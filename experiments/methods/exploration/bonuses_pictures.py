@@ -98,7 +98,7 @@ def _visits(finished: Finished, world: Rooms, agent: Agent) -> Float[np.ndarray,
     """Mean visits of each position within an episode of the trained policy, the start included."""
     level, objective = agent.task.level, finished.run.method.life_in(world).objective
     number, length = (
-        min(NUM_MAPS, level.maps.start.shape[0]),
+        min(NUM_MAPS, level.num_maps),
         int(level.max_steps_in_episode),
     )
     # Each worker has a level of its own, which has one map.

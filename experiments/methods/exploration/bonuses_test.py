@@ -12,8 +12,8 @@ from rlsuite.experiments.evaluation import Contender, Evaluation, Table
 from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.level_sets import HELD_OUT_SEED
 from rlsuite.experiments.methods.exploration import side_by_side
-from rlsuite.experiments.methods.exploration.side_by_side import by_chance
-from rlsuite.experiments.specs import Watch, WorldSpec
+from rlsuite.experiments.methods.exploration.side_by_side import OPTIMUM, by_chance, by_planning
+from rlsuite.experiments.specs import Watch
 from rlsuite.lifetime import Agent
 from rlsuite.ranges import Count
 from rlsuite.rollout import Level
@@ -62,15 +62,14 @@ def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evalua
                 unit="return",
                 results={who: returns[place][None] for who, returns in found.items()},
                 strata=[name],
-                optimal=_optimal(world, level),
+                optimal=by_planning(world, level),
             )
             for place, (name, level) in enumerate(zip(names, _levels(finished, own), strict=True))
         ],
         notes=[
             f"Each result is an agent's mean return, without its bonus, over {number} fresh "
             "episodes: on the level that it was trained on, and on one drawn anew from the same "
-            "distribution, with maps of its own. The optimal return is found by dynamic "
-            "programming, in the mean over agents' levels, where a solver knows it."
+            "distribution, with maps of its own. " + OPTIMUM
         ],
     )
 
@@ -97,10 +96,3 @@ def _untrained(finished: Finished) -> Agent:
     life, own = finished.run.method.life_in(finished.named_world.world), finished.state.slots.agent
     keys = jax.random.split(jax.random.key(HELD_OUT_SEED), own.num_updates.size)
     return jit(jax.vmap(life.init), program="once")(keys, own.task)
-
-
-def _optimal(world: WorldSpec, levels: Level) -> Float[np.ndarray, "1"] | None:
-    if world.optimal_return is None:
-        return None
-    optimal = jit(jax.vmap(world.optimal_return), program="once")(levels)
-    return np.asarray(optimal).mean(keepdims=True)

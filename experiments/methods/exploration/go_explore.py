@@ -6,9 +6,7 @@ from typing import Any
 
 import jax
 from gymnax.environments import spaces
-from gymnax.environments.environment import Environment
 
-from rlsuite.envs.cells import Cells, find_cells, rounded_observations
 from rlsuite.experiments.errors import ConfigError
 from rlsuite.experiments.methods.exploration.go_explore_pictures import pictures
 from rlsuite.experiments.methods.exploration.go_explore_test import (
@@ -65,12 +63,6 @@ def _preset(size: str) -> Callable[[WorldSpec | None], Run]:
     return preset
 
 
-def cells_of(world: Environment, config: GoExploreConfig) -> Cells:
-    """The cells that a world has names for, else its rounded observations."""
-    hashed = rounded_observations(config.num_cells, config.resolution)
-    return find_cells(world, config.cells, hashed)
-
-
 def level_to_explore(world: WorldSpec) -> Level:
     """The level of a world that key 0 draws.
 
@@ -94,8 +86,8 @@ def make_method(run: Run, world: WorldSpec, **parts: Any) -> Method:
       **parts: of `go_explore`, in place of those that the run has.
     """
     usual = {
-        "cells": cells_of(world.world, run.method),
-        "counted": cells_of(world.world, replace(run.method, cells=None)),
+        "cells": run.method.cells_in(world.world),
+        "counted": replace(run.method, cells=None).cells_in(world.world),
     }
     return go_explore(world.world, level_to_explore(world), config=run.method, **{**usual, **parts})
 

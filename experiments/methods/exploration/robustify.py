@@ -6,7 +6,6 @@ from dataclasses import replace
 from rlsuite.agents import ActorCriticConfig
 from rlsuite.experiments.errors import ConfigError
 from rlsuite.experiments.methods.exploration.go_explore import (
-    cells_of,
     level_to_explore,
 )
 from rlsuite.experiments.methods.exploration.robustify_test import (
@@ -104,7 +103,7 @@ def _build(run: Run, world: WorldSpec | None) -> Experiment:
             f"steps: {run.steps} is not allowed; it must be more than explore_steps, which are "
             f"{config.explore_steps}"
         )
-    level, cells = level_to_explore(world), cells_of(world.world, config.explore)
+    level, cells = level_to_explore(world), config.explore.cells_in(world.world)
     check_mini_batches("ppo", config.ppo, config.life, config.networks)
     check_actor(config.seen(world.world, cells), config.networks)
     method = explore_and_robustify(

@@ -18,7 +18,7 @@ from rlsuite.envs.sticky import StickyWorld
 from rlsuite.experiments.evaluation import Contender, Evaluation, Table
 from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.level_sets import HELD_OUT_SEED
-from rlsuite.experiments.methods.exploration.go_explore import cells_of, level_to_explore
+from rlsuite.experiments.methods.exploration.go_explore import level_to_explore
 from rlsuite.experiments.specs import Watch, required
 from rlsuite.imitation import clone, replay
 from rlsuite.lifetime import Life, Task
@@ -66,7 +66,7 @@ Act = Callable[[PRNGKeyArray, Learner, _Shown], Policy]
 
 def _setting(finished: Finished) -> _Setting:
     config, world = finished.run.method, required(finished.named_world)
-    seen = config.seen(world.world, cells_of(world.world, config.explore))
+    seen = config.seen(world.world, config.explore.cells_in(world.world))
     num_updates = finished.run.steps - config.explore_steps
     return _Setting(config, world.world, seen, level_to_explore(world), num_updates)
 

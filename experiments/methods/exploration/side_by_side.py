@@ -29,18 +29,20 @@ from rlsuite.experiments.plot_style import (
 from rlsuite.experiments.specs import Drawing, Section, Watch, WorldSpec
 from rlsuite.experiments.words import counted
 from rlsuite.exploration import shared_structure
-from rlsuite.methods.bonuses import BonusAgentsConfig, cells_of
+from rlsuite.methods.bonuses import BonusAgentsConfig
 from rlsuite.rollout import Level, episode_returns
 
 NAMES = {
     "none": "no bonus",
     "global_times_episodic": "product",
+    "global_plus_episodic": "sum",
     "elliptical": "E3B",
     "distillation": "RND",
     "novelty_difference": "NovelD",
     "elliptical_times_distillation": "E3B × RND",
     "elliptical_times_novelty_difference": "E3B × NovelD",
     "elliptical_plus_distillation": "E3B + RND",
+    "elliptical_plus_novelty_difference": "E3B + NovelD",
     "feature_change": "RIDE",
 }
 """What tables call kinds of bonus; the others are called by their kind."""
@@ -63,8 +65,9 @@ def test(finished: Finished, watch: Watch) -> Evaluation:
         done = watch.begin(f"a random policy, {name}")
         results[CHANCE] = by_chance(world, level, finished.run.evaluation.num_episodes)[None]
         extras[name] = _told(world, level, config, place)
+        optimal = by_planning(world, level)
         done()
-        tables.append(Table(name, "return", results, strata=[name]))
+        tables.append(Table(name, "return", results, strata=[name], optimal=optimal))
     own, *others = (NAMES.get(kind, kind) for kind in config.kinds)
     baselines = [Contender(name, "baseline") for name in (*others, CHANCE)]
     return Evaluation(
@@ -74,7 +77,7 @@ def test(finished: Finished, watch: Watch) -> Evaluation:
             "Each result is an agent's mean return, without its bonus, over "
             f"{finished.run.evaluation.num_episodes} fresh episodes on the maps that it was "
             "trained on. All agents were trained in one program, each from a key and on maps of "
-            "its own."
+            "its own. " + OPTIMUM
         ],
         extras={"contexts": extras},
     )
@@ -160,11 +163,25 @@ def by_chance(world: WorldSpec, levels: Level, number: int) -> Float[np.ndarray,
     return np.asarray(jit(jax.vmap(mean_return))(keys, levels))
 
 
+def by_planning(world: WorldSpec, levels: Level) -> Float[np.ndarray, "1"] | None:
+    """The greatest return there can be, in the mean over levels; none where no solver knows it."""
+    if world.optimal_return is None:
+        return None
+    optimal = jit(jax.vmap(world.optimal_return), program="once")(levels)
+    return np.asarray(optimal).mean(keepdims=True)
+
+
+OPTIMUM = (
+    "The optimal return is found by dynamic programming, in the mean over agents' levels, where a "
+    "solver knows it."
+)
+
+
 def _told(world: WorldSpec, levels: Level, config: BonusAgentsConfig, place: int) -> dict[str, Any]:
     """How many maps there are, and the spread S over them, in the mean over agents' levels."""
     found: dict[str, Any] = {"maps": config.contexts[place] if config.contexts else None}
     if isinstance(world.world, Rooms):
-        rooms, cells = world.world, cells_of(world.world, config.bonus)
+        rooms, cells = world.world, config.bonus.cells_in(world.world)
         number = min(found["maps"] or levels.maps.start.shape[1], SOLVED)
         kept = jax.tree.map(lambda leaf: jnp.asarray(leaf)[:, :number], levels.maps)
         spread = jit(lambda level: shared_structure(rooms, level, cells)[0])
