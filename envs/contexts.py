@@ -1,6 +1,6 @@
 """Levels of several maps, of which each episode has one."""
 
-from typing import Protocol, Self, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import Array, Int
 
@@ -13,7 +13,7 @@ class ManyMaps(Protocol):
     def num_maps(self) -> int:
         """How many there are, one as good as another."""
 
-    def first_maps(self, number: Int[Array, ""]) -> Self:
+    def first_maps(self, number: Int[Array, ""]) -> "ManyMaps":
         """The same level with the first so many of its maps alone.
 
         Args:

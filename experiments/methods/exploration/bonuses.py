@@ -79,7 +79,7 @@ def _preset(size: str) -> Callable[[WorldSpec | None], Run]:
 
 
 _WEIGHTS = {"multi_room": 0.01, "key_room": 0.01, "corridors": 1.0}
-"""Of the bonus, by world; that of `multi_room` by short runs with key 0, of which no results are."""
+"""Of the bonus, by world; that of `multi_room` by short runs with key 0, of which is no result."""
 
 
 def _as_published(method: BonusAgentsConfig) -> BonusAgentsConfig:
