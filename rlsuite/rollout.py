@@ -269,6 +269,24 @@ def rollout(
     return jax.lax.stop_gradient((worlds, after, Experience(transitions, memory)))
 
 
+def add_reward(
+    running: Float[Array, " worker"], reward: Float[Array, " worker"], ended: Bool[Array, " worker"]
+) -> tuple[Float[Array, " worker"], Float[Array, " worker"]]:
+    """Returns of episodes after one more step.
+
+    Args:
+      running: undiscounted returns so far, NaN where they are not known.
+      reward: of the step.
+      ended: whether it ended the episode.
+
+    Returns:
+      Those of the episodes that go on, zero where one begins, and of those that ended the return,
+      NaN of all others.
+    """
+    running = running + reward
+    return jnp.where(ended, 0.0, running), jnp.where(ended, running, jnp.nan)
+
+
 def finished_returns(
     running: Float[Array, " worker"], transitions: Transition
 ) -> tuple[Float[Array, " worker"], Float[Array, "time worker"]]:
@@ -282,13 +300,8 @@ def finished_returns(
       Those of the episodes that go on after it, and at each step that ended an episode its return,
       NaN at all others and where it is not known.
     """
-
-    def step(running, inputs):
-        reward, ended = inputs
-        running = running + reward
-        return jnp.where(ended, 0.0, running), jnp.where(ended, running, jnp.nan)
-
-    return jax.lax.scan(step, running, (transitions.reward, transitions.ended))
+    steps = transitions.reward, transitions.ended
+    return jax.lax.scan(lambda running, step: add_reward(running, *step), running, steps)
 
 
 def episode_returns(

@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 from rlsuite.advantages import generalised_advantage
 from rlsuite.lifetime import Life, Task
 from rlsuite.objectives.objective import Learner, Objective
-from rlsuite.rollout import Experience, OptimalReturn, memories
+from rlsuite.rollout import Experience, OptimalReturn, add_reward, memories
 
 ScoreState = Any
 
@@ -277,8 +277,8 @@ def learnable(num_workers: int, *, from_start: bool = False, memory: float = 0.0
 
     def count(running, inputs):
         reward, ended = inputs
-        running = running + reward
-        return jnp.where(ended, 0.0, running), jnp.stack([ended & (running > 0), ended])
+        running, returned = add_reward(running, reward, ended)
+        return running, jnp.stack([returned > 0, ended])
 
     def observe(state, task, evidence):
         start = jnp.zeros(num_workers) if from_start else state.running

@@ -13,7 +13,7 @@ from rlsuite.curricula.designer import Designer, Lesson, draw_tasks, without_sco
 from rlsuite.lifetime import Life, Task
 from rlsuite.objectives.objective import Learner
 from rlsuite.ranges import Count, Fraction
-from rlsuite.rollout import Level, Levels, Policy, reset_worlds, step_worlds
+from rlsuite.rollout import Level, Levels, Policy, add_reward, reset_worlds, step_worlds
 from rlsuite.scores import learnability
 from rlsuite.selection import every, where_each
 
@@ -65,9 +65,8 @@ def success_counts(
         worlds, memory, running, successes, episodes = carry
         keys = jax.random.split(key, num_levels + 1)
         worlds, memory, steps = step_worlds(keys, world, of_each, policy, worlds, memory)
-        running = running + steps.reward
-        successes = successes + (steps.ended & (running > 0))
-        running = jnp.where(steps.ended, 0.0, running)
+        running, returned = add_reward(running, steps.reward, steps.ended)
+        successes = successes + (returned > 0)
         return (worlds, memory, running, successes, episodes + steps.ended), None
 
     none = jnp.zeros(num_levels, jnp.int32)

@@ -198,7 +198,11 @@ def weighted_sum(weights: Sequence[float], *bonuses: Bonus) -> Bonus:
             f"weights: {len(weights)} of them are not allowed; there must be {len(bonuses)}, one "
             "for each bonus"
         )
-    return _combined(bonuses, lambda paid: jnp.tensordot(jnp.array(weights), paid, axes=1))
+
+    def combine(paid):
+        return jnp.tensordot(jnp.array(weights, paid.dtype), paid, axes=1)
+
+    return _combined(bonuses, combine)
 
 
 def unless_terminated(bonus: Bonus) -> Bonus:

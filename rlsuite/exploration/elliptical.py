@@ -46,7 +46,8 @@ def one_hot_cells(num_cells: int) -> Features:
     def of(state, steps):
         del state
         left, entered = passages(steps)
-        return jax.nn.one_hot(left, num_cells), jax.nn.one_hot(entered, num_cells)
+        one_hot = partial(jax.nn.one_hot, num_classes=num_cells, dtype=jnp.float32)
+        return one_hot(left), one_hot(entered)
 
     return Features(num_cells, lambda key: (), of)
 
@@ -187,7 +188,7 @@ def _inverse_of_one(
 ) -> Float[Array, "feature feature"]:
     """The inverse of the matrix of a single state (Sherman and Morrison's formula)."""
     outer = jnp.outer(features, features) / (ridge + jnp.square(features).sum())
-    return (jnp.eye(features.size) - outer) / ridge
+    return (jnp.eye(features.size, dtype=features.dtype) - outer) / ridge
 
 
 def _seen(

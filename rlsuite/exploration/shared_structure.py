@@ -59,7 +59,11 @@ def value_spread(
 
 
 def shared_structure(
-    world: Rooms, level: Params, cells: Cells, discount: float = 0.99
+    world: Rooms,
+    level: Params,
+    cells: Cells,
+    discount: float = 0.99,
+    number: int | Int[Array, ""] = MOST_CONTEXTS,
 ) -> tuple[Float[Array, ""], Float[Array, " cell"]]:
     """The spread over the maps of a level, by exact value iteration on each of them.
 
@@ -70,6 +74,7 @@ def shared_structure(
       level: its maps, of which the first 256 count.
       cells: by which states are told apart.
       discount: of the best values.
+      number: how many of these count, the first; it may be traced, and all are solved anyway.
 
     Returns:
       As `value_spread`.
@@ -80,7 +85,8 @@ def shared_structure(
         return least_values(*_visits(table, discount), cells.number)
 
     contexts = jnp.arange(min(level.num_maps, MOST_CONTEXTS))
-    return value_spread(jax.lax.map(least, contexts, batch_size=32))
+    values = jax.lax.map(least, contexts, batch_size=32)
+    return value_spread(jnp.where(contexts[:, None] < number, values, jnp.inf))
 
 
 def _visits(

@@ -1,5 +1,6 @@
 """Bonuses by counting anew in Python, and agents with a bonus beside those without."""
 
+import itertools
 from dataclasses import replace
 
 import jax
@@ -112,15 +113,19 @@ def in_two_rollouts(bonus, steps):
     return measure(steps)
 
 
-@pytest.fixture(scope="module")
-def counting():
-    """Counting bonuses in one program."""
+def counting_bonuses():
     whole, episodic = global_counts(NUM_CELLS), episodic_counts(NUM_CELLS)
-    bonuses = (
+    return (
         *(whole, episodic, episodic_counts(NUM_CELLS, inverse_root)),
         *(product(whole, episodic), weighted_sum((2.0, 0.5), whole, episodic)),
         elliptical(one_hot_cells(NUM_CELLS), 0.1),
     )
+
+
+@pytest.fixture(scope="module")
+def counting():
+    """Counting bonuses in one program."""
+    bonuses = counting_bonuses()
     return jax.jit(lambda steps: [in_two_rollouts(bonus, steps) for bonus in bonuses])
 
 
@@ -179,46 +184,71 @@ def test_the_inverse_is_that_of_the_matrix():
         elliptical(given_, 0)
 
 
-def planned(world, reward, ended, following):
-    """Actions of the best way from the root by what is paid now, the first of equal ones."""
-    values, choices = np.zeros(world.num_places), []
-    for _ in range(world.length):
-        outcomes = reward[following] + values[following] * ~ended[following]
-        choices.append(outcomes.argmax(axis=1))
-        values = outcomes.max(axis=1)
-    return choices[::-1], values[0]
+@pytest.fixture(scope="module")
+def walks():
+    """All ways of an episode in six corridors: which corridor, and when to go on or to stay.
 
-
-def test_a_global_planner_visits_all_corridors_and_an_episodic_one_is_paid_alike():
+    Their places `[way, step]`, and what the world pays for each way.
+    """
     world = Corridors(6, 5)
-    level, place = world.default_params, world.cells["place"]
+    onwards = itertools.product(range(world.num_corridors), *[range(2)] * (world.length - 1))
 
-    def step(number, action):
-        corridor, rest = (number - 1) // world.length, (number - 1) % world.length + 1
-        _, state = world.reset_env(KEY, level)
-        inside = state.replace(corridor=corridor, place=rest)
-        state = jax.tree.map(lambda a, b: jnp.where(number == 0, a, b), state, inside)
-        return place.of(world.step_env(KEY, state, action, level)[1], None)
+    @jax.jit
+    @jax.vmap
+    def walk(actions):
+        def step(state, action):
+            seen, state, reward, *_ = world.step_env(KEY, state, action, world.default_params)
+            return state, (seen, reward)
 
-    numbers, actions = jnp.arange(world.num_places), jnp.arange(world.num_actions)
-    following = np.asarray(jax.vmap(jax.vmap(step, (None, 0)), (0, None))(numbers, actions))
-    counts, visited = np.zeros(world.num_places), []
-    nowhere = np.zeros(world.num_places, bool)
+        return jax.lax.scan(step, world.reset_env(KEY, world.default_params)[1], actions)[1]
+
+    places, rewards = walk(jnp.array(list(onwards)))
+    return world, np.asarray(places), np.asarray(rewards.sum(axis=1))
+
+
+def explored(walks, bonus, first):
+    """Episodes of the way that is paid most: corridors whose end was reached, and if one paid.
+
+    Ways are measured by the bonus itself as it stands, and all of them are tried: exact planning.
+    Of those that are paid alike the one of the first corridor is taken that is preferred.
+    """
+    world, places, rewards = walks
+    preferred = np.roll(np.arange(len(places)), -first * len(places) // world.num_corridors)
+
+    def measure(state, way):
+        left = jnp.append(0, way[:-1])
+        ended = (jnp.arange(world.length) == world.length - 1)[:, None]
+        steps = visits(0, world.length)._replace(
+            terminated=ended,
+            truncated=jnp.zeros_like(ended),
+            extra=Passage(left[:, None], way[:, None]),
+        )
+        return bonus.measure(state, steps)
+
+    every_way = jax.jit(jax.vmap(lambda state, way: measure(state, way)[1].sum(), (None, 0)))
+    one_way = jax.jit(lambda state, way: measure(state, way)[0])
+    state, ends, found = bonus.init(KEY, 1), [], False
     for _ in range(world.num_corridors):
-        choices, _ = planned(world, (counts + 1) ** -0.5, nowhere, following)
-        where = 0
-        for choice in choices:
-            where = following[where, choice[where]]
-            counts[where] += 1
-        visited.append((where - 1) // world.length)
-        assert where % world.length == 0
-    assert sorted(visited) == list(range(world.num_corridors))
-    # Each place of a corridor is new once in an episode, whichever corridor it is.
-    for corridor in range(world.num_corridors):
-        way = [following[0, corridor]]
-        while len(way) < world.length:
-            way.append(following[way[-1], 0])
-        assert len(set(way)) == world.length
+        paid = np.asarray(every_way(state, places))
+        best = preferred[np.isclose(paid, paid.max())[preferred].argmax()]
+        state, found = one_way(state, places[best]), found or rewards[best] > 0
+        ends.append(places[best, -1])
+    assert all(end % world.length == 0 for end in ends)
+    return [(end - 1) // world.length for end in ends], found
+
+
+def test_a_global_planner_visits_all_corridors_in_as_many_episodes(walks):
+    for first in (0, 2):
+        ends, found = explored(walks, global_counts(walks[0].num_places), first)
+        assert sorted(ends) == list(range(6)) and ends[0] == first and found
+
+
+def test_an_episodic_planner_is_paid_alike_everywhere_and_finds_what_pays_in_one_of_m_seeds(walks):
+    """One for each corridor that it may happen to prefer: it never tries another."""
+    bonus = episodic_counts(walks[0].num_places)
+    results = [explored(walks, bonus, first) for first in range(6)]
+    assert [ends for ends, _ in results] == [[first] * 6 for first in range(6)]
+    assert sum(found for _, found in results) == 1
 
 
 def test_nothing_varies_where_there_is_one_context():
@@ -355,6 +385,29 @@ def test_a_bonus_needs_a_world_that_tells_cells():
     with pytest.raises(ValueError, match="weights: 1 of them"):
         weighted_sum((1.0,), bonus, bonus)
     assert CellWorld(CORRIDORS, CORRIDORS.cells["place"]).num_actions == 3
+
+
+def test_bonuses_keep_to_32_bits_in_a_process_of_64():
+    """Both what is measured alone, and agents with every part that a bonus may have."""
+    steps = visits(0)
+
+    def shapes():
+        kinds = "elliptical_times_distillation", "novelty_difference", "global", "feature_change"
+        bonus = BonusConfig(kind=kinds[0])
+        config = BonusAgentsConfig(**SIZES, bonus=bonus, beside=kinds[1:])
+        method = bonus_agents(CORRIDORS, sample_task, config)
+
+        def alone(bonus):
+            state = jax.eval_shape(lambda: bonus.init(KEY, NUM_WORKERS))
+            return jax.eval_shape(bonus.measure, state, steps)
+
+        after = jax.eval_shape(method.step, jax.eval_shape(method.init, KEY))
+        return [after, *(alone(bonus) for bonus in counting_bonuses())]
+
+    expected = shapes()
+    with jax.enable_x64(True):
+        found = shapes()
+    assert jax.tree.leaves(found) == jax.tree.leaves(expected)
 
 
 def test_worlds_tell_cells_where_a_bonus_counts_them_and_nowhere_else():

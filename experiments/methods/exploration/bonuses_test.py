@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
@@ -12,7 +13,12 @@ from rlsuite.experiments.evaluation import Contender, Evaluation, Table
 from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.level_sets import HELD_OUT_SEED
 from rlsuite.experiments.methods.exploration import side_by_side
-from rlsuite.experiments.methods.exploration.side_by_side import OPTIMUM, by_chance, by_planning
+from rlsuite.experiments.methods.exploration.side_by_side import (
+    OPTIMUM,
+    by_chance,
+    by_planning,
+    optimum,
+)
 from rlsuite.experiments.specs import Watch
 from rlsuite.lifetime import Agent
 from rlsuite.ranges import Count
@@ -50,8 +56,11 @@ def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evalua
         found[who.name] = _of_agents(run, agents, number)
         done()
     done = watch.begin("episodes of the random policy")
-    own = contenders[next(iter(runs))][1]
-    found[chance.name] = [by_chance(world, level, number) for level in _levels(finished, own)]
+    levels = _levels(finished, contenders[next(iter(runs))][1])
+    both = jax.tree.map(lambda *of_each: jnp.concatenate(of_each), *levels)
+    found[chance.name] = np.split(by_chance(world, both, number), 2)
+    known = by_planning(world, both)
+    optimal = (None, None) if known is None else map(optimum, np.split(known, 2))
     done()
     names = (f"{world.name}, where trained", f"{world.name}, levels drawn anew")
     return Evaluation(
@@ -62,9 +71,9 @@ def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evalua
                 unit="return",
                 results={who: returns[place][None] for who, returns in found.items()},
                 strata=[name],
-                optimal=by_planning(world, level),
+                optimal=best,
             )
-            for place, (name, level) in enumerate(zip(names, _levels(finished, own), strict=True))
+            for place, (name, best) in enumerate(zip(names, optimal, strict=True))
         ],
         notes=[
             f"Each result is an agent's mean return, without its bonus, over {number} fresh "

@@ -1,19 +1,21 @@
 """The test of bonuses that were trained side by side: a table for each number of maps."""
 
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, PyTree
+from jaxtyping import Float, Int, PyTree
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from rlsuite.actions import random_policy
 from rlsuite.compiling import jit
+from rlsuite.envs.cells import Cells
 from rlsuite.envs.rooms import Rooms
+from rlsuite.envs.rooms.world import Params
 from rlsuite.experiments.evaluation import Contender, Evaluation, Table
 from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.level_sets import HELD_OUT_SEED
@@ -55,19 +57,21 @@ def test(finished: Finished, watch: Watch) -> Evaluation:
     config, world = finished.run.method, finished.named_world
     returns = _returns(finished, watch)
     levels = _by_context(finished.state.slots.agent.task.level, config)
+    done = watch.begin("a random policy, and the optimum")
+    known = Known.of(world, levels, config, finished.run.evaluation.num_episodes)
+    done()
     tables, extras = [], {}
     for place, name in enumerate(table_names(finished)):
-        level = jax.tree.map(lambda leaf, place=place: leaf[place], levels)
         results = {
             NAMES.get(kind, kind): returns[place, number][None]
             for number, kind in enumerate(config.kinds)
         }
-        done = watch.begin(f"a random policy, {name}")
-        results[CHANCE] = by_chance(world, level, finished.run.evaluation.num_episodes)[None]
-        extras[name] = _told(world, level, config, place)
-        optimal = by_planning(world, level)
-        done()
+        results[CHANCE] = known.chance[place][None]
+        optimal = None if known.optimal is None else optimum(known.optimal[place])
         tables.append(Table(name, "return", results, strata=[name], optimal=optimal))
+        extras[name] = {"maps": config.contexts[place] if config.contexts else None}
+        if known.spread is not None:
+            extras[name]["spread"] = float(known.spread[place].mean())
     own, *others = (NAMES.get(kind, kind) for kind in config.kinds)
     baselines = [Contender(name, "baseline") for name in (*others, CHANCE)]
     return Evaluation(
@@ -151,7 +155,39 @@ def _by_context(levels: Level, config: BonusAgentsConfig) -> PyTree:
     return jax.tree.map(lambda leaf: leaf.reshape(*config.groups, *leaf.shape[1:])[:, 0], levels)
 
 
-def by_chance(world: WorldSpec, levels: Level, number: int) -> Float[np.ndarray, " agent"]:
+class Known(NamedTuple):
+    """What is known of levels without learning anything, `[context, agent]`.
+
+    Attributes:
+      chance: mean returns of a random policy.
+      optimal: the greatest returns there can be; none where no solver knows them.
+      spread: of best values over a level's maps, S; none where levels have no maps.
+    """
+
+    chance: Float[np.ndarray, "context agent"]
+    optimal: Float[np.ndarray, "context agent"] | None
+    spread: Float[np.ndarray, "context agent"] | None
+
+    @classmethod
+    def of(
+        cls, world: WorldSpec, levels: Level, config: BonusAgentsConfig, num_episodes: int
+    ) -> "Known":
+        """All of it, each in one program for all levels."""
+        shape = config.groups[0], config.num_agents
+        flat = jax.tree.map(lambda leaf: jnp.asarray(leaf).reshape(-1, *leaf.shape[2:]), levels)
+        optimal = by_planning(world, flat)
+        spread = None
+        if isinstance(world.world, Rooms):
+            numbers = np.repeat(config.contexts or [flat.maps.start.shape[1]], shape[1])
+            spread = _spreads(world.world, flat, config.bonus.cells_in(world.world), numbers)
+        return cls(
+            by_chance(world, flat, num_episodes).reshape(shape),
+            None if optimal is None else optimal.reshape(shape),
+            None if spread is None else spread.reshape(shape),
+        )
+
+
+def by_chance(world: WorldSpec, levels: Level, number: int) -> Float[np.ndarray, " level"]:
     """Mean returns of a random policy over so many episodes on each level."""
     policy = random_policy(world.world)
 
@@ -163,37 +199,33 @@ def by_chance(world: WorldSpec, levels: Level, number: int) -> Float[np.ndarray,
     return np.asarray(jit(jax.vmap(mean_return))(keys, levels))
 
 
-def by_planning(world: WorldSpec, levels: Level) -> Float[np.ndarray, "1"] | None:
-    """The greatest return there can be, in the mean over levels; none where no solver knows it."""
+def by_planning(world: WorldSpec, levels: Level) -> Float[np.ndarray, " level"] | None:
+    """The greatest return there can be on each level; none where no solver knows it."""
     if world.optimal_return is None:
         return None
-    optimal = jit(jax.vmap(world.optimal_return), program="once")(levels)
-    return np.asarray(optimal).mean(keepdims=True)
+    return np.asarray(jit(jax.vmap(world.optimal_return), program="once")(levels))
+
+
+def optimum(of_levels: Float[np.ndarray, " level"]) -> Float[np.ndarray, "1"] | None:
+    """What results are fractions of, the mean over levels; none where nothing can be had."""
+    mean = of_levels.mean(keepdims=True)
+    return mean if mean[0] > 0 else None
 
 
 OPTIMUM = (
     "The optimal return is found by dynamic programming, in the mean over agents' levels, where a "
     "solver knows it."
 )
-
-
-def _told(world: WorldSpec, levels: Level, config: BonusAgentsConfig, place: int) -> dict[str, Any]:
-    """How many maps there are, and the spread S over them, in the mean over agents' levels."""
-    found: dict[str, Any] = {"maps": config.contexts[place] if config.contexts else None}
-    if isinstance(world.world, Rooms):
-        rooms, cells = world.world, config.bonus.cells_in(world.world)
-        number = min(found["maps"] or levels.maps.start.shape[1], SOLVED)
-        kept = jax.tree.map(lambda leaf: jnp.asarray(leaf)[:, :number], levels.maps)
-        spread = jit(lambda level: shared_structure(rooms, level, cells)[0])
-        alone = [jax.tree.map(lambda leaf, n=n: leaf[n], kept) for n in range(config.num_agents)]
-        limit = levels.max_steps_in_episode
-        of_each = [
-            float(spread(levels.replace(max_steps_in_episode=limit[n], maps=maps)))
-            for n, maps in enumerate(alone)
-        ]
-        found["spread"] = float(np.mean(of_each))
-    return found
-
-
 SOLVED = 64
 """Maps of a level that count towards S, where it has more."""
+
+
+def _spreads(
+    world: Rooms, levels: Params, cells: Cells, numbers: Int[np.ndarray, " level"]
+) -> Float[np.ndarray, " level"]:
+    """S of each level, one after the other, over the first so many of its maps."""
+    solved = min(int(numbers.max()), SOLVED)
+    kept = levels.replace(maps=jax.tree.map(lambda leaf: leaf[:, :solved], levels.maps))
+    spread = jit(lambda level, number: shared_structure(world, level, cells, number=number)[0])
+    each = (jax.tree.map(lambda leaf, n=n: leaf[n], kept) for n in range(numbers.size))
+    return np.array([spread(level, number) for level, number in zip(each, numbers, strict=True)])
