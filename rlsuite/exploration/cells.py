@@ -8,7 +8,7 @@ from rlsuite.envs.cells import Cells, find_cells, rounded_observations
 from rlsuite.ranges import Count, Positive
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CellsConfig:
     """Which states are one cell.
 
