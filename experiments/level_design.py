@@ -29,6 +29,8 @@ class LevelDesign:
       draw_path: `(level, places) -> image`; none of a world whose paths can't be drawn.
       starts: by name, `key -> task`, where levels that are to be edited may come from, if not at
         random.
+      read: `drawing -> level` that text shows; it raises a ValueError if that is none. None of a
+        world whose levels can't be drawn as text.
     """
 
     editors: Mapping[str, Callable[[int], Editor]]
@@ -39,3 +41,4 @@ class LevelDesign:
     place: Callable[[Any], Int[Array, ""]] | None = None
     draw_path: Callable[[Level, Sequence[int]], UInt8[np.ndarray, "height width 3"]] | None = None
     starts: Mapping[str, SampleTask] = field(default_factory=dict)
+    read: Callable[[str], Level] | None = None

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache, partial
+from math import isqrt
 from typing import Annotated, Any
 
 import jax.numpy as jnp
@@ -117,6 +118,7 @@ def maze(name: str, config: MazeConfig) -> WorldSpec:
             },
             starts={"empty": partial(sample, 0, None)},
             drawn=_drawn(world, limit),
+            read=partial(_read, world, limit),
             is_solvable=partial(is_solvable, world),
             measures={"walls": _num_walls, "path_length": partial(_path_length, world)},
             construction=partial(MazeConstruction, world),
@@ -129,11 +131,15 @@ def maze(name: str, config: MazeConfig) -> WorldSpec:
 def _drawn(world: Maze, limit: int) -> dict[str, Params]:
     """Mazes drawn by hand of the largest size that fits."""
     for drawn in (STANDARD_MAZES, SMALL_MAZES, TINY_MAZES):
-        levels = {name: parse_level(text, limit) for name, text in drawn.items()}
-        side = round(next(iter(levels.values())).walls.size ** 0.5)
-        if side <= world.side:
-            return {name: enlarge(level, Maze(side), world) for name, level in levels.items()}
+        if max(map(len, next(iter(drawn.values())).split())) <= world.side:
+            return {name: _read(world, limit, text) for name, text in drawn.items()}
     return {}
+
+
+def _read(world: Maze, limit: int, text: str) -> Params:
+    """The level that text shows, walled in where the world is larger."""
+    level = parse_level(text, limit)
+    return enlarge(level, Maze(isqrt(level.walls.size)), world)
 
 
 def _num_walls(level: Params):

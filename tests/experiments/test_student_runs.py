@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from rlsuite.curricula.learnable_levels import LearnableLevelsConfig
 from rlsuite.experiments.cli import main
 from rlsuite.experiments.conformance import check_run, check_test
-from rlsuite.experiments.errors import BAD_INPUT
+from rlsuite.experiments.errors import BAD_INPUT, ConfigError
 from rlsuite.experiments.finished import open_run
+from rlsuite.experiments.methods.design.drawn import levels_drawn, read_drawings
 from rlsuite.experiments.methods.design.pictures import pictures
 from rlsuite.experiments.methods.design.risk import (
     conditional_value_at_risk,
@@ -25,6 +26,7 @@ from rlsuite.experiments.methods.design.scored import (
     scored_section,
 )
 from rlsuite.experiments.plans import default_run
+from rlsuite.experiments.registry import find_world
 from tests.experiments.running import METHODS, plan_of
 
 
@@ -185,9 +187,15 @@ def check_scores(folder, capsys):
         assert main(["evaluate", str(folder), f"--evaluation.{wrong}", "1"]) == BAD_INPUT
         said = capsys.readouterr().err
         assert message in said and said.count("\n") == 1
+    mazes = folder / "mazes.toml"
+    mazes.write_text('Straight = """\n>.G\n###\n...\n"""')
     asked = ["--evaluation.num_scored", "6", "--evaluation.num_levels=3"]
-    assert main(["evaluate", str(folder), *asked]) == 0
+    assert main(["evaluate", str(folder), *asked, f"--evaluation.mazes={mazes}"]) == 0
     evaluation = open_run(folder).evaluation
+    assert set(evaluation.extras["paths"]) == {"Straight"}
+    sections = {one.title: one for one in pictures(open_run(folder), evaluation)}
+    assert "| Straight | " in sections["Mazes drawn by hand"].text
+    sections["Paths"].drawings[0].draw(folder / "paths.png")
     assert len(evaluation.tables[1].strata) == 3
     found = evaluation.extras["scores"]
     assert found["steps"] == [1, 2] and found["number"] == 6
@@ -199,6 +207,35 @@ def check_scores(folder, capsys):
     assert len(section.drawings) == 3 and section.text.count("\n| ") == 6
     for drawing in section.drawings:
         drawing.draw(folder / drawing.file)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('Two = ">.G ..G ..."', "Two: goal: 2 of them are not allowed; there must be one"),
+        ('None = "... ..G ..."', "None: agent: 0 of them are not allowed"),
+        ('Odd = ">.G .."', "Odd: "),
+        ('Strange = ">.G .x. ..."', "Strange: "),
+        ('Closed = ">#. ##. ..G"', "Closed is not allowed; nobody can reach its goal"),
+        ('Large = ">...G ..... ..... ..... ....."', "Large: side: 4 is not allowed"),
+        ("Number = 3", "Number is not allowed; it must be a drawing"),
+        ("", "it must draw at least one maze"),
+        ("what", "is no TOML file"),
+    ],
+)
+def test_what_is_no_maze_is_named(text, message, tmp_path):
+    file = tmp_path / "mazes.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigError) as raised:
+        levels_drawn(find_world("tiny_maze"), read_drawings(str(file)))
+    said = str(raised.value)
+    assert said.startswith("evaluation.mazes: ") and message in said and "\n" not in said
+
+
+def test_mazes_can_be_drawn_only_where_levels_are_mazes():
+    with pytest.raises(ConfigError, match="levels of 'Maze-v0' can't be drawn"):
+        levels_drawn(find_world("Maze-v0"), {"Any": ">G .."})
+    assert levels_drawn(find_world("Maze-v0"), None) == {}
 
 
 class TestScored:

@@ -16,6 +16,7 @@ from rlsuite.compiling import jit
 from rlsuite.experiments.evaluation import Contender, Curves, Evaluation, Table
 from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.level_sets import HELD_OUT_SEED, take
+from rlsuite.experiments.methods.design.drawn import levels_drawn, read_drawings
 from rlsuite.experiments.methods.design.risk import curve_over, even_edges, risk_curve
 from rlsuite.experiments.methods.design.scored import scores_beside_rates
 from rlsuite.experiments.specs import Watch, WorldSpec
@@ -38,11 +39,13 @@ class StudentEvaluationConfig:
         levels say which are the worst, the other half how it does on these.
       num_scored: random levels whose scores are set beside how often they are solved, at each
         checkpoint that is kept; none leaves it out.
+      mazes: a TOML file of drawings by name, of mazes to test on in place of the world's own.
     """
 
     num_levels: Count = 1000
     num_attempts: Annotated[int, Interval(ge=2, le=10_000)] = 20
     num_scored: Annotated[int, Interval(ge=2, le=10**6)] | None = None
+    mazes: str | None = None
 
 
 class _Levels(NamedTuple):
@@ -60,7 +63,8 @@ _Returns = Mapping[Contender, Float[np.ndarray, "level attempt"]]
 def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evaluation:
     """Shares of attempts that are solved, beside a student that has not learned and mere chance."""
     world, settings = finished.named_world, finished.run.evaluation
-    sets = [*_drawn(world), _random(world, settings.num_levels)]
+    drawings = None if settings.mazes is None else read_drawings(settings.mazes)
+    sets = [*_drawn(world, drawings), _random(world, settings.num_levels)]
     contenders = _contenders(finished, rivals)
     watch.expect(len(contenders))
     found = {}
@@ -77,7 +81,8 @@ def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evalua
         curves=_curves(world, sets[-1].levels, of_set[-1]),
         # Runs of one setting have had the same.
         notes=[*_notes(settings), *dict.fromkeys(_count(run) for run in (finished, *rivals))],
-        extras=_paths(finished, sets[:-1])
+        extras=({} if drawings is None else {"drawings": drawings})
+        | _paths(finished, sets[:-1])
         | _scores(finished)
         | {"num_attempts": settings.num_attempts}
         | {"solved": {one.name: _means(of) for one, of in zip(sets, of_set, strict=True)}},
@@ -114,11 +119,12 @@ def _contenders(finished: Finished, rivals: Sequence[Finished]) -> dict[Contende
     }
 
 
-def _drawn(world: WorldSpec) -> list[_Levels]:
+def _drawn(world: WorldSpec, drawings: Mapping[str, str] | None) -> list[_Levels]:
     """Mazes drawn by hand, if there are any."""
-    if world.design is None or not world.design.drawn:
+    drawn = levels_drawn(world, drawings)
+    if not drawn:
         return []
-    names, levels = zip(*world.design.drawn.items(), strict=True)
+    names, levels = zip(*drawn.items(), strict=True)
     stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *levels)
     return [_Levels("drawn mazes", stacked, list(names), _optimal(world, stacked))]
 

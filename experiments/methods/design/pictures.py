@@ -16,6 +16,7 @@ from rlsuite.experiments import plots
 from rlsuite.experiments.evaluation import Evaluation
 from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.level_sets import take
+from rlsuite.experiments.methods.design.drawn import levels_drawn
 from rlsuite.experiments.methods.design.scored import scored_section
 from rlsuite.experiments.specs import Drawing, Section
 from rlsuite.experiments.words import table_in_markdown
@@ -57,7 +58,8 @@ def _paths(finished: Finished, evaluation: Evaluation | None) -> list[Section]:
     paths = evaluation.extras.get("paths", {})
     if not paths:
         return []
-    draw_path, drawn, solved = design.draw_path, design.drawn, evaluation.extras["solved"]
+    draw_path, solved = design.draw_path, evaluation.extras["solved"]
+    drawn = levels_drawn(finished.named_world, evaluation.extras.get("drawings"))
     rates = dict(zip(drawn, solved["drawn mazes"][evaluation.own], strict=True))
 
     def draw(path):
@@ -84,8 +86,7 @@ def _paths(finished: Finished, evaluation: Evaluation | None) -> list[Section]:
 
 def _by_maze(finished: Finished, evaluation: Evaluation | None) -> list[Section]:
     """Solve rates of all that were tested, for each maze drawn by hand."""
-    design = finished.named_world.design
-    if evaluation is None or design is None or "num_attempts" not in evaluation.extras:
+    if evaluation is None or "num_attempts" not in evaluation.extras:
         return []
     number, rates = evaluation.extras["num_attempts"], evaluation.extras["solved"]
     if not rates.get("drawn mazes"):
@@ -93,7 +94,7 @@ def _by_maze(finished: Finished, evaluation: Evaluation | None) -> list[Section]
     names = [name for name, _ in evaluation.contenders]
     rows = [
         [maze, *(_with_interval(rates["drawn mazes"][name][place], number) for name in names)]
-        for place, maze in enumerate(design.drawn)
+        for place, maze in enumerate(_drawn_names(evaluation))
     ]
     text = (
         f"Shares of {number} attempts at each maze that solved it, with Wilson's 95 % intervals: "
@@ -101,6 +102,11 @@ def _by_maze(finished: Finished, evaluation: Evaluation | None) -> list[Section]
     )
     table = table_in_markdown(["maze", *names], rows)
     return [Section("Mazes drawn by hand", [], f"{text}\n\n{table}")]
+
+
+def _drawn_names(evaluation: Evaluation) -> Sequence[str]:
+    (table,) = (table for table in evaluation.tables if table.name == "drawn mazes")
+    return table.strata
 
 
 def _with_interval(rate: float, number: int) -> str:
