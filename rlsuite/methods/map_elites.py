@@ -40,8 +40,8 @@ def map_elites(domain: Domain, config: BatchConfig) -> Method:
 
     Returns:
       A method whose state is a `MapElitesState`; a step is `evaluations_per_step` evaluations.
-      Metrics are those of `rlsuite.quality_diversity.found.metrics`, and `kept_coverage`, which is
-      the coverage.
+      Metrics are those of `rlsuite.quality_diversity.found.metrics`, `kept_coverage`, which is the
+      coverage, and `kept`, how many elites there are.
 
     Raises:
       ValueError: if a step isn't whole batches.
@@ -70,7 +70,10 @@ def map_elites(domain: Domain, config: BatchConfig) -> Method:
 
     def step(state):
         state, _ = jax.lax.scan(batch, state, length=num_batches)
-        kept = state.elites.entered.mean(dtype=jnp.float32)
-        return state, metrics(state.found) | {"kept_coverage": kept}
+        entered = state.elites.entered
+        return state, metrics(state.found) | {
+            "kept_coverage": entered.mean(dtype=jnp.float32),
+            "kept": entered.sum().astype(jnp.float32),
+        }
 
     return single_precision(Method(init, step))

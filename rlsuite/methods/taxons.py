@@ -19,6 +19,8 @@ def taxons(
     In each generation a fair coin says whether those survive whose codes are new, or those whose
     images the autoencoder knows badly.
 
+    As the public code has it; what the paper says beyond its abstract is unverified.
+
     Args:
       domain: what is searched; its outcomes have what the descriptor reads.
       descriptor: what counts as behaviour, such as an `autoencoder`.

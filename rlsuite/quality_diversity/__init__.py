@@ -1,4 +1,8 @@
-"""Searches for many behaviours, and for what pays among them where little does."""
+"""Searches for many behaviours, and for what pays among them where little does.
+
+Algorithms and constants of SERENE, TAXONS and STAX are as public code has them; of the papers the
+abstracts could be read, so that what these say beyond the code is unverified.
+"""
 
 import lazy_loader
 

@@ -4,6 +4,7 @@ from .batches import BatchConfig as BatchConfig
 from .descriptors import Descriptor as Descriptor
 from .descriptors import fixed as fixed
 from .descriptors import path_signature as path_signature
+from .descriptors import policy_space as policy_space
 from .descriptors import true_position as true_position
 from .domain import ControllerConfig as ControllerConfig
 from .domain import Domain as Domain
@@ -13,6 +14,9 @@ from .domain import small_network as small_network
 from .emitters import EmitterConfig as EmitterConfig
 from .emitters import by_own_novelty as by_own_novelty
 from .emitters import by_reward as by_reward
+from .emitters import most_novel_first as most_novel_first
+from .emitters import oldest_first as oldest_first
+from .emitters import random_first as random_first
 from .exploitation import sequential_emitters as sequential_emitters
 from .exploration import ExplorationConfig as ExplorationConfig
 from .exploration import Explorer as Explorer

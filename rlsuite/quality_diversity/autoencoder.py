@@ -201,7 +201,7 @@ def autoencoder(config: AutoencoderConfig) -> Descriptor:
         lesson = jax.lax.while_loop(unfinished, epoch, lesson)
         return lesson.learner, lesson.error
 
-    return Descriptor(init, lambda outcomes: outcomes.image, describe, learn)
+    return Descriptor(init, lambda genome, outcomes: outcomes.image, describe, learn)
 
 
 def _shuffled(

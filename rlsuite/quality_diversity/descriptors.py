@@ -25,14 +25,14 @@ class Descriptor(NamedTuple):
 
     Attributes:
       init: `key -> parameters`.
-      remember: `outcomes -> memory`, all that it will need to describe them again.
+      remember: `(genomes, outcomes) -> memory`, all that it will need to describe them again.
       describe: `(parameters, memory) -> (code [solution, number], surprise [solution])`, where
         surprise says how badly it knows them.
       learn: from all that is remembered; none for descriptors that don't learn.
     """
 
     init: Callable[[PRNGKeyArray], Any]
-    remember: Callable[[Outcomes], Memory]
+    remember: Callable[[Float[Array, "solution gene"], Outcomes], Memory]
     describe: Callable[
         [Any, Memory], tuple[Float[Array, "solution number"], Float[Array, " solution"]]
     ]
@@ -41,6 +41,12 @@ class Descriptor(NamedTuple):
 
 def fixed(code_of: Callable[[Outcomes], Float[Array, "solution number"]]) -> Descriptor:
     """A function of outcomes that never changes, and nothing surprises."""
+    return _fixed(lambda genome, outcomes: code_of(outcomes))
+
+
+def _fixed(
+    code_of: Callable[[Float[Array, "solution gene"], Outcomes], Float[Array, "solution number"]],
+) -> Descriptor:
     return Descriptor(
         init=lambda key: (),
         remember=code_of,
@@ -51,6 +57,11 @@ def fixed(code_of: Callable[[Outcomes], Float[Array, "solution number"]]) -> Des
 def true_position() -> Descriptor:
     """Where the episode ended: what a repertoire is judged by, known beforehand."""
     return fixed(lambda outcomes: outcomes.position)
+
+
+def policy_space() -> Descriptor:
+    """The genome itself, whatever its episode came to: a baseline of TAXONS (arXiv 1909.05508)."""
+    return _fixed(lambda genome, outcomes: genome)
 
 
 def path_signature(*, shows_time: bool = False, logarithmic: bool = False) -> Descriptor:

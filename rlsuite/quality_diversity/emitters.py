@@ -41,6 +41,38 @@ def by_own_novelty(
     return novelty
 
 
+Preference = Callable[
+    [PRNGKeyArray, Float[Array, " solution"], Int[Array, " solution"]], Float[Array, " solution"]
+]
+"""`(key, novelty, born) -> score`: of candidates who scores highest is tried first, and emitters
+are drawn from the first Pareto front of their founders' scores and their improvements. Novelty is
+towards all other rewarded solutions."""
+
+
+def most_novel_first(
+    key: PRNGKeyArray, novelty: Float[Array, " solution"], born: Int[Array, " solution"]
+) -> Float[Array, " solution"]:
+    """Where little was paid so far before where much was (SERENE, arXiv 2102.03140)."""
+    del key, born
+    return novelty
+
+
+def random_first(
+    key: PRNGKeyArray, novelty: Float[Array, " solution"], born: Int[Array, " solution"]
+) -> Float[Array, " solution"]:
+    """All alike, to see what novelty does."""
+    del born
+    return jax.random.uniform(key, novelty.shape)
+
+
+def oldest_first(
+    key: PRNGKeyArray, novelty: Float[Array, " solution"], born: Int[Array, " solution"]
+) -> Float[Array, " solution"]:
+    """In the order in which they were found."""
+    del key, novelty
+    return -born.astype(jnp.float32)
+
+
 @dataclass(frozen=True)
 class EmitterConfig:
     """How rewards are exploited.

@@ -64,7 +64,8 @@ class ExplorationConfig:
       num_children: of each in a generation.
       num_archived: random children of a generation that go to the archive.
       num_neighbours: to which the mean distance is novelty.
-      deviation: of the noise on each gene of a child.
+      deviation: of the noise on each gene of a child. The public code has 0.05; whether the paper
+        has 0.5 is unverified.
       evaluations_per_step: of one step of the method, whole generations.
       archive_capacity: places of the archive; what comes when it is full is lost, and counted.
       rewarded_capacity: likewise, of the archive of rewarded solutions.

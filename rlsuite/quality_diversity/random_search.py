@@ -45,8 +45,9 @@ def random_search(domain: Domain, config: ExplorationConfig) -> Method:
 
     Returns:
       A method whose state is a `RandomState`. Metrics are those of
-      `rlsuite.quality_diversity.found.metrics`, and `kept_coverage`, the share of the cells in
-      which an episode of the archive's solutions ended.
+      `rlsuite.quality_diversity.found.metrics`, `kept_coverage`, the share of the cells in which
+      an episode of the archive's solutions ended, `kept`, how many these are, and `lost`, how many
+      more came when the archive was full.
 
     Raises:
       ValueError: if a step isn't whole generations.
@@ -76,6 +77,10 @@ def random_search(domain: Domain, config: ExplorationConfig) -> Method:
         state, _ = jax.lax.scan(generation, state, length=num_generations)
         archive = state.archive
         kept = kept_coverage(state.found, domain, archive.items.position, archive.filled)
-        return state, metrics(state.found) | {"kept_coverage": kept}
+        counts = {"kept": archive.size, "lost": archive.lost}
+        return state, metrics(state.found) | {
+            "kept_coverage": kept,
+            **{name: count.astype(jnp.float32) for name, count in counts.items()},
+        }
 
     return single_precision(Method(init, step))

@@ -117,9 +117,9 @@ def search(
     Returns:
       A method whose state is a `SearchState`. Metrics are those of `found.metrics`,
       `kept_coverage`, the share of the cells in which an episode of solutions in the archives
-      ended, `archived` and `rewarded` solutions, `lost` ones for which there was no place, with an
-      exploiter `emitters` that are alive and `waiting` candidates, and with a descriptor that
-      learns `description_error`.
+      ended, `archived` and `rewarded` solutions and `kept` ones of both, `lost` ones for which
+      there was no place, with an exploiter `emitters` that are alive and `waiting` candidates, and
+      with a descriptor that learns `description_error`.
 
     Raises:
       ValueError: if a step isn't whole generations.
@@ -168,6 +168,7 @@ def search(
         counts = {
             "archived": found.archive.size,
             "rewarded": found.rewarded.size,
+            "kept": found.archive.size + found.rewarded.size,
             "lost": found.archive.lost + found.rewarded.lost,
             **(exploiter.counts(found, state.emitters) if exploiter else {}),
         }

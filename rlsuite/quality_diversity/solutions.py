@@ -50,7 +50,7 @@ def evaluated(
 ) -> Solutions:
     """Solutions of some genomes, evaluated after so many others."""
     outcomes = domain.evaluate(genome)
-    memory = descriptor.remember(outcomes)
+    memory = descriptor.remember(genome, outcomes)
     code, surprise = descriptor.describe(parameters, memory)
     return Solutions(
         genome=genome,

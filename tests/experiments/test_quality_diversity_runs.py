@@ -6,7 +6,10 @@ import pytest
 from rlsuite.experiments.cli import main
 from rlsuite.experiments.evaluate import evaluate
 from rlsuite.experiments.finished import open_run
+from rlsuite.experiments.methods.quality_diversity.configs import MapElitesConfig, with_room
+from rlsuite.experiments.methods.quality_diversity.evaluation import sentences_on_losses
 from rlsuite.experiments.report import report
+from rlsuite.quality_diversity.batches import BatchConfig
 from tests.experiments.running import plan_of, train
 
 
@@ -46,3 +49,24 @@ def test_worlds_have_to_say_where_they_are(capsys, tmp_path):
     sizes = ["--batches.batch_size", "7"]
     assert main(["train", "map-elites", "smoke", *sizes, "--out", out]) == 2
     assert "evaluations_per_step: 24 is not allowed" in capsys.readouterr().err
+
+
+def test_archives_have_room_for_all_steps(capsys, tmp_path):
+    long = ["--steps", "7", "--out", str(tmp_path / "run")]
+    assert main(["train", "novelty-search", "smoke", *long]) == 2
+    expected = "archive_capacity: 64 is not allowed; it must be at least 70"
+    assert expected in capsys.readouterr().err
+    # Searches that stand beside one without such an archive get what they need.
+    sizes = MapElitesConfig(batches=BatchConfig(6, 12, 24)).exploration
+    assert with_room(sizes, 4).archive_capacity == 1280
+    assert with_room(sizes, 200).archive_capacity == 200 * 2 * 5
+
+
+def test_what_had_no_place_is_said():
+    courses = {
+        "one": {"lost": np.array([[0.0, 2.0], [0.0, 5.0]])},
+        "other": {"lost": np.zeros((2, 2))},
+        "elites": {},
+    }
+    said = sentences_on_losses(courses)
+    assert len(said) == 1 and "Archives of one were too small: 4 solutions" in said[0]

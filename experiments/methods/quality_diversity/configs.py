@@ -1,14 +1,29 @@
 """Configurations of searches, as the command has them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from rlsuite.experiments.errors import ConfigError
 from rlsuite.quality_diversity.autoencoder import AutoencoderConfig
 from rlsuite.quality_diversity.batches import BatchConfig
-from rlsuite.quality_diversity.descriptors import Descriptor, path_signature, true_position
+from rlsuite.quality_diversity.descriptors import (
+    Descriptor,
+    path_signature,
+    policy_space,
+    true_position,
+)
 from rlsuite.quality_diversity.domain import ControllerConfig
-from rlsuite.quality_diversity.emitters import EmitterConfig, Rank, by_own_novelty, by_reward
+from rlsuite.quality_diversity.emitters import (
+    EmitterConfig,
+    Preference,
+    Rank,
+    by_own_novelty,
+    by_reward,
+    most_novel_first,
+    oldest_first,
+    random_first,
+)
 from rlsuite.quality_diversity.exploration import (
     Criterion,
     ExplorationConfig,
@@ -18,12 +33,13 @@ from rlsuite.quality_diversity.exploration import (
 )
 from rlsuite.quality_diversity.search import Schedule, alternately, by_chance, less_and_less
 
-DescriptorName = Literal["position", "signature", "timed signature", "log signature"]
+DescriptorName = Literal["position", "signature", "timed signature", "log signature", "genome"]
 DESCRIPTORS: dict[DescriptorName, Callable[[], Descriptor]] = {
     "position": true_position,
     "signature": path_signature,
     "timed signature": lambda: path_signature(shows_time=True),
     "log signature": lambda: path_signature(logarithmic=True),
+    "genome": policy_space,
 }
 
 ScheduleName = Literal["alternate", "coin", "less and less"]
@@ -35,6 +51,12 @@ CRITERIA: dict[CriterionName, Criterion] = {
 }
 RankName = Literal["reward", "novelty"]
 RANKS: dict[RankName, Rank] = {"reward": by_reward, "novelty": by_own_novelty}
+PreferenceName = Literal["novelty", "chance", "age"]
+PREFERENCES: dict[PreferenceName, Preference] = {
+    "novelty": most_novel_first,
+    "chance": random_first,
+    "age": oldest_first,
+}
 
 
 @dataclass(frozen=True)
@@ -42,7 +64,8 @@ class NoveltySearchConfig:
     """Novelty search.
 
     Attributes:
-      descriptor: what counts as behaviour: the final position, or the signature of the path.
+      descriptor: what counts as behaviour: the final position, the signature of the path, or the
+        genome.
       controller: the networks that act.
       exploration: sizes of novelty search.
     """
@@ -66,7 +89,7 @@ class MapElitesConfig:
 
     @property
     def exploration(self) -> ExplorationConfig:
-        """Of a novelty search with the same budget and noise."""
+        """Of a novelty search with the same budget and noise, whose archive has the usual size."""
         sizes = self.batches
         num_children = 2 if sizes.batch_size % 2 == 0 else 1
         return ExplorationConfig(
@@ -88,11 +111,14 @@ class ExploitationConfig:
         exploring that falls evenly to nothing by the end of the run.
       rank: who stays in an emitter's population: those of the highest reward, or of the highest
         novelty.
+      preference: by what candidates and founders come first: by their novelty among rewarded
+        solutions, by chance, or by age.
     """
 
     emitters: EmitterConfig = field(default_factory=EmitterConfig)
     schedule: ScheduleName = "alternate"
     rank: RankName = "reward"
+    preference: PreferenceName = "novelty"
 
     def schedule_of(self, num_steps: int) -> Schedule:
         """The schedule of a run of so many steps."""
@@ -142,3 +168,28 @@ class StaxConfig(TaxonsConfig):
     """
 
     exploitation: ExploitationConfig = field(default_factory=ExploitationConfig)
+
+
+def num_left(exploration: ExplorationConfig, num_steps: int) -> int:
+    """How many solutions generations leave in the archive in so many steps, if all explore."""
+    return num_steps * exploration.num_generations * exploration.num_archived
+
+
+def check_room(exploration: ExplorationConfig, num_steps: int) -> None:
+    """Refuses an archive that would be full before the last step.
+
+    Raises:
+      ConfigError: if it is too small.
+    """
+    left, capacity = num_left(exploration, num_steps), exploration.archive_capacity
+    if left > capacity:
+        raise ConfigError(
+            f"archive_capacity: {capacity} is not allowed; it must be at least {left}, as "
+            f"generations of {num_steps} steps leave so many solutions in the archive"
+        )
+
+
+def with_room(exploration: ExplorationConfig, num_steps: int) -> ExplorationConfig:
+    """The sizes with an archive that isn't full before the last step."""
+    capacity = max(exploration.archive_capacity, num_left(exploration, num_steps))
+    return replace(exploration, archive_capacity=capacity)

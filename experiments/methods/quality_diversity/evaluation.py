@@ -1,8 +1,8 @@
 """The test of searches: what they find in as many evaluations, area by area, beside others."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import jax
 import numpy as np
@@ -12,8 +12,9 @@ from rlsuite.compiling import jit
 from rlsuite.experiments.evaluation import Contender, Curves, Evaluation, Table, curve_of
 from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.level_sets import HELD_OUT_SEED
+from rlsuite.experiments.methods.quality_diversity.configs import with_room
 from rlsuite.experiments.methods.quality_diversity.domains import domain_of, level_of
-from rlsuite.experiments.specs import Watch, WorldSpec, required
+from rlsuite.experiments.specs import Run, Watch, WorldSpec, required
 from rlsuite.method import Method, train
 from rlsuite.methods.map_elites import map_elites
 from rlsuite.methods.novelty_search import novelty_search
@@ -27,15 +28,20 @@ _EARLY = 10
 """Of a search's steps, after the first of so many the early coverage is measured."""
 
 
+BaselineName = Literal["novelty search by position", "MAP-Elites", "random search"]
+
+
 @dataclass(frozen=True)
 class SearchEvaluationConfig:
     """How searches are tested.
 
     Attributes:
       num_seeds: searches of each kind, other ones than the run's own.
+      beside: what else is searched by, with the same budget and noise.
     """
 
     num_seeds: Count = 8
+    beside: tuple[BaselineName, ...] = get_args(BaselineName)
 
 
 class Searched(NamedTuple):
@@ -56,8 +62,13 @@ class Searched(NamedTuple):
     reward: np.ndarray
 
 
-def searched(method: Method, num_steps: int, num_seeds: int) -> Searched:
-    """Searches side by side, with seeds of their own."""
+def searched(method: Method, run: Run) -> Searched:
+    """Searches as long as a run, with seeds of their own that follow from its.
+
+    They are made one after the other: side by side, both kinds of steps would be computed in each,
+    and nothing would be gained, as each works on hundreds of solutions at once.
+    """
+    num_steps, num_seeds = run.steps, run.evaluation.num_seeds
 
     def one(key):
         state, metrics = train(method, num_steps)(key)
@@ -66,10 +77,10 @@ def searched(method: Method, num_steps: int, num_seeds: int) -> Searched:
         return metrics, (*kept, is_there)
 
     def program(keys: Array) -> Any:
-        metrics, kept = jax.vmap(one)(keys)
+        metrics, kept = jax.lax.map(one, keys)
         return metrics, jax.tree.map(lambda leaf: leaf[0], kept)
 
-    keys = jax.random.split(jax.random.key(HELD_OUT_SEED), num_seeds)
+    keys = jax.random.split(jax.random.fold_in(jax.random.key(HELD_OUT_SEED), run.seed), num_seeds)
     metrics, (*kept, is_there) = jax.tree.map(np.asarray, jit(program)(keys))
     course = {name: np.asarray(values, np.float64) for name, values in metrics.items()}
     return Searched(course, *(values[is_there] for values in kept))
@@ -85,8 +96,7 @@ def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evalua
     results = {}
     for who, method in methods.items():
         done = watch.begin(who.name)
-        num_seeds = finished.run.evaluation.num_seeds
-        results[who.name] = searched(method, finished.run.steps, num_seeds)
+        results[who.name] = searched(method, finished.run)
         done()
     return _evaluated(list(methods), results, required(finished.named_world))
 
@@ -94,7 +104,8 @@ def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evalua
 def _baselines(finished: Finished) -> dict[str, Method]:
     """Searches with the same budget and noise, but for one that is called as the run's own is."""
     config, world = finished.run.method, required(finished.named_world)
-    domain, sizes = domain_of(world, config.controller), config.exploration
+    domain = domain_of(world, config.controller)
+    sizes = with_room(config.exploration, finished.run.steps)
     batches = BatchConfig(
         sizes.population_size,
         sizes.generation_size,
@@ -102,13 +113,13 @@ def _baselines(finished: Finished) -> dict[str, Method]:
         sizes.deviation,
         sizes.bins,
     )
-    methods = {
-        "novelty search by position": novelty_search(domain, true_position(), sizes),
-        "MAP-Elites": map_elites(domain, batches),
-        "random search": random_search(domain, sizes),
+    known: dict[BaselineName, Callable[[], Method]] = {
+        "novelty search by position": lambda: novelty_search(domain, true_position(), sizes),
+        "MAP-Elites": lambda: map_elites(domain, batches),
+        "random search": lambda: random_search(domain, sizes),
     }
-    methods.pop(finished.title, None)
-    return methods
+    asked = finished.run.evaluation.beside
+    return {name: known[name]() for name in asked if name != finished.title}
 
 
 def _evaluated(
@@ -130,6 +141,7 @@ def _evaluated(
             "whose solutions are kept; early is after a tenth of the budget. Rewards are of the "
             "highest an area can pay, by a bound.",
             *(_sentence_on_budget(who, one) for who, one in shares.items()),
+            *sentences_on_losses(courses),
         ],
         extras={"kept": {who: _kept(one) for who, one in results.items()}},
     )
@@ -165,6 +177,7 @@ def _tables(
         table("coverage", "share of cells", lambda course: course["coverage"]),
         table("early coverage", "share of cells", lambda course: course["coverage"], early),
         table("coverage of what is kept", "share of cells", lambda one: one["kept_coverage"]),
+        table("solutions kept", "solutions", lambda one: one["kept"]),
         table("areas found", "areas", lambda course: course["areas"]),
         Table(
             name="best reward by area",
@@ -193,6 +206,17 @@ def _budget_shares(courses: Mapping[str, Course]) -> dict[str, Float[np.ndarray,
 def _sentence_on_budget(who: str, shares: Float[np.ndarray, "area seed"]) -> str:
     each = ", ".join(f"{share:.1%}" for share in shares.mean(axis=1))
     return f"Emitters of {who} spend {each} of all evaluations on the areas, in their order."
+
+
+def sentences_on_losses(courses: Mapping[str, Course]) -> list[str]:
+    """What is to be said of searches whose archives had no place for all that came."""
+    lost = {who: course["lost"][:, -1] for who, course in courses.items() if "lost" in course}
+    return [
+        f"Archives of {who} were too small: {one.mean():,.0f} solutions had no place in them, in "
+        "the mean over seeds."
+        for who, one in lost.items()
+        if one.any()
+    ]
 
 
 def _evenness(shares: Float[np.ndarray, "area seed"]) -> Float[np.ndarray, "1 seed"]:

@@ -7,12 +7,14 @@ from typing import Any
 from rlsuite.experiments.methods.quality_diversity.configs import (
     CRITERIA,
     DESCRIPTORS,
+    PREFERENCES,
     RANKS,
     MapElitesConfig,
     NoveltySearchConfig,
     SereneConfig,
     StaxConfig,
     TaxonsConfig,
+    check_room,
 )
 from rlsuite.experiments.methods.quality_diversity.domains import domain_of
 from rlsuite.experiments.methods.quality_diversity.evaluation import (
@@ -40,6 +42,7 @@ PANELS = {
     "areas": "areas that have paid",
     "best_reward": "highest reward",
     "rewarded": "solutions in the archive of rewarded ones",
+    "lost": "solutions for which archives had no place",
     "emitters": "emitters",
     "waiting": "candidates that wait",
     "description_error": "error of the autoencoder on images held out",
@@ -49,7 +52,7 @@ TINY = ExplorationConfig(
     num_neighbours=3,
     deviation=0.5,
     evaluations_per_step=24,
-    archive_capacity=32,
+    archive_capacity=64,
     rewarded_capacity=32,
     bins=10,
 )
@@ -115,14 +118,21 @@ def search_spec(
         pictures=pictures,
         learned=lambda state: state.kept,
         panels=PANELS,
+        trains_apart=True,
         **facts,
     )
+
+
+def _explores(run: Run) -> ExplorationConfig:
+    """How the run explores; refused where its archive is too small."""
+    check_room(run.method.exploration, run.steps)
+    return run.method.exploration
 
 
 def _novelty_search(run: Run, world: WorldSpec) -> Method:
     config = run.method
     domain = domain_of(world, config.controller)
-    return novelty_search(domain, DESCRIPTORS[config.descriptor](), config.exploration)
+    return novelty_search(domain, DESCRIPTORS[config.descriptor](), _explores(run))
 
 
 def _map_elites(run: Run, world: WorldSpec) -> Method:
@@ -134,10 +144,11 @@ def _serene(run: Run, world: WorldSpec) -> Method:
     return serene(
         domain_of(world, config.controller),
         DESCRIPTORS[config.descriptor](),
-        config.exploration,
+        _explores(run),
         exploits.emitters,
         schedule=exploits.schedule_of(run.steps),
         rank=RANKS[exploits.rank],
+        preference=PREFERENCES[exploits.preference],
     )
 
 
@@ -157,7 +168,7 @@ def _taxons(run: Run, world: WorldSpec) -> Method:
     return taxons(
         _seen_domain(world, config),
         autoencoder(config.autoencoder),
-        config.exploration,
+        _explores(run),
         criterion=CRITERIA[config.criterion],
     )
 
@@ -167,11 +178,12 @@ def _stax(run: Run, world: WorldSpec) -> Method:
     return stax(
         _seen_domain(world, config),
         autoencoder(config.autoencoder),
-        config.exploration,
+        _explores(run),
         exploits.emitters,
         criterion=CRITERIA[config.criterion],
         schedule=exploits.schedule_of(run.steps),
         rank=RANKS[exploits.rank],
+        preference=PREFERENCES[exploits.preference],
     )
 
 

@@ -41,6 +41,7 @@ from rlsuite.quality_diversity.solutions import (
     comes_again,
     empty_archive,
     evaluated,
+    mutated,
     taken,
 )
 from tests.rlsuite.quality_diversity.domains import hills
@@ -142,23 +143,55 @@ def test_same_key_same_search(courses):
     jax.tree.map(np.testing.assert_array_equal, again[1], courses["novelty search"][1])
 
 
-def test_a_generation_is_what_brute_force_makes_of_it(courses):
-    state = jax.tree.map(lambda leaf: leaf[0], courses["novelty search"][0])
+def novelty_by_hand(code, references, own=None):
+    """Mean distance to the nearest, each by itself."""
+    distances = np.linalg.norm(np.asarray(references, np.float64) - np.asarray(code), axis=1)
+    if own is not None:
+        distances = np.delete(distances, own)
+    return np.sort(distances)[: CONFIG.num_neighbours].mean()
+
+
+def there(archive):
+    """Those items of an archive that are there, as arrays of NumPy."""
+    return jax.tree.map(lambda leaf: np.asarray(leaf)[: int(archive.size)], archive.items)
+
+
+def after_generations(number):
+    """A population and archives, and `key -> after one more generation`, in one program."""
     explorer = Explorer(DOMAIN, true_position(), CONFIG)
-    before = state.explored
-    after = jax.jit(lambda key: generation(key, explorer, (), before))(jax.random.key(5))
-    new = int(after.archive.size) - int(before.archive.size)
-    assert new == min(CONFIG.num_archived, CONFIG.archive_capacity - int(before.archive.size))
-    # All children are known to the record; those who survive are the most novel of everybody.
-    parents = np.asarray(before.population.position)
-    assert int(after.found.evaluations) == int(before.found.evaluations) + 20
-    known = np.asarray(before.archive.items.position)[: int(before.archive.size)]
-    survivors = np.asarray(after.population.position)
-    born = np.asarray(after.population.born)
-    stayed = born <= int(before.found.evaluations)
-    for one in survivors[stayed]:
-        assert (np.abs(parents - one).sum(axis=1) < 1e-6).any()
-    assert len(known) > 0 and len(np.unique(born)) == len(born)
+    before = first_population(KEYS[0], explorer, (), nothing_found(DOMAIN, CONFIG.bins))
+    program = jax.jit(lambda key, before: generation(key, explorer, (), before))
+    for place in range(number):
+        before = program(jax.random.fold_in(KEYS[1], place), before)
+    return before, lambda key: program(key, before)
+
+
+def test_the_most_novel_of_parents_and_children_survive_and_random_ones_are_archived():
+    before, follow = after_generations(4)
+    parents, num_born = jax.device_get(before.population), int(before.found.evaluations)
+    known = there(before.archive).position
+    ranks = []
+    for seed in range(30):
+        key = jax.random.key(seed)
+        after = jax.device_get(follow(key))
+        # The same children, and what becomes of them by hand.
+        genome = mutated(
+            jax.random.split(key, 3)[0], jnp.repeat(parents.genome, 2, axis=0), CONFIG.deviation
+        )
+        children = DOMAIN.evaluate(genome)
+        everybody = np.concatenate([parents.position, children.position])
+        references = np.concatenate([everybody, known])
+        new = np.array([novelty_by_hand(one, references, own) for own, one in enumerate(everybody)])
+        born = np.concatenate([parents.born, num_born + 1 + np.arange(len(genome))])
+        most_novel = born[np.argsort(-new)[: CONFIG.population_size]]
+        assert set(after.population.born) == set(most_novel)
+        archived = after.archive.items.born[int(before.archive.size) : int(after.archive.size)]
+        assert len(set(archived)) == CONFIG.num_archived and (archived > num_born).all()
+        order = np.argsort(np.argsort(new[len(parents.born) :]))
+        ranks += order[archived - num_born - 1].tolist()
+        assert after.found.evaluations == num_born + 20
+    # As novel as children are in the mean; the five most novel would have a mean rank of 17.
+    assert abs(np.mean(ranks) - 9.5) < 1.5
 
 
 def test_an_archive_takes_what_there_is_room_for():
@@ -308,7 +341,7 @@ def test_signatures_of_paths_are_behaviours():
         (path_signature(shows_time=True), 12),
         (path_signature(logarithmic=True), 3),
     ):
-        code, surprise = descriptor.describe((), descriptor.remember(outcomes))
+        code, surprise = descriptor.describe((), descriptor.remember(jnp.zeros((3, 3)), outcomes))
         assert code.shape == (3, size) and not surprise.any()
         np.testing.assert_allclose(code[:, :2], outcomes.position, atol=1e-6)
 
