@@ -248,7 +248,7 @@ class KeyDoors(environment.Environment[State, Params]):
         hashed = rounded_observations(4096, 1.0)
         return {
             "situation": Cells(self.num_situations, lambda state, seen: self.situation(state)),
-            "blocks": Cells(4096, lambda state, seen: hashed.of(state, _blocks(seen))),
+            "blocks": Cells(4096, lambda state, seen: hashed.of(state, coarse(seen))),
         }
 
     @property
@@ -285,7 +285,8 @@ class KeyDoors(environment.Environment[State, Params]):
         return state.position * 3**self.num_keys + (of_keys * place).sum()
 
 
-def _blocks(planes: Float[Array, "row column plane"]) -> Float[Array, "block block plane"]:
+def coarse(planes: Float[Array, "row column plane"]) -> Float[Array, "block block plane"]:
+    """Planes in blocks of 3 × 3 cells: a third of the things in each, rounded up."""
     rows, columns = (-size % 3 for size in planes.shape[:2])
     padded = jnp.pad(planes, ((0, rows), (0, columns), (0, 0)))
     parts = padded.reshape(padded.shape[0] // 3, 3, padded.shape[1] // 3, 3, -1)

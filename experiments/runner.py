@@ -215,7 +215,9 @@ class _Loop:
         means, signs = found
         step, reported = lane.step + length, lane.reported(self._experiment)
         metrics = {name: float(value) for name, value in means.items()}
-        lane.log(step, {**self._speed(length, seconds), **metrics}, seconds / len(self._lanes))
+        lane.log(
+            step, {**self._speed(metrics, length, seconds), **metrics}, seconds / len(self._lanes)
+        )
         if diverged := divergence(step, signs, reported):
             more = [self._explain(kept, step - length, step, diverged)] if self._explain else []
             lane.divergence = stopped(diverged, lane.saved, *more)
@@ -228,11 +230,13 @@ class _Loop:
             if hosts.is_first():
                 say(f"'{lane.directory}' {noticed}")
 
-    def _speed(self, num_steps: int, seconds: float) -> dict[str, float]:
+    def _speed(
+        self, metrics: Mapping[str, float], num_steps: int, seconds: float
+    ) -> dict[str, float]:
         experiment, num_steps = self._experiment, num_steps * len(self._lanes)
         return {
             "agent_updates_per_second": num_steps * experiment.agent_updates_per_step / seconds,
-            "world_steps_per_second": num_steps * experiment.world_steps_per_step / seconds,
+            "world_steps_per_second": num_steps * experiment.world_steps(metrics) / seconds,
         }
 
     def _show(self, step: int, active: Sequence[bool], seconds_left: float) -> None:

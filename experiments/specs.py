@@ -197,7 +197,7 @@ class Experiment(NamedTuple):
       method: to be run.
       agent_updates_per_step: updates of learning agents in one step, antagonists left out.
       world_steps_per_step: steps of all worlds in one step, antagonists' among them and evaluation
-        episodes left out.
+        episodes left out; the most there may be, where steps differ.
       headline: the metrics a progress bar should show.
       jit: how its steps are best compiled.
       watched: metrics that are finite in every step of a healthy run, which is stopped where one
@@ -206,6 +206,8 @@ class Experiment(NamedTuple):
       divisible: the number of agents, or of groups of them, that devices share if they can do so
         equally (`rlsuite.sharding`); 1 for a method that one device runs.
       symptoms: by which a run shows that it can't learn. The shell puts the spec's in their place.
+      count_world_steps: `metrics -> steps of all worlds`, from means over steps to the mean number
+        in one of them, where steps differ.
     """
 
     method: Method
@@ -217,6 +219,13 @@ class Experiment(NamedTuple):
     learned: Callable[[State], Any] = lambda state: state
     divisible: int = 1
     symptoms: Sequence[Symptom] = ()
+    count_world_steps: Callable[[Mapping[str, float]], float] | None = None
+
+    def world_steps(self, metrics: Mapping[str, float]) -> float:
+        """Steps of all worlds in one step, in the mean over those whose metrics these are."""
+        if self.count_world_steps is None:
+            return self.world_steps_per_step
+        return self.count_world_steps(metrics)
 
     def watched_among(self, metrics: Iterable[str]) -> list[str]:
         """Those of some metrics that are watched."""

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree, Shaped
 
 from rlsuite.selection import where_each
@@ -52,6 +54,10 @@ class CellArchive(NamedTuple):
         chosen = jax.tree.map(lambda states: states[start], self.state)
         return where_each(start == BEGINNING, firsts, chosen)
 
+    def way(self, cell: ArrayLike) -> Int[Array, " step"]:
+        """The actions of a cell's trajectory, as worlds take them; `length` says how many."""
+        return self.action[cell].astype(jnp.int32)
+
     @property
     def entered(self) -> Bool[Array, " cell"]:
         """Whether there is a way there."""
@@ -81,7 +87,9 @@ Weigh = Callable[[CellArchive], Float[Array, " cell"]]
 nothing weighs anything, trajectories begin where episodes do."""
 
 
-def new_archive(state: Any, cell: Int[Array, ""], num_cells: int, max_length: int) -> CellArchive:
+def new_archive(
+    state: Any, cell: Int[Array, ""], num_cells: int, max_length: int, num_actions: int
+) -> CellArchive:
     """An archive that knows one cell, where all trajectories begin.
 
     Args:
@@ -89,6 +97,8 @@ def new_archive(state: Any, cell: Int[Array, ""], num_cells: int, max_length: in
       cell: that the start lies in.
       num_cells: how many there may be.
       max_length: the most actions of a trajectory.
+      num_actions: that there are; as few bytes are used as will hold them, since all ways are
+        written in every step.
     """
     none = jnp.zeros(num_cells, jnp.int32)
     return CellArchive(
@@ -97,7 +107,7 @@ def new_archive(state: Any, cell: Int[Array, ""], num_cells: int, max_length: in
         ),
         score=jnp.zeros(num_cells),
         length=jnp.full(num_cells, -1, jnp.int32).at[cell].set(0),
-        action=jnp.zeros((num_cells, max_length), jnp.int32),
+        action=jnp.zeros((num_cells, max_length), np.min_scalar_type(-num_actions)),
         seen=none.at[cell].set(1),
         chosen=none,
         chosen_since_new=none,
@@ -124,10 +134,11 @@ def choose(
 
 
 def insert(archive: CellArchive, found: Trajectories, *, reset_counters: bool) -> CellArchive:
-    """The archive after some trajectories, as if they had been told one step after the other.
+    """The archive after some trajectories: ways as if they had been told one after the other.
 
     A cell takes over a trajectory that comes there with a higher score, or with the same in fewer
     steps; of equal ones the first. Each is seen once by a trajectory, however often it is passed.
+    Whether a trajectory has found something new is judged by what was known before all of them.
 
     Args:
       archive: before.
@@ -254,29 +265,49 @@ def only_start(archive: CellArchive) -> Float[Array, " cell"]:
     return jnp.zeros(archive.seen.shape)
 
 
+class CountWeight(NamedTuple):
+    r"""What one count adds to a weight: :math:`w (v + \epsilon_1)^{-p} + \epsilon_2`.
+
+    Attributes:
+      weight: :math:`w`.
+      power: :math:`p`.
+    """
+
+    weight: float = 0.0
+    power: float = 0.5
+
+
+_NO_WEIGHT = CountWeight()
+
+
 def power_of_counts(
-    seen: float = 0.0,
-    chosen: float = 0.0,
-    chosen_since_new: float = 0.0,
+    seen: CountWeight = _NO_WEIGHT,
+    chosen: CountWeight = _NO_WEIGHT,
+    chosen_since_new: CountWeight = _NO_WEIGHT,
     *,
-    power: float = 0.5,
     offset: float = 1e-3,
     floor: float = 1e-5,
+    constant: float = 1.0,
 ) -> Weigh:
-    r"""Weights :math:`1 + \sum_a w_a (v_a + \epsilon_1)^{-p} + \epsilon_2` (arXiv 1901.10995).
+    r"""Weights :math:`1 + \sum_a w_a (v_a + \epsilon_1)^{-p_a} + \epsilon_2` (arXiv 1901.10995).
+
+    Its public code has no constant, and a power of 1 for `chosen_since_new`. Terms for neighbours
+    that are missing, and the factor of a cell's level, are not here.
 
     Args:
-      seen: :math:`w_a` of the count `seen`.
+      seen: :math:`w_a` and :math:`p_a` of the count `seen`.
       chosen: likewise.
       chosen_since_new: likewise.
-      power: :math:`p`.
       offset: :math:`\epsilon_1`.
       floor: :math:`\epsilon_2`, of each term.
+      constant: in place of the 1.
     """
 
     def weigh(archive):
         counts = (archive.seen, archive.chosen, archive.chosen_since_new)
         terms = zip((seen, chosen, chosen_since_new), counts, strict=True)
-        return 1.0 + sum(weight * (count + offset) ** -power + floor for weight, count in terms)
+        return constant + sum(
+            term.weight * (count + offset) ** -term.power + floor for term, count in terms
+        )
 
     return weigh

@@ -96,7 +96,8 @@ def go_explore(
     Returns:
       A method whose state is a `GoExploreState`. Metrics: `cells` that were entered, `counted`
       cells likewise, `best_score` of all, `best_length` of the shortest way to it, `ended_score`,
-      that of the best episode that has ended (NaN before), and `seen_steps` of the world so far.
+      that of the best episode that has ended (NaN before), `seen_steps` of the world so far, and
+      `world_steps` of them in this step: what would come after an episode's end is not made.
     """
     num_actions, end = world.num_actions, cells.number
     counted = counted or cells
@@ -104,7 +105,7 @@ def go_explore(
     def init(key):
         key, reset_key = jax.random.split(key)
         seen, state = jax.tree.map(jnp.asarray, world.reset_env(reset_key, level))
-        archive = new_archive(state, cells.of(state, seen), end + 1, config.max_length)
+        archive = new_archive(state, cells.of(state, seen), end + 1, config.max_length, num_actions)
         first_met = jnp.full(counted.number, NEVER).at[counted.of(state, seen)].set(0, mode="drop")
         return GoExploreState(key, archive, jnp.zeros((), jnp.int32), first_met)
 
@@ -138,11 +139,13 @@ def go_explore(
         keys = jax.random.split(explore_key, config.num_trajectories)
         found, met = jax.vmap(explore)(keys, states, start)
         archive = insert(archive, found, reset_counters=config.reset_counters)
-        steps = state.steps + (found.cell != NOWHERE).sum(dtype=jnp.int32)
+        made = (found.cell != NOWHERE).sum(dtype=jnp.int32)
+        steps = state.steps + made
         first_met = state.first_met.at[met].min(steps, mode="drop")
         return GoExploreState(key, archive, steps, first_met), {
             **_metrics(archive, end, steps),
             "counted": (first_met < NEVER).sum().astype(jnp.float32),
+            "world_steps": made.astype(jnp.float32),
         }
 
     return single_precision(Method(init, step))
@@ -164,4 +167,4 @@ def _metrics(archive: CellArchive, end: int, steps: Int[Array, ""]) -> dict[str,
 
 def way_to(archive: CellArchive, cell: int) -> Int[Array, " step"]:
     """The actions of the best way to a cell. Not for compiled programs: its length is known."""
-    return archive.action[cell, : int(archive.length[cell])]
+    return archive.way(cell)[: int(archive.length[cell])]

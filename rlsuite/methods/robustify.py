@@ -127,7 +127,8 @@ def robustify(
       A method whose state is a `RobustifyState`. Metrics: those of PPO, `latest_start`, the last
       place of the window, `success`, the share of the episodes that ended which came to the
       demonstration's score, `start_return`, the mean score of those of them that began at the
-      start (NaN without any), and `is_done`, whether the window has been at the start.
+      start (NaN without any), `is_done`, whether the window has been at the start, and
+      `world_steps`, how many were made.
     """
     step = _step(world, config)
 
@@ -181,7 +182,7 @@ def best_course(archive: CellArchive) -> tuple[Int[Array, " step"], Int[Array, "
     score = jnp.where(archive.entered, archive.score, -jnp.inf)
     length = jnp.where(score == score.max(), archive.length, jnp.iinfo(jnp.int32).max)
     cell = jnp.argmin(length)
-    return archive.action[cell], archive.length[cell]
+    return archive.way(cell), archive.length[cell]
 
 
 def _life(world: Environment, config: RobustifyConfig) -> Life:
@@ -238,6 +239,7 @@ def _step(
             "success": (attempts.succeeded & ended).sum() / ended.sum(),
             "start_return": attempts.score.mean(where=ended & (attempts.place == 0)),
             "is_done": is_done.astype(jnp.float32),
+            "world_steps": jnp.float32(ended.size),
         }
 
     return step

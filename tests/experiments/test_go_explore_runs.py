@@ -37,6 +37,13 @@ def test_any_world_of_discrete_actions_has_cells(capsys, tmp_path):
     for world in ("DeepSea-bsuite", "MountainCar-v0"):
         experiment = plan_of("go-explore", tasks=world).experiment
         assert experiment.world_steps_per_step == 8 * 30
+    # Steps are counted as the world makes them.
+    assert experiment.world_steps({"world_steps": 77.0}) == 77
     out = str(tmp_path / "run")
     assert main(["train", "go-explore", "smoke", "--tasks", "Pendulum-v1", "--out", out]) == 2
     assert "must be a world of discrete actions" in capsys.readouterr().err
+    chance = ["--tasks", "UmbrellaChain-bsuite", "--out", out]
+    assert main(["train", "go-explore", "smoke", *chance]) == 2
+    assert "it draws at random where steps lead" in capsys.readouterr().err
+    assert main(["train", "robustify", "smoke", "--tasks", "MountainCar-v0", "--out", out]) == 2
+    assert "it draws at random where episodes begin" in capsys.readouterr().err

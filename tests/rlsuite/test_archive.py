@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from rlsuite.archive import (
     BEGINNING,
     NOWHERE,
+    CountWeight,
     Trajectories,
     choose,
     insert,
@@ -117,30 +118,30 @@ insert_in_one = jax.jit(insert, static_argnames="reset_counters")
 @settings(max_examples=60, deadline=None)
 @given(explorations(), st.booleans())
 def test_a_batch_is_what_its_steps_are_one_by_one(batches, reset_counters):
-    archive = new_archive(jnp.int32(7), jnp.int32(2), NUM_CELLS, MAX_LENGTH)
+    archive = new_archive(jnp.int32(7), jnp.int32(2), NUM_CELLS, MAX_LENGTH, 4)
     for serial, (starts, action, reward, cell) in enumerate(batches):
         # What is over stays over, and pays nothing any more.
         over = np.cumsum(cell == NOWHERE, axis=1) > 0
-        known = np.append(BEGINNING, np.flatnonzero(archive.entered))
+        known = np.append(BEGINNING, np.flatnonzero(archive.length >= 0))
         # One shape: a batch is filled up with trajectories that are over at once.
         room = 4 - len(starts)
         found = Trajectories(
-            start=jnp.asarray(np.pad(known[starts % len(known)], (0, room), "edge"), jnp.int32),
-            action=jnp.asarray(np.pad(action, ((0, room), (0, 0))), jnp.int8),
-            reward=jnp.asarray(np.pad(np.where(over, 0.0, reward), ((0, room), (0, 0)))),
-            cell=jnp.asarray(
-                np.pad(np.where(over, NOWHERE, cell), ((0, room), (0, 0)), constant_values=NOWHERE),
-                jnp.int32,
-            ),
-            state=jnp.arange(4 * NUM_STEPS, dtype=jnp.int32).reshape(4, -1) + 100 * serial,
+            start=np.pad(known[starts % len(known)], (0, room), "edge").astype(np.int32),
+            action=np.pad(action, ((0, room), (0, 0))).astype(np.int8),
+            reward=np.pad(np.where(over, 0.0, reward), ((0, room), (0, 0))).astype(np.float32),
+            cell=np.pad(
+                np.where(over, NOWHERE, cell), ((0, room), (0, 0)), constant_values=NOWHERE
+            ).astype(np.int32),
+            state=np.arange(4 * NUM_STEPS, dtype=np.int32).reshape(4, -1) + 100 * serial,
         )
-        expected = told_one_by_one(archive, found, reset_counters)
+        expected = told_one_by_one(jax.device_get(archive), found, reset_counters)
+        found = jax.tree.map(jnp.asarray, found)
         archive = insert_in_one(archive, found, reset_counters=reset_counters)
-        assert_is(archive, expected)
+        assert_is(jax.device_get(archive), expected)
 
 
 def known_archive():
-    archive = new_archive(jnp.int32(0), jnp.int32(0), 4, MAX_LENGTH)
+    archive = new_archive(jnp.int32(0), jnp.int32(0), 4, MAX_LENGTH, 4)
     return archive._replace(
         length=jnp.array([0, 2, 3, -1]),
         seen=jnp.array([8, 3, 0, 0]),
@@ -154,7 +155,21 @@ def known_archive():
     [
         (inverse_root_of_seen, [1 / 3, 1 / 2, 1, 1]),
         (uniform_weights, [1, 1, 1, 1]),
-        (power_of_counts(chosen=2.0, offset=1.0, floor=0.0), [1 + 2 / 5**0.5, 3, 1 + 2**0.5, 3]),
+        (
+            power_of_counts(chosen=CountWeight(2.0), offset=1.0, floor=0.0),
+            [1 + 2 / 5**0.5, 3, 1 + 2**0.5, 3],
+        ),
+        # As public code has it: each count by its own power, and no constant.
+        (
+            power_of_counts(
+                CountWeight(3.0),
+                chosen_since_new=CountWeight(1.0, power=1.0),
+                offset=1.0,
+                floor=0.0,
+                constant=0.0,
+            ),
+            [1 + 1 / 2, 3 / 2 + 1, 3 + 1, 3 + 1],
+        ),
     ],
 )
 def test_cells_are_chosen_in_proportion_to_their_weights(weigh, expected):

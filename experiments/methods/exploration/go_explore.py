@@ -6,7 +6,10 @@ from typing import Any
 
 import jax
 from gymnax.environments import spaces
+from gymnax.environments.environment import Environment
 
+from rlsuite.compiling import jit
+from rlsuite.envs.determinism import Determinism, shown_determinism
 from rlsuite.experiments.errors import ConfigError
 from rlsuite.experiments.methods.exploration.go_explore_pictures import pictures
 from rlsuite.experiments.methods.exploration.go_explore_test import (
@@ -63,18 +66,37 @@ def _preset(size: str) -> Callable[[WorldSpec | None], Run]:
     return preset
 
 
-def level_to_explore(world: WorldSpec) -> Level:
+def level_to_explore(world: WorldSpec, *, again: bool = False) -> Level:
     """The level of a world that key 0 draws.
 
+    Args:
+      world: that is to be explored.
+      again: whether what is found is to be done again from an episode's start.
+
     Raises:
-      ConfigError: if the world's actions are not discrete.
+      ConfigError: if the world's actions are not discrete, or its steps draw at random, by which
+        ways would not lead anywhere a second time; with `again` likewise if its starts do.
     """
     level = world.sample_task(jax.random.key(0)).level
     if not isinstance(world.world.action_space(level), spaces.Discrete):
         raise ConfigError(
             f"tasks: {world.name!r} is not allowed; it must be a world of discrete actions"
         )
+    shown = _determinism(world.world, level)
+    if not shown.steps or (again and not shown.starts):
+        what = "episodes begin" if shown.steps else "steps lead"
+        raise ConfigError(
+            f"tasks: {world.name!r} is not allowed; it draws at random where {what}, and must be "
+            "deterministic, so that a way that was found leads there again"
+        )
     return level
+
+
+def _determinism(world: Environment, level: Level) -> Determinism:
+    def show(key):
+        return shown_determinism(key, world, level, num_episodes=16, num_steps=64)
+
+    return jax.tree.map(bool, jax.device_get(jit(show, program="once")(jax.random.key(0))))
 
 
 def make_method(run: Run, world: WorldSpec, **parts: Any) -> Method:
@@ -100,6 +122,7 @@ def _build(run: Run, world: WorldSpec | None) -> Experiment:
         world_steps_per_step=config.num_trajectories * config.trajectory_length,
         headline=("cells", "best_score", "best_length"),
         watched=("best_score",),
+        count_world_steps=lambda metrics: metrics["world_steps"],
     )
 
 

@@ -103,7 +103,8 @@ def _build(run: Run, world: WorldSpec | None) -> Experiment:
             f"steps: {run.steps} is not allowed; it must be more than explore_steps, which are "
             f"{config.explore_steps}"
         )
-    level, cells = level_to_explore(world), config.explore.cells_in(world.world)
+    level = level_to_explore(world, again=True)
+    cells = config.explore.cells_in(world.world)
     check_mini_batches("ppo", config.ppo, config.life, config.networks)
     check_actor(config.seen(world.world, cells), config.networks)
     method = explore_and_robustify(
@@ -120,9 +121,12 @@ def _build(run: Run, world: WorldSpec | None) -> Experiment:
         method=method,
         agent_updates_per_step=config.num_agents,
         world_steps_per_step=config.num_agents
-        * config.life.num_workers
-        * config.life.rollout_length,
+        * max(
+            config.life.num_workers * config.life.rollout_length,
+            config.explore.num_trajectories * config.explore.trajectory_length,
+        ),
         headline=("latest_start", "success", "start_return"),
+        count_world_steps=lambda metrics: config.num_agents * metrics["world_steps"],
     )
 
 

@@ -17,14 +17,15 @@ def go_explore(num_steps: int = 100, repeats: int = REPEATS, preset: str = "lapt
     A step writes its archive anew, so beside it an array as large is copied as often. What is timed
     is a preset's own program, from its beginning on, for one explorer.
 
+    Cells are those of steps that the world makes: what is computed after an episode's end is none.
+
     Args:
       num_steps: in one call.
       repeats: timed calls.
       preset: of the method.
     """
     spec = Methods().find("go-explore")
-    experiment = Plan(spec, spec.name, preset, default_run(spec, preset)).experiment
-    method = experiment.method
+    method = Plan(spec, spec.name, preset, default_run(spec, preset)).experiment.method
     state = jit(method.init, program="once")(jax.random.key(0))
     program = jit(
         lambda state: jax.lax.scan(lambda s, _: method.step(s), state, length=num_steps)[0]
@@ -32,7 +33,7 @@ def go_explore(num_steps: int = 100, repeats: int = REPEATS, preset: str = "lapt
     size = sum(leaf.nbytes for leaf in jax.tree.leaves(state.archive))
     copying = copy((size // FLOAT_BYTES,), num_steps)
     exploring, copied = alternate_seconds(lambda: program(state), copying.run, repeats=repeats)
-    cells = num_steps * experiment.world_steps_per_step / exploring
+    cells = int(program(state).steps) / exploring
     written, rate = num_steps * size / exploring, copying.amount / copied
     return {
         "million_cells_per_second": median(cells) / 1e6,
