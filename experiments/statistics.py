@@ -13,8 +13,8 @@ from math import comb, log
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
-from scipy.stats import trim_mean
+from jaxtyping import Bool, Float, Int
+from scipy.stats import binomtest, trim_mean
 
 Results = Float[np.ndarray, "run level seed"]
 Strata = Int[np.ndarray, " level"]
@@ -31,7 +31,24 @@ class Estimate(NamedTuple):
 
     def __str__(self) -> str:
         """As in `0.62 [0.58, 0.66]`."""
-        return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]"
+        return format(self, ".2f")
+
+    def __format__(self, spec: str) -> str:
+        """All three numbers by one format, as in `f"{found:.0%}"`."""
+        value, low, high = (format(number, spec or ".2f") for number in self)
+        return f"{value} [{low}, {high}]"
+
+
+def mean_of(values: Float[np.ndarray, " case"]) -> Estimate:
+    """The mean of independent cases with its bootstrap interval."""
+    return bootstrap(values.reshape(1, 1, -1), np.zeros(1, int), statistic=np.mean)
+
+
+def share(cases: Bool[np.ndarray, " case"]) -> Estimate:
+    """The share of independent cases in which something holds, with Wilson's interval."""
+    found = binomtest(int(cases.sum()), cases.size)
+    interval = found.proportion_ci(method="wilson")
+    return Estimate(found.statistic, interval.low, interval.high)
 
 
 class Resampled(NamedTuple):

@@ -24,5 +24,6 @@ from .tallying import flat_weights as flat_weights
 from .tallying import is_best_to_repeat as is_best_to_repeat
 from .tallying import linear_weights as linear_weights
 from .tallying import random_losses as random_losses
+from .tallying import shuffled_actions as shuffled_actions
 from .tallying import tallying_bandit as tallying_bandit
 from .tallying import tallying_graph as tallying_graph

@@ -177,13 +177,17 @@ def pinwheel(*periods: int) -> LastSwitchInstance:
     return by_delay(arms, max(2, *periods))
 
 
-def spike() -> LastSwitchInstance:
-    """Five arms by delay, one of which pays at delay 3 alone, so that it is not monotone."""
+def spike(num_steady: int = 3) -> LastSwitchInstance:
+    """Arms by delay, one of which pays at delay 3 alone, so that it is not monotone.
+
+    Args:
+      num_steady: arms in front that always pay 0.15; more than one add nothing to the best average.
+    """
 
     def slow(delay):
         return 0.96 if delay >= 9 else 0.16 if delay == 6 else 0.14
 
-    steady = [lambda delay: 0.15] * 3
+    steady = [lambda delay: 0.15] * num_steady
     return by_delay([*steady, lambda delay: 0.95 * (delay == 3), slow], 9)
 
 

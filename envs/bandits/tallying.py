@@ -160,6 +160,13 @@ def random_losses(key: PRNGKeyArray, num_actions: int, memory: int) -> Float[Arr
     return losses.at[best, -1].set(0.1)
 
 
+def shuffled_actions(
+    key: PRNGKeyArray, losses: Float[Array, "action knot"]
+) -> Float[Array, "action knot"]:
+    """The same bandit with its actions in another order, so that no tie falls to the best."""
+    return jax.random.permutation(key, losses)
+
+
 def best_repeated(losses: Float[Array, "action knot"]) -> Int[Array, ""]:
     """The action that costs least if it is repeated, x*."""
     return jnp.argmin(losses[:, -1])

@@ -11,9 +11,12 @@ from .machines import by_label as by_label
 from .machines import memory_one as memory_one
 from .ordinal import FAMILIES as FAMILIES
 from .ordinal import PATTERNS as PATTERNS
+from .ordinal import best_alike as best_alike
+from .ordinal import best_equilibrium as best_equilibrium
 from .ordinal import family as family
 from .ordinal import ordinal_game as ordinal_game
 from .ordinal import ordinal_games as ordinal_games
 from .ordinal import pure_equilibria as pure_equilibria
+from .ordinal import social_optimum as social_optimum
 from .world import RepeatedGames as RepeatedGames
 from .world import level as level

@@ -83,6 +83,36 @@ def family(payoffs: Float[np.ndarray, "2 2 2"]) -> Family:
     return "prisoner's dilemma" if is_better.any() else "tragic"
 
 
+def best_equilibrium(payoffs: Float[np.ndarray, "2 2 2"]) -> float:
+    """What a player gets in the pure equilibrium that is best for both together, in the mean.
+
+    It is not a number where there is none.
+    """
+    found = payoffs.mean(axis=0)[pure_equilibria(payoffs)]
+    return float(found.max()) if found.size else float("nan")
+
+
+def best_alike(payoffs: Float[np.ndarray, "2 2 2"]) -> float:
+    r"""The most that both can get alike in the mean of rounds, such as by taking turns.
+
+    With chances c of the four outcomes, :math:`\max_c \min_i \sum_o c_o u_i(o)`; two outcomes are
+    enough for it.
+    """
+    outcomes = payoffs.reshape(2, 4).T
+    one, other = outcomes[:, None], outcomes[None]
+    lead, others_lead = (pair[..., 0] - pair[..., 1] for pair in (one, other))
+    apart = lead - others_lead
+    # Of the second outcome so much that both players get the same, if it leads the other way.
+    weight = np.clip(np.divide(lead, apart, out=np.zeros_like(apart), where=apart != 0), 0, 1)
+    mixed = one + weight[..., None] * (other - one)
+    return float(mixed.min(axis=-1).max())
+
+
+def social_optimum(payoffs: Float[np.ndarray, "2 2 2"]) -> float:
+    """What a player gets in the outcome that is best for both together, in the mean."""
+    return float(payoffs.mean(axis=0).max())
+
+
 _BY_EQUILIBRIUM: tuple[tuple[tuple[int, int], Family], ...] = (
     ((4, 4), "win-win"),
     ((3, 4), "biased"),

@@ -1,6 +1,8 @@
 from .adversarial import discounted_ucb as discounted_ucb
 from .adversarial import exp3 as exp3
 from .adversarial import in_blocks as in_blocks
+from .adversarial import sliding_window_ucb as sliding_window_ucb
+from .combinatorial import combinatorial_ucb as combinatorial_ucb
 from .dynamic_programming import best_average as best_average
 from .dynamic_programming import best_sequence as best_sequence
 from .dynamic_programming import best_total as best_total

@@ -40,10 +40,16 @@ class Discounted(NamedTuple):
     total: Float[Array, " action"]
 
 
-def discounted_ucb(num_actions: int, discount: float = 0.99, exploration: float = 0.5) -> Player:
+def discounted_ucb(num_actions: int, discount: float, exploration: float = 0.5) -> Player:
     r"""UCB by discounted averages (Garivier and Moulines, arXiv 0805.3415).
 
     .. math:: \arg\max_a \, \frac{S_a}{N_a} + 2 \sqrt{\frac{c \ln \sum_b N_b}{N_a}}
+
+    Args:
+      num_actions: K.
+      discount: of each round; its authors take :math:`1 - \sqrt{\Upsilon / T} / 4` where payoffs
+        change :math:`\Upsilon` times in T rounds.
+      exploration: c.
     """
 
     def act(key, state, now):
@@ -63,6 +69,67 @@ def discounted_ucb(num_actions: int, discount: float = 0.99, exploration: float 
         del key, instance
         zeros = jnp.zeros(num_actions)
         return Discounted(zeros, zeros)
+
+    return Player(init, act, learn)
+
+
+class Windowed(NamedTuple):
+    """The last plays, and what they come to by action.
+
+    Attributes:
+      actions: of the last rounds, in a ring; K where there was no round yet.
+      payoffs: likewise.
+      plays: of each action, how often it is among them.
+      total: of each action, its payoffs among them.
+    """
+
+    actions: Int[Array, " window"]
+    payoffs: Float[Array, " window"]
+    plays: Int[Array, " action"]
+    total: Float[Array, " action"]
+
+
+def sliding_window_ucb(num_actions: int, window: int, exploration: float = 0.5) -> Player:
+    r"""UCB by averages over the last rounds (Garivier and Moulines, arXiv 0805.3415).
+
+    With t rounds played so far, and plays and payoffs of the last w of them counted,
+
+    .. math:: \arg\max_a \, \frac{S_a}{N_a} + \sqrt{\frac{c \ln \min(t, w)}{N_a}}
+
+    Args:
+      num_actions: K.
+      window: w; its authors take :math:`2 \sqrt{T \ln T / \Upsilon}` where payoffs change
+        :math:`\Upsilon` times in T rounds.
+      exploration: c.
+    """
+
+    def act(key, state, now):
+        del key
+        plays = jnp.maximum(state.plays, 1).astype(jnp.float32)
+        seen = jnp.clip(now, 1, window).astype(jnp.float32)
+        index = state.total / plays + jnp.sqrt(exploration * jnp.log(seen) / plays)
+        return jnp.argmax(jnp.where(state.plays == 0, jnp.inf, index))
+
+    def learn(state, now, action, payoff):
+        place = now % window
+        every = jnp.arange(num_actions)
+        comes, goes = every == action, every == state.actions[place]
+        total = state.total + jnp.where(comes, payoff, 0) - jnp.where(goes, state.payoffs[place], 0)
+        return Windowed(
+            state.actions.at[place].set(jnp.asarray(action, jnp.int32)),
+            state.payoffs.at[place].set(payoff),
+            state.plays + comes - goes,
+            total,
+        )
+
+    def init(key, instance):
+        del key, instance
+        return Windowed(
+            jnp.full(window, num_actions, jnp.int32),
+            jnp.zeros(window),
+            jnp.zeros(num_actions, jnp.int32),
+            jnp.zeros(num_actions),
+        )
 
     return Player(init, act, learn)
 

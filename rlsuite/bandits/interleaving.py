@@ -38,13 +38,15 @@ class Cycles(NamedTuple):
 
 
 def cycles(states: SwitchStates, payoffs: Payoffs) -> Cycles:
-    r"""All cycles of at most D idle rounds and 2 K + 2 plays, and to play for ever.
+    r"""All cycles of at most D idle rounds and K plays, and to play for ever.
 
     .. math:: R_i(n, k) = p_i(n) + \sum_{j = 1}^{k - 1} p_i(-j)
 
-    To play for ever is of length 1 and pays :math:`p_i(-K)`.
+    To play for ever is of length 1 and pays :math:`p_i(-K)`. Longer cycles would add nothing: one
+    of k > K plays is worth, and takes, what (n, K) and k − K times "for ever" do together, and one
+    of n > D idle rounds pays as much as (D, k) and takes longer.
     """
-    rests, plays = np.arange(1, states.num_rests + 1), np.arange(1, 2 * states.num_plays + 3)
+    rests, plays = np.arange(1, states.num_rests + 1), np.arange(1, states.num_plays + 1)
     idle, times = (grid.ravel() for grid in np.meshgrid(rests, plays, indexing="ij"))
     in_a_row = payoffs[:, np.maximum(states.num_plays - plays[:-1], 0)]
     later = jnp.pad(jnp.cumsum(in_a_row, axis=1), ((0, 0), (1, 0)))
@@ -184,7 +186,7 @@ def interleaved(
 
     On monotone payoffs an arm that loses its turn only becomes fresher: what is played pays at
     least its virtual payoff, once every arm has been through its cycle. Its expectation over draws
-    is then at least 1 − 1/e of the relaxation.
+    is then at least 1 − 1/e of the relaxation, by our own derivation: the paper's is unread.
 
     Args:
       states: of an arm.

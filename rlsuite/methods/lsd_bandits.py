@@ -22,6 +22,7 @@ from rlsuite.envs.bandits.last_switch import (
     SwitchStates,
     last_switch_bandit,
     random_monotone,
+    spike,
 )
 from rlsuite.method import Method
 from rlsuite.ranges import Count
@@ -161,7 +162,9 @@ InstancesName = Literal[
     "pinwheel_2_4_4",
     "pinwheel_2_3_6",
     "pinwheel_2_3_12",
+    "spike",
 ]
+_MADE = {**NAMED, "spike": spike}
 
 
 @dataclass(frozen=True)
@@ -170,7 +173,7 @@ class LSDBanditsConfig:
 
     Attributes:
       instances: bandits to be learned: drawn with payoffs that only rest improves, or one of those
-        with a name.
+        with a name, of which `spike` alone is not monotone.
       num_arms: of bandits that are drawn.
       num_plays: plays in a row that payoffs of such bandits tell apart, K.
       num_rests: rounds of rest that payoffs of such bandits tell apart, D.
@@ -195,13 +198,13 @@ class LSDBanditsConfig:
         """Of an arm."""
         if self.instances == "random_monotone":
             return SwitchStates(self.num_plays, self.num_rests)
-        return NAMED[self.instances]().states
+        return _MADE[self.instances]().states
 
     def sample(self, key: PRNGKeyArray) -> Payoffs:
         """Draws a bandit."""
         if self.instances == "random_monotone":
             return random_monotone(key, self.num_arms, self.states)
-        return jnp.asarray(NAMED[self.instances]().payoffs)
+        return jnp.asarray(_MADE[self.instances]().payoffs)
 
     @property
     def player(self) -> Player:

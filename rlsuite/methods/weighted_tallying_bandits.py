@@ -7,7 +7,8 @@ sequence costs at least :math:`T h_{x^*}(W)`, and at most m more; so that the re
 
 .. math:: \sum_{t \le T} \ell_t - T \, h_{x^*}(W),
 
-is above the complete policy regret by at most m.
+is above the complete policy regret by at most m. Where alternating is best no action is best
+repeated, and regret is counted against the best average of all sequences.
 
 Of the paper, the abstract could be read and not its body; the schedule of epochs is our own, and
 constants are unverified.
@@ -22,6 +23,7 @@ import jax.numpy as jnp
 from annotated_types import Ge
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from rlsuite.bandits.dynamic_programming import best_average
 from rlsuite.bandits.players import successive_elimination
 from rlsuite.bandits.playing import play
 from rlsuite.envs.bandits.tallying import (
@@ -34,7 +36,9 @@ from rlsuite.envs.bandits.tallying import (
     flat_weights,
     linear_weights,
     random_losses,
+    shuffled_actions,
     tallying_bandit,
+    tallying_graph,
 )
 from rlsuite.method import Method, single_precision
 from rlsuite.ranges import COUNTABLE, Count
@@ -79,7 +83,7 @@ class WeightedTallyingBanditsConfig:
     rounds_per_step: Count = 200
 
     def sample(self, key: PRNGKeyArray) -> TallyingInstance:
-        """Draws a bandit.
+        """Draws a bandit, with its actions in any order.
 
         Raises:
           ValueError: if the memory is not 2 where alternating is best.
@@ -91,13 +95,22 @@ class WeightedTallyingBanditsConfig:
         if self.instances == "random":
             losses = random_losses(key, self.num_actions, self.memory)
         else:
-            losses = _LOSSES[self.instances]()
+            losses = shuffled_actions(key, _LOSSES[self.instances]())
         return TallyingInstance(losses, _WEIGHTS[self.weights](self.memory))
 
     @property
     def actions(self) -> int:
         """How many a bandit has."""
         return jax.eval_shape(self.sample, jax.random.key(0)).losses.shape[0]
+
+    def benchmark(self, instance: TallyingInstance) -> Float[Array, ""]:
+        """The payoff per round that regret is counted against.
+
+        Where alternating is best, the best average of all sequences; else what x* pays repeated.
+        """
+        if self.instances == "alternating":
+            return best_average(tallying_graph(instance)).low
+        return best_repeated_payoff(instance)
 
 
 def best_repeated_payoff(instance: TallyingInstance) -> Float[Array, ""]:
@@ -113,8 +126,9 @@ def weighted_tallying_bandits(config: WeightedTallyingBanditsConfig) -> Method:
 
     Returns:
       A method whose state is a `PlayState`; a step is `rounds_per_step` rounds of every learner.
-      Its metrics include `regret`, an upper bound of the complete policy regret, `active_actions`,
-      and shares of learners: `best_is_played` at the end of the step, and `best_is_active`.
+      Its metrics include `regret`, an upper bound of the complete policy regret (which it is itself
+      where alternating is best), `active_actions`, and shares of learners: `best_is_played` at the
+      end of the step, and `best_is_active`.
 
     Raises:
       ValueError: if the memory doesn't fit the instances.
@@ -126,7 +140,7 @@ def weighted_tallying_bandits(config: WeightedTallyingBanditsConfig) -> Method:
         config.sample,
         num_agents=config.num_agents,
         rounds_per_step=config.rounds_per_step,
-        benchmark=best_repeated_payoff,
+        benchmark=config.benchmark,
     )
 
     def step(state):

@@ -1,14 +1,26 @@
 """Runs of players at bandits: trained, resumed, tested and drawn at the smallest sizes."""
 
+import math
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from rlsuite.bandits import ucb1
-from rlsuite.envs.bandits import SwitchStates, last_switch_bandit
+from rlsuite.bandits import successive_elimination, ucb1
+from rlsuite.envs.bandits import (
+    SwitchStates,
+    TallyingInstance,
+    decoy_losses,
+    flat_weights,
+    last_switch_bandit,
+    noiseless,
+    shuffled_actions,
+    tallying_bandit,
+)
 from rlsuite.experiments.conformance import check_run, check_test
-from rlsuite.experiments.errors import ConfigError
+from rlsuite.experiments.errors import ConfigError, UserError
 from rlsuite.experiments.finished import open_run
 from rlsuite.experiments.methods.bandits.common import (
     Games,
@@ -16,10 +28,30 @@ from rlsuite.experiments.methods.bandits.common import (
     payoffs_of,
     regret_curve,
     slope,
+    whole_course,
 )
 from rlsuite.experiments.methods.bandits.last_switch_claims import outcome
+from rlsuite.experiments.methods.bandits.last_switch_players import learner
+from rlsuite.experiments.methods.bandits.last_switch_test import horizon_at_named
+from rlsuite.experiments.methods.bandits.tallying_claims import (
+    blocks_of_each,
+    drawn,
+    eliminated,
+    shown_losses,
+    strip,
+)
+from rlsuite.experiments.methods.bandits.tallying_gaps import EVEN, gap, gap_losses, unit
+from rlsuite.experiments.methods.bandits.tallying_test import check_alike
 from rlsuite.experiments.plans import plan
+from rlsuite.experiments.specs import Watch
+from rlsuite.methods.lsd_bandits import LSDBanditsConfig, exploration
+from rlsuite.methods.weighted_tallying_bandits import (
+    WeightedTallyingBanditsConfig,
+    weighted_tallying_bandits,
+)
 from tests.experiments.running import METHODS
+
+SILENT = Watch(lambda description: lambda: None)
 
 
 def test_last_switch_bandits_from_training_to_the_report(tmp_path):
@@ -29,18 +61,20 @@ def test_last_switch_bandits_from_training_to_the_report(tmp_path):
     at_run, at_named = evaluation.tables
     assert at_run.strata == ["random_monotone"] * 4 and "pinwheel_2_4_4" in at_named.strata
     shares = {name: at_named.normalised(name)[:, 0] for name in at_named.results}
+    assert evaluation.extras["named"][0][1:] == list(at_named.strata)
     np.testing.assert_allclose(shares["optimum"], [0.9969, 1, 1, 0.875, 0.9091], atol=1e-4)
     assert shares["oracle greedy"][at_named.strata.index("greedy_trap")] < 0.2
     assert [len(curves.lines) for curves in evaluation.curves] == [2, 2, 1]
     assert sum(evaluation.extras["floor"]["monotone"]) == 8
-    assert "T = 400" in evaluation.notes[-1]
+    assert "T = 400" in evaluation.notes[-1] and "ISI-CombUCB1" in evaluation.notes[-2]
+    assert "best average is 0.5067" in evaluation.notes[-3]
 
 
 @pytest.mark.parametrize(
     ("texts", "message"),
     [
         ({"horizon": "80"}, "horizon: 80 is not allowed; it must be at least 81"),
-        ({"num_repeats": "5"}, "horizon: 400 is not allowed; it must be at least 405"),
+        ({"num_repeats": "5"}, "horizons: 400 is not allowed; it must be at least 405"),
         ({"evaluation.horizons": "90,80"}, "evaluation.horizons: 80 is not allowed; it must be at"),
         ({"instances": "trio"}, "instances: 'trio' is not allowed"),
     ],
@@ -88,23 +122,94 @@ def test_parts_are_put_together():
     assert found.tolist() == [0, 2, 4, 6, 8, 10, 12]
 
 
+def test_repeats_of_exploration_are_those_of_the_run():
+    """In tests at other horizons and bandits too; before it has committed itself it idles."""
+    config = LSDBanditsConfig(num_repeats=2)
+    _, player = learner(3, config.states, 4000, config.num_repeats)
+    rounds = exploration(3, config.states, 4000, 2).num_rounds
+    state = player.init(jax.random.key(0), jnp.zeros((3, 7)))
+    last, after = (player.act(jax.random.key(0), state, jnp.int32(rounds - i)) for i in (1, 0))
+    assert (int(last), int(after)) == (2, 3)
+    named = exploration(3, SwitchStates(3, 11), 10**6, 2).num_rounds
+    assert horizon_at_named(replace(config, horizon=400)) == 3 * named
+    assert horizon_at_named(replace(config, horizon=10**5)) == 10**5
+
+
 def test_a_steady_arm_gets_all_of_its_relaxation():
     payoffs = jnp.full((1, 3), 0.4)
     found = jax.jit(lambda key: outcome(SwitchStates(1, 2), key, payoffs, 2, 20))(jax.random.key(0))
-    assert float(found.share) == pytest.approx(1.0) and found.shortfall == 0
+    np.testing.assert_allclose(found.payoffs, [0.4, 0.4], rtol=1e-6)
+    assert (found.shortfalls == 0).all()
+
+
+def test_runs_at_other_bandits_or_of_other_rounds_are_no_rivals():
+    config = WeightedTallyingBanditsConfig(horizon=400, num_agents=2, rounds_per_step=10)
+    start = jax.jit(lambda key: weighted_tallying_bandits(config).init(key))
+    state = start(jax.random.key(0))
+    check_alike("rival", state, state, 2)
+    instance = state.games.instance
+    weights = instance._replace(weights=instance.weights.at[:, -1].set(0.5))
+    for other in (weights, start(jax.random.key(1)).games.instance):
+        rival = state._replace(games=state.games._replace(instance=other))
+        with pytest.raises(UserError, match="'rival' was at other bandits"):
+            check_alike("rival", rival, state, 2)
+    with pytest.raises(UserError, match="'rival' has played 10 rounds; it must be 0"):
+        check_alike("rival", state._replace(round=jnp.int32(10)), state, 2)
+
+
+def test_plays_for_a_picture_are_those_of_the_runs_own_bandit():
+    """At two actions that no one else's bandit has; of each block the first rounds are burn-in."""
+    config = WeightedTallyingBanditsConfig("alternating", memory=2, burn_in=2, horizon=400)
+    found = strip(config, drawn(config, 1), SILENT)
+    assert set(found["actions"]) == {0, 1} and len(shown_losses(drawn(config, 1))) == 2
+    first = 2 + math.ceil(math.log(2 * 2 * 400))
+    assert found["is_burn_in"][: 2 * first] == 2 * ([True] * 2 + [False] * (first - 2))
+
+
+def test_a_round_of_burn_in_costs_what_blocks_of_each_action_say():
+    """Where nothing is drawn at random, to the last digit."""
+    losses = np.asarray(decoy_losses(), np.float64)
+    assert blocks_of_each(losses).tolist() == [5, 5, 3, 4, 3]
+    instances = jax.tree.map(
+        lambda leaf: leaf[None], TallyingInstance(decoy_losses(), flat_weights(5))
+    )
+    games, bandit = whole_course(jax.random.key(0), 1, 20_000), tallying_bandit(5, 5, noiseless)
+    totals = [
+        payoffs_of(bandit, successive_elimination(5, 20_000, burn_in), instances, games).mean()
+        for burn_in in (10, 15)
+    ]
+    rise = (totals[0] - totals[1]) * 20_000 / 5
+    assert rise == pytest.approx(blocks_of_each(losses) @ (losses[:, -1] - 0.1), abs=0.02)
+
+
+def test_gaps_as_small_as_the_horizon_drop_nothing():
+    """So that regret is that of who plays all actions as often."""
+    size = gap(1, 2000)
+    keys = jax.random.split(jax.random.key(0), 8)
+    losses = jax.vmap(lambda key: shuffled_actions(key, gap_losses(size)))(keys)
+    found = eliminated(TallyingInstance(losses, jnp.ones((8, 5))), 5, 2000)
+    assert not found.lost_the_best.any()
+    assert found.regret.mean() / unit(2000) == pytest.approx(0.8, abs=0.1)
 
 
 def test_weighted_tallying_bandits_from_training_to_the_report(tmp_path):
     check_run("weighted-tallying-bandits", tmp_path / "run")
     check_test(tmp_path / "run")
     evaluation = open_run(tmp_path / "run").evaluation
-    assert [table.name for table in evaluation.tables] == ["decoy, memory 3", "decoy, no memory"]
+    assert [table.name for table in evaluation.tables] == [
+        "decoy, flat weights, memory 3",
+        "decoy, no memory",
+    ]
     assert not any(table.higher_is_better for table in evaluation.tables)
     losses = {name: found.mean() for name, found in evaluation.tables[0].results.items()}
     assert losses["best action repeated"] == pytest.approx(0.1, abs=0.01)
     regrets, *others = evaluation.curves
-    assert len(regrets.lines) == 3 and [len(curves.lines) for curves in others] == [1, 1, 1]
+    assert len(regrets.lines) == 3 and [len(curves.lines) for curves in others] == [2, 2, 2]
     assert sum("best sequence 0.100" in note for note in evaluation.notes) == 1
+    extras = evaluation.extras
+    assert [row[0] for row in extras["regrets"]] == list(regrets.lines)
+    assert [row[0] for row in extras["gaps"]] == ["T = 400", "T = 800", EVEN]
+    assert [row[0] for row in extras["weights"]][::3] == ["decoy, flat", "random, flat"]
 
 
 def test_alternating_bandits_are_refused_in_a_line_with_another_memory():

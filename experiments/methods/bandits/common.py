@@ -1,12 +1,12 @@
 """What tests of players at bandits share: games of many players, regrets, and their estimates."""
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray
 
 from rlsuite.bandits.playing import (
     Bandit,
@@ -115,7 +115,12 @@ def each_instance(payoffs: Course) -> Float[np.ndarray, "instance 1"]:
 
 def later_half(payoffs: Course) -> Float[np.ndarray, "instance 1"]:
     """Averages over draws, and the second half of all rounds."""
-    return each_instance(payoffs[len(payoffs) // 2 :])
+    return of_draws(payoffs).mean(axis=1, keepdims=True)
+
+
+def of_draws(payoffs: Course) -> Float[np.ndarray, "instance draw"]:
+    """Averages over the second half of all rounds."""
+    return payoffs[len(payoffs) // 2 :].mean(axis=0)
 
 
 def regret_curve(
@@ -178,16 +183,40 @@ def in_parts(
     return np.concatenate(parts)
 
 
-def rounds_of(bandit: Bandit, player: Player, instance: Instance, num_rounds: int) -> dict:
-    """Actions and mean payoffs of one game, for a picture."""
+class Shown(NamedTuple):
+    """Rounds of one game for a picture, and what was seen of the player before each."""
+
+    plays: dict[str, Any]
+    seen: np.ndarray
+
+
+def rounds_of(
+    bandit: Bandit,
+    player: Player,
+    instance: Instance,
+    num_rounds: int,
+    seen: Callable[[PlayerState], Array] = lambda state: jnp.int32(0),
+) -> Shown:
+    """Actions and mean payoffs of one game.
+
+    Args:
+      bandit: at which it is.
+      player: who plays.
+      instance: of the bandit.
+      num_rounds: that are shown.
+      seen: what is looked at in the player's state before each round.
+    """
     game = begin(bandit, player, jax.random.key(0), instance)
-    games = jax.tree.map(lambda leaf: leaf[None], game)
-    program = jit(
-        lambda games: play_rounds(bandit, player, games, jnp.int32(0), num_rounds)[1],
-        program="once",
-    )
-    rounds = program(games)
-    return {
-        "actions": np.asarray(rounds.action)[:, 0].tolist(),
-        "payoffs": np.asarray(rounds.mean, np.float64)[:, 0].round(5).tolist(),
+
+    def one(games, now):
+        before = seen(jax.tree.map(lambda leaf: leaf[0], games.player))
+        games, rounds = play_rounds(bandit, player, games, now, 1)
+        return games, (rounds, before)
+
+    program = jit(lambda games: jax.lax.scan(one, games, jnp.arange(num_rounds))[1], program="once")
+    rounds, before = program(jax.tree.map(lambda leaf: leaf[None], game))
+    plays = {
+        "actions": np.asarray(rounds.action)[:, 0, 0].tolist(),
+        "payoffs": np.asarray(rounds.mean, np.float64)[:, 0, 0].round(5).tolist(),
     }
+    return Shown(plays, np.asarray(before))

@@ -26,6 +26,8 @@ _SIZES = {
             baselines=("oracle greedy", "UCB1"),
             horizons=(400,),
             num_learners=8,
+            planned=("spike",),
+            num_block_learners=1,
         ),
     ),
     "laptop": Run(
@@ -56,9 +58,7 @@ _SIZES = {
             horizon=1_000_000,
             rounds_per_step=1000,
         ),
-        evaluation=replace(
-            _EVALUATION, num_instances=10_000, num_rounds=840, horizons=(10**5, 10**6)
-        ),
+        evaluation=replace(_EVALUATION, num_rounds=840, horizons=(10**5, 10**6)),
     ),
 }
 
@@ -81,7 +81,7 @@ def _check_horizons(config: LSDBanditsConfig, horizons: Sequence[int]) -> None:
     """That fresh learners of a test will see every state."""
     for horizon in horizons:
         try:
-            _ = replace(config, horizon=horizon, num_repeats=None).player
+            _ = replace(config, horizon=horizon).player
         except ValueError as error:
             text = str(error).replace("horizon:", "evaluation.horizons:", 1)
             raise ConfigError(text) from error

@@ -19,6 +19,7 @@ from rlsuite.experiments.methods.bandits.plots import (
 )
 from rlsuite.experiments.plot_style import COLOURS, INK, contender_colours, save, style
 from rlsuite.experiments.specs import Drawing, Section
+from rlsuite.experiments.words import table_in_markdown
 
 
 def pictures(finished: Finished, evaluation: Evaluation | None) -> Sequence[Section]:
@@ -35,8 +36,14 @@ def pictures(finished: Finished, evaluation: Evaluation | None) -> Sequence[Sect
     text = (
         "Above: what is played at the satiating trio, coloured by what it pays; grey where no arm "
         "is. Below left: the planner's share of the relaxation in the mean over its draws, at "
-        "bandits whose payoffs are monotone and at the same shuffled. Below right: what learners "
+        "bandits whose payoffs are monotone and at the same shuffled; where one arm played for "
+        "ever is best, which shuffled payoffs allow, it is all of it. Below right: what learners "
         "lose per round against the planner who knows."
+    )
+    header, *rows = evaluation.extras["named"]
+    named = (
+        "Payoffs per round at bandits with names, with 95 % intervals over draws or games where "
+        "these differ.\n\n" + table_in_markdown(header, rows)
     )
     regret = Drawing(
         "regret.png",
@@ -45,6 +52,7 @@ def pictures(finished: Finished, evaluation: Evaluation | None) -> Sequence[Sect
     )
     return [
         Section("The planner and those who learn", [planner], text),
+        Section("Bandits with names", [], named),
         Section("Regret", [regret], "Against the relaxation, which bounds every player."),
     ]
 

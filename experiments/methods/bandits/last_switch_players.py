@@ -48,6 +48,8 @@ BaselineName = Literal[
 BASELINES: tuple[BaselineName, ...] = get_args(BaselineName)
 """Who may play beside the planner who knows."""
 
+PlannedName = Literal["trap", "spike"]
+
 _MOST_STATES = 5000
 """Joint states of which the optimum is still worked out."""
 
@@ -60,20 +62,24 @@ class LSDEvaluationConfig:
       num_instances: bandits with random monotone payoffs that the planner's floor is measured on,
         and as many whose payoffs are shuffled.
       num_draws: schedules drawn at each bandit.
-      num_rounds: that each schedule is played for.
+      num_rounds: that each schedule is played for; the second half of them counts.
       num_shown: of the run's bandits, how many all players are compared at.
       baselines: who plays there and at bandits with names, beside the planner who knows.
       horizons: rounds for which fresh learners learn, each horizon by itself.
       num_learners: fresh learners for each horizon.
+      planned: instances of Laforgue et al. at which learners choose blocks of plays.
+      num_block_learners: of each kind there.
     """
 
-    num_instances: Count = 2000
+    num_instances: Count = 10_000
     num_draws: Count = 100
     num_rounds: Count = 420
     num_shown: Count = 512
     baselines: tuple[BaselineName, ...] = BASELINES
-    horizons: Counts = (1000, 10_000, 100_000)
-    num_learners: Count = 512
+    horizons: Counts = (1000, 10_000, 100_000, 1_000_000)
+    num_learners: Count = 256
+    planned: tuple[PlannedName, ...] = get_args(PlannedName)
+    num_block_learners: Count = 64
 
 
 class Believed(NamedTuple):
@@ -149,9 +155,11 @@ def unplanned(num_arms: int, states: SwitchStates) -> Seats:
     return {name: (bandit, player) for name, player in players.items()}
 
 
-def learner(num_arms: int, states: SwitchStates, horizon: int) -> tuple[Bandit, Player]:
+def learner(
+    num_arms: int, states: SwitchStates, horizon: int, num_repeats: int | None
+) -> tuple[Bandit, Player]:
     """The method itself, from its first round on."""
-    explored = exploration(num_arms, states, horizon)
+    explored = exploration(num_arms, states, horizon, num_repeats)
     bandit = last_switch_bandit(num_arms, states)
     return bandit, explore_then_commit(num_arms, states, explored)
 

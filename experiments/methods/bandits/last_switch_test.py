@@ -1,6 +1,8 @@
 """The test of learners at last-switch-dependent bandits, and of the planner they imitate."""
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 import jax
@@ -8,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from rlsuite.bandits.playing import Bandit, Player
 from rlsuite.envs.bandits.last_switch import NAMED, SwitchStates, recharging
 from rlsuite.experiments.errors import UserError
 from rlsuite.experiments.evaluation import Contender, Curves, Evaluation, Table
@@ -18,13 +21,14 @@ from rlsuite.experiments.methods.bandits.common import (
     Course,
     Games,
     Seats,
-    each_instance,
     later_half,
+    of_draws,
     payoffs_of,
     play_all,
     regret_curve,
     whole_course,
 )
+from rlsuite.experiments.methods.bandits.last_switch_blocks import in_blocks
 from rlsuite.experiments.methods.bandits.last_switch_players import (
     BLIND,
     OPTIMUM,
@@ -38,10 +42,16 @@ from rlsuite.experiments.methods.bandits.last_switch_players import (
     unplanned,
 )
 from rlsuite.experiments.specs import Watch
-from rlsuite.methods.lsd_bandits import monotone
+from rlsuite.experiments.statistics import mean_of
+from rlsuite.methods.lsd_bandits import LSDBanditsConfig, exploration, monotone
+from rlsuite.ranges import LARGEST_COUNT
 
-_LEAST_HORIZON = 1000
-Results = dict[str, Float[np.ndarray, "instance 1"]]
+BEST_DRAW = f"{PLANNER}, best draw"
+_NAMED_STATES = SwitchStates(3, 11)
+_LEAST_SHARE = 1 / 3
+"""Of a horizon, that exploration may take at bandits with names."""
+
+Results = dict[str, Float[np.ndarray, "instance draw"]]
 
 
 def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evaluation:
@@ -50,9 +60,8 @@ def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evalua
     learned = finished.beside(rivals)
     own, *_ = learned
     at_run, regrets = _at_run(learned, watch)
-    # Those with names tell more states apart, which take as long to be seen.
-    horizon = max(config.horizon, _LEAST_HORIZON)
-    at_named, trap = _at_named(own.name, horizon, settings, watch)
+    horizon = horizon_at_named(config)
+    at_named, trap = _at_named(own.name, replace(config, horizon=horizon), settings, watch)
     floor = claims.floor(config, settings, watch)
     learning = claims.learning(own.name, config, settings, watch)
     theirs = {who.name for who in learned}
@@ -62,12 +71,19 @@ def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evalua
         tables=[at_run, at_named],
         curves=[regrets, trap, learning.curves],
         notes=[
-            "Planners are averaged over their draws, learners over the second half of "
-            f"{config.horizon} rounds; at bandits with names {own.name} learns anew for {horizon}.",
+            "Players are measured in the second half of their rounds, planners over their draws, "
+            f"learners of {config.horizon} rounds; at bandits with names {own.name} learns anew "
+            f"for {horizon}.",
             *floor.notes,
+            claims.spiked(settings, watch),
+            *in_blocks(own.name, config, settings, watch),
             *learning.notes,
         ],
-        extras={"floor": floor.histogram, "strips": claims.strips(watch)},
+        extras={
+            "floor": floor.histogram,
+            "strips": claims.strips(watch),
+            "named": _in_words(at_named),
+        },
     )
 
 
@@ -80,13 +96,15 @@ def _at_run(learned: Mapping[Contender, Finished], watch: Watch) -> tuple[Table,
     beliefs = {}
     for who, run in learned.items():
         theirs = jax.tree.map(lambda leaf: leaf[: settings.num_shown], run.state.games)
-        if theirs.instance.shape != payoffs.shape or (theirs.instance != payoffs).any():
+        is_alike = run.run.method.states == config.states
+        if not is_alike or not np.array_equal(theirs.instance, payoffs):
             raise UserError(f"'{run.directory}' has learned other bandits; give it the same seed")
         beliefs[who.name] = jax.vmap(monotone)(theirs.player.visits)
     known = _known(setting, beliefs, settings, watch)
-    fresh = {own.name: learner(setting.num_arms, setting.states, config.horizon)}
+    fresh = {own.name: _learner(setting, config)}
     courses = _courses(setting, fresh, config.horizon, 1, settings, watch)
-    results = {name: each_instance(found) for name, found in known.items()}
+    results = {name: later_half(found) for name, found in known.items()}
+    results[BEST_DRAW] = of_draws(known[PLANNER]).max(axis=1, keepdims=True)
     results |= {name: later_half(found) for name, found in courses.items() if name != own.name}
     regrets = Curves(
         name="Regret against the relaxation",
@@ -101,14 +119,25 @@ def _at_run(learned: Mapping[Contender, Finished], watch: Watch) -> tuple[Table,
     return _table(setting, strata, results), regrets
 
 
+def horizon_at_named(config: LSDBanditsConfig) -> int:
+    """The run's, or as long as more states than it has take to be seen."""
+    repeats = config.num_repeats or 1
+    seen = exploration(3, _NAMED_STATES, LARGEST_COUNT, repeats)
+    return max(config.horizon, math.ceil(seen.num_rounds / _LEAST_SHARE))
+
+
+def _learner(setting: Setting, config: LSDBanditsConfig) -> tuple[Bandit, Player]:
+    return learner(setting.num_arms, setting.states, config.horizon, config.num_repeats)
+
+
 def _at_named(
-    own: str, horizon: int, settings: LSDEvaluationConfig, watch: Watch
+    own: str, config: LSDBanditsConfig, settings: LSDEvaluationConfig, watch: Watch
 ) -> tuple[Table, Curves]:
     """All players at the bandits with names, all of them made as large as the largest.
 
     Planners also play traps that are ever deeper.
     """
-    states = SwitchStates(3, 11)
+    states = _NAMED_STATES
     made = [*(make() for make in NAMED.values()), *claims.traps()]
     payoffs = jnp.stack([one.widened(3, states).payoffs for one in made])
     both = Setting("bandits with names", states, payoffs)
@@ -117,10 +146,11 @@ def _at_named(
     assert optima is not None, "three arms have few joint states"
     trap = claims.trap(known, optima, len(NAMED))
     named = Setting(both.name, states, payoffs[: len(NAMED)])
-    fresh = {own: learner(named.num_arms, states, horizon)}
-    courses = _courses(named, fresh, horizon, settings.num_draws, settings, watch)
-    results = {name: later_half(found) for name, found in courses.items()}
-    results |= {name: each_instance(found)[: len(NAMED)] for name, found in known.items()}
+    fresh = {own: _learner(named, config)}
+    courses = _courses(named, fresh, config.horizon, settings.num_draws, settings, watch)
+    results = {name: of_draws(found) for name, found in courses.items()}
+    results |= {name: of_draws(found)[: len(NAMED)] for name, found in known.items()}
+    results[BEST_DRAW] = results[PLANNER].max(axis=1, keepdims=True)
     return _table(both, list(NAMED), results), trap
 
 
@@ -164,7 +194,21 @@ def _chosen(seats: Seats, settings: LSDEvaluationConfig) -> Seats:
 
 
 def _planning(settings: LSDEvaluationConfig) -> Games:
-    return Games(jax.random.key(HELD_OUT_SEED), settings.num_draws, 1, settings.num_rounds)
+    key, num_rounds = jax.random.key(HELD_OUT_SEED), settings.num_rounds
+    return Games(key, settings.num_draws, 2, max(1, num_rounds // 2))
+
+
+def _in_words(table: Table) -> list[list[str]]:
+    """A row for each player: what it is paid at each bandit, with its interval over draws."""
+    assert table.optimal is not None, "relaxations are known"
+    bounds = ["relaxation", *(f"{bound:.3f}" for bound in table.optimal)]
+    rows = [[name, *map(_mean_in_words, found)] for name, found in table.results.items()]
+    return [["", *table.strata], bounds, *rows]
+
+
+def _mean_in_words(payoffs: Float[np.ndarray, " draw"]) -> str:
+    found = mean_of(np.asarray(payoffs, np.float64))
+    return f"{found.value:.3f}" if np.ptp(payoffs) < 1e-6 else f"{found:.3f}"
 
 
 def _table(setting: Setting, strata: list[str], results: Results) -> Table:

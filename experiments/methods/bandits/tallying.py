@@ -22,10 +22,11 @@ _SIZES = {
             num_games=4,
             baselines=("UCB1", "best action repeated"),
             horizon=400,
-            horizons=(400,),
+            horizons=(400, 800),
+            num_gap_games=4,
             burn_ins=(3, 6),
-            short_burn_ins=(0,),
             memories=(3,),
+            long_memories=(6,),
         ),
     ),
     "laptop": Run(
@@ -52,9 +53,7 @@ _SIZES = {
         method=WeightedTallyingBanditsConfig(
             horizon=1_000_000, num_agents=1024, rounds_per_step=1000
         ),
-        evaluation=TallyingEvaluationConfig(
-            num_games=256, horizon=100_000, horizons=(10**3, 10**4, 10**5, 10**6)
-        ),
+        evaluation=TallyingEvaluationConfig(horizon=100_000, num_gap_games=256),
     ),
 }
 
@@ -85,7 +84,7 @@ WEIGHTED_TALLYING_BANDITS = MethodSpec(
     learned=lambda state: state.games.player,
     panels={
         "payoff": "mean payoff of a round",
-        "regret": "regret against the best action repeated",
+        "regret": "regret, an upper bound of the complete policy regret",
         "active_actions": "active actions",
         "best_is_active": "share of learners that keep the best",
         "best_is_played": "share of learners at the best",

@@ -1,13 +1,13 @@
 """What is claimed of elimination with burn-in, measured by fresh games."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Bool, Float
 
 from rlsuite.bandits.dynamic_programming import best_total
 from rlsuite.bandits.players import successive_elimination
@@ -21,29 +21,31 @@ from rlsuite.envs.bandits.tallying import (
     tallying_bandit,
     tallying_graph,
 )
-from rlsuite.experiments.evaluation import Curves, curve_of
+from rlsuite.experiments.evaluation import Curve, Curves, curve_of
 from rlsuite.experiments.level_sets import HELD_OUT_SEED
 from rlsuite.experiments.methods.bandits.common import (
-    Course,
     Games,
     each_instance,
     play_all,
     played,
     rounds_of,
-    slope,
     whole_course,
 )
 from rlsuite.experiments.methods.bandits.tallying_players import (
     TallyingEvaluationConfig,
-    benchmarks,
     players,
 )
 from rlsuite.experiments.specs import Watch
-from rlsuite.methods.weighted_tallying_bandits import WeightedTallyingBanditsConfig
+from rlsuite.experiments.statistics import Estimate, mean_of, share
+from rlsuite.methods.weighted_tallying_bandits import (
+    WeightedTallyingBanditsConfig,
+    best_repeated_payoff,
+)
 
+PREDICTED = "predicted"
 _STRIP = 720
-_SHORT_MEMORY = 50
-_GAP = 2.0
+_SHARES = (0.0, 0.25, 0.5, 1.0)
+_DECOY = WeightedTallyingBanditsConfig(instances="decoy", weights="flat")
 
 
 class Measured(NamedTuple):
@@ -60,23 +62,23 @@ class Outcome(NamedTuple):
     lost_the_best: Bool[np.ndarray, " game"]
 
 
-def eliminated(
-    losses: Float[Array, "action knot"],
-    memory: int,
-    burn_in: int,
-    horizon: int,
-    num_games: int,
-) -> Outcome:
-    """Elimination at one bandit of flat weights, against the best action repeated."""
-    instance = TallyingInstance(losses, flat_weights(memory))
-    instances = jax.tree.map(lambda leaf: leaf[None], instance)
-    number = losses.shape[0]
-    games = whole_course(jax.random.key(HELD_OUT_SEED + burn_in), num_games, horizon)
+def drawn(config: WeightedTallyingBanditsConfig, num_games: int) -> TallyingInstance:
+    """Bandits as a run draws them, on a leading axis; the same for all who ask."""
+    keys = jax.random.split(jax.random.key(HELD_OUT_SEED + 1), num_games)
+    return jit(jax.vmap(config.sample), program="once")(keys)
+
+
+def eliminated(instances: TallyingInstance, burn_in: int, horizon: int) -> Outcome:
+    """Elimination in a game at each of some bandits, against the best action repeated."""
+    _, number, _ = instances.losses.shape
+    games = whole_course(jax.random.key(HELD_OUT_SEED), 1, horizon)
     player = successive_elimination(number, horizon, burn_in)
-    payoffs, after = played(tallying_bandit(number, memory), player, instances, games)
-    best = int(best_repeated(instance.losses))
-    missed = benchmarks(instances)[0] - payoffs[:, 0].mean(axis=0)
-    return Outcome(missed * games.num_rounds, ~np.asarray(after.is_active)[:, best])
+    bandit = tallying_bandit(number, instances.weights.shape[1])
+    payoffs, after = played(bandit, player, instances, games)
+    benchmark = np.asarray(jax.vmap(best_repeated_payoff)(instances), np.float64)
+    best = np.asarray(jax.vmap(best_repeated)(instances.losses))
+    is_active = np.asarray(after.is_active)[np.arange(best.size), best]
+    return Outcome((benchmark - payoffs[:, :, 0].mean(axis=0)) * games.num_rounds, ~is_active)
 
 
 def measured(
@@ -85,13 +87,13 @@ def measured(
     settings: TallyingEvaluationConfig,
     watch: Watch,
 ) -> Measured:
-    """How regret depends on burn-in, memory and horizon, and what broken assumptions cost."""
-    over_burn_ins, rise = _over_burn_ins(own, config, settings, watch)
-    over_memories = _over_memories(own, settings, watch)
-    over_horizons, exponent = _over_horizons(own, config, settings, watch)
+    """How regret depends on burn-in and memory, and what broken assumptions cost."""
+    over_burn_ins, by_burn_in = _over_burn_ins(own, config.memory, settings, watch)
+    over_memories, by_memory = _over_memories(own, settings, watch)
+    short = [_short_burn_ins(memory, settings, watch) for memory in settings.long_memories]
     return Measured(
-        [over_burn_ins, over_memories, over_horizons],
-        [rise, exponent, _short_burn_ins(settings, watch), _alternating(settings, watch)],
+        [over_burn_ins, over_memories],
+        [by_burn_in, by_memory, *short, _alternating(settings, watch)],
     )
 
 
@@ -111,145 +113,141 @@ def without_memory(
     return {name: 1 - each_instance(payoffs) for name, payoffs in found.items()}
 
 
-def slopes(
-    courses: Mapping[str, Course], benchmark: Float[np.ndarray, " instance"], horizon: int
-) -> str:
-    """A sentence that says what each player still loses a round in the last fifth of the rounds."""
-    rates = {
-        name: (benchmark[:, None] - found[-max(1, len(found) // 5) :]).mean()
-        for name, found in courses.items()
-    }
-    text = ", ".join(f"{name} {rate:.4f}" for name, rate in rates.items())
-    return f"Regret per round in the last fifth of {horizon} rounds: {text}."
+def blocks_of_each(losses: Float[np.ndarray, "action knot"]) -> Float[np.ndarray, " action"]:
+    r"""In how many epochs elimination plays each action, where averages are what they should be.
+
+    An action whose loss repeated is above the best by :math:`\Delta` is dropped in the first epoch
+    s with :math:`2 C_s < \Delta`, that is :math:`4^s > 2 / \Delta^2`; the best is played as often
+    as the last of the others.
+    """
+    excess = losses[:, -1] - losses[:, -1].min()
+    best = int(excess.argmin())
+    others = np.delete(excess, best)
+    epochs = np.maximum(np.floor(np.log(2 / others**2) / np.log(4)) + 1, 0)
+    return np.insert(1 + epochs, best, 1 + epochs.max())
 
 
 def _over_burn_ins(
-    own: str,
-    config: WeightedTallyingBanditsConfig,
-    settings: TallyingEvaluationConfig,
-    watch: Watch,
+    own: str, memory: int, settings: TallyingEvaluationConfig, watch: Watch
 ) -> tuple[Curves, str]:
-    """Regret against M, and the slope of a line through its means."""
-    burn_ins = np.array(settings.burn_ins)
-    found = _each(
+    """Regret against M, beside what one more round of each block costs."""
+    instances = drawn(replace(_DECOY, memory=memory), settings.num_games)
+    losses = np.asarray(decoy_losses(), np.float64)
+    predicted = float(blocks_of_each(losses) @ (losses[:, -1] - losses[:, -1].min()))
+    found = _over(
         settings.burn_ins,
-        lambda burn_in: eliminated(
-            decoy_losses(), config.memory, burn_in, settings.horizon, settings.num_games
-        ),
+        lambda burn_in: eliminated(instances, burn_in, settings.horizon),
         "burn-in",
+        predicted,
         watch,
     )
-    regrets = np.stack([one.regret for one in found])
-    centred = burn_ins - burn_ins.mean()
-    rises = centred @ regrets / (centred @ centred) if len(burn_ins) > 1 else np.full(1, np.nan)
-    error = 1.96 * rises.std() / np.sqrt(rises.size)
+    where = f"decoy, flat weights, memory {memory}, T = {settings.horizon}"
     curves = Curves(
-        f"Regret over burn-in at memory {config.memory}, T = {settings.horizon}",
+        f"Regret over burn-in: {where}",
         "burn-in M",
         "regret",
-        {own: curve_of(settings.burn_ins, regrets)},
+        {own: found.curve, PREDICTED: found.predicted},
     )
     return curves, (
-        f"Decoy, memory {config.memory}, T = {settings.horizon}: regret rises by "
-        f"{rises.mean():.2f} ± {error:.2f} with each round of burn-in."
+        f"Regret over burn-in ({where}) rises by {found.rise:.2f} with each round of burn-in; one "
+        f"more round of each block is predicted to cost {predicted:.2f}."
     )
 
 
-def _over_memories(own: str, settings: TallyingEvaluationConfig, watch: Watch) -> Curves:
-    """Regret against m at one burn-in."""
+def _over_memories(
+    own: str, settings: TallyingEvaluationConfig, watch: Watch
+) -> tuple[Curves, str]:
+    """Regret against m at one burn-in, beside what filling the tally in each block costs."""
     burn_in = max(settings.memories)
-    found = _each(
+    losses = np.asarray(decoy_losses(), np.float64)
+    blocks = blocks_of_each(losses)
+    # The best is begun once more when all others are gone, unless it is the last in order.
+    begun = blocks + (1 - 1 / len(losses)) * (losses[:, -1] == losses[:, -1].min())
+    predicted = float(begun @ (losses.mean(axis=1) - losses[:, -1]))
+    found = _over(
         settings.memories,
         lambda memory: eliminated(
-            decoy_losses(), memory, burn_in, settings.horizon, settings.num_games
+            drawn(replace(_DECOY, memory=memory), settings.num_games), burn_in, settings.horizon
         ),
         "memory",
+        predicted,
         watch,
     )
-    return Curves(
-        f"Regret over memory at burn-in {burn_in}, T = {settings.horizon}",
+    where = f"decoy, flat weights, burn-in {burn_in}, T = {settings.horizon}"
+    curves = Curves(
+        f"Regret over memory: {where}",
         "memory m",
         "regret",
-        {own: curve_of(settings.memories, np.stack([one.regret for one in found]))},
+        {own: found.curve, PREDICTED: found.predicted},
     )
-
-
-def shrinking_gap(horizon: int) -> Float[Array, "action knot"]:
-    """The decoy's bandit, where the best repeated is better than the decoy by 2 √(K / T) alone."""
-    table = np.array(decoy_losses())
-    gap = min(0.25, _GAP * np.sqrt(len(table) / horizon))
-    share = np.arange(1, table.shape[1] + 1) / table.shape[1]
-    table[0] = 0.9 - (0.65 + gap) * share**2
-    table[1:] = 0.25
-    return jnp.asarray(table)
-
-
-def _over_horizons(
-    own: str,
-    config: WeightedTallyingBanditsConfig,
-    settings: TallyingEvaluationConfig,
-    watch: Watch,
-) -> tuple[Curves, str]:
-    """Regret over T where the gap shrinks with it."""
-    found = _each(
-        settings.horizons,
-        lambda horizon: eliminated(
-            shrinking_gap(horizon), config.memory, config.burn_in, horizon, settings.num_games
-        ),
-        "horizon",
-        watch,
-    )
-    regrets = np.stack([one.regret for one in found])
-    curves = Curves(
-        "Regret over the horizon where the gap is 2 √(K/T)",
-        "horizon T",
-        "regret",
-        {own: curve_of(settings.horizons, regrets)},
-    )
-    if len(found) < 2:
-        return curves, "Where the gap shrinks, one horizon tells no slope."
-    value, low, high = slope(np.array(settings.horizons, float), regrets)
     return curves, (
-        "Where the gap shrinks as 2 √(K/T), regret grows over T with a slope on logarithmic axes "
-        f"of {value:.2f} [{low:.2f}, {high:.2f}]."
+        f"Regret over memory ({where}) rises by {found.rise:.2f} with each play of memory; filling "
+        f"the tally in each block is predicted to cost {predicted:.2f}, and K in each of "
+        f"{blocks.max():.0f} epochs would be {blocks.max() * len(losses):.0f}."
     )
 
 
-def _short_burn_ins(settings: TallyingEvaluationConfig, watch: Watch) -> str:
+class Line(NamedTuple):
+    """Regret over some number: as found, its rise by one, and as predicted."""
+
+    curve: Curve
+    rise: Estimate
+    predicted: Curve
+
+
+def _over(
+    values: Sequence[int],
+    measure: Callable[[int], Outcome],
+    what: str,
+    predicted: float,
+    watch: Watch,
+) -> Line:
+    """Regret at several values of a number.
+
+    Args:
+      values: of the number.
+      measure: what is found at each.
+      what: the number is.
+      predicted: rise of a line, which is drawn through the mean of all.
+      watch: is told of each.
+    """
+    regrets = np.stack([one.regret for one in _each(values, measure, what, watch)])
+    centred = np.array(values, float) - np.mean(values)
+    rises = centred @ regrets / (centred @ centred) if len(values) > 1 else np.full(1, np.nan)
+    found = curve_of(values, regrets)
+    line = (np.mean(found.value) + predicted * centred).tolist()
+    return Line(found, mean_of(rises), Curve(list(values), line, line, line))
+
+
+def _short_burn_ins(memory: int, settings: TallyingEvaluationConfig, watch: Watch) -> str:
     """What becomes of elimination where the burn-in is shorter than the memory."""
+    instances = drawn(replace(_DECOY, memory=memory), settings.num_games)
+    burn_ins = sorted({round(part * memory) for part in _SHARES})
     found = _each(
-        settings.short_burn_ins,
-        lambda burn_in: eliminated(
-            decoy_losses(), _SHORT_MEMORY, burn_in, settings.horizon, settings.num_games
-        ),
-        f"memory {_SHORT_MEMORY}, burn-in",
+        burn_ins,
+        lambda burn_in: eliminated(instances, burn_in, settings.horizon),
+        f"memory {memory}, burn-in",
         watch,
     )
-    text = ", ".join(
-        f"M = {burn_in}: {one.regret.mean():.0f} [{one.regret.min():.0f}, {one.regret.max():.0f}], "
-        f"best dropped by {one.lost_the_best.mean():.0%}"
-        for burn_in, one in zip(settings.short_burn_ins, found, strict=True)
+    text = "; ".join(
+        f"M = {burn_in}: {mean_of(one.regret):.0f}, best dropped in {share(one.lost_the_best):.0%}"
+        for burn_in, one in zip(burn_ins, found, strict=True)
     )
-    return (
-        f"Decoy, memory {_SHORT_MEMORY}, T = {settings.horizon}: mean regret [least, most] {text}."
-    )
+    return f"Decoy, flat weights, memory {memory}, T = {settings.horizon}: mean regret {text}."
 
 
 def _alternating(settings: TallyingEvaluationConfig, watch: Watch) -> str:
     """What elimination pays where no action is best repeated, beside the best sequence."""
     horizon = settings.horizon
-    found = _each(
-        (2,),
-        lambda memory: eliminated(alternating_losses(), memory, 2, horizon, settings.num_games),
-        "alternating, memory",
-        watch,
-    )[0]
+    config = WeightedTallyingBanditsConfig(instances="alternating", memory=2)
+    instances = drawn(config, settings.num_games)
+    found = _each((2,), lambda _: eliminated(instances, 2, horizon), "alternating, memory", watch)
     instance = TallyingInstance(alternating_losses(), flat_weights(2))
     best = jit(lambda one: best_total(tallying_graph(one), 1000)[-1] / 1000, program="once")
     optimum = 1 - float(best(instance))
-    lost = 0.9 + found.regret.mean() / horizon
+    lost = mean_of(0.9 + found[0].regret / horizon)
     return (
-        f"Where alternating is best, elimination loses {lost:.3f} a round and the best sequence "
+        f"Where alternating is best, elimination loses {lost:.4f} a round and the best sequence "
         f"{optimum:.3f}."
     )
 
@@ -271,11 +269,15 @@ def shown_losses(instances: TallyingInstance) -> list[list[float]]:
     return np.asarray(instances.losses[0], np.float64).round(5).tolist()
 
 
-def strip(config: WeightedTallyingBanditsConfig, watch: Watch) -> dict[str, Any]:
-    """The first rounds of elimination at the decoy's bandit."""
-    instance = TallyingInstance(decoy_losses(), flat_weights(config.memory))
-    player = successive_elimination(5, config.horizon, config.burn_in)
+def strip(
+    config: WeightedTallyingBanditsConfig, instances: TallyingInstance, watch: Watch
+) -> dict[str, Any]:
+    """The first rounds of elimination at the first bandit, and which of them are burn-in."""
+    instance = jax.tree.map(lambda leaf: leaf[0], instances)
+    player = successive_elimination(config.actions, config.horizon, config.burn_in)
     done = watch.begin("plays for a picture")
-    found = rounds_of(tallying_bandit(5, config.memory), player, instance, _STRIP)
+    bandit = tallying_bandit(config.actions, config.memory)
+    found, positions = rounds_of(bandit, player, instance, _STRIP, lambda state: state.position)
     done()
-    return found | {"burn_in": config.burn_in}
+    is_burn_in = (positions < config.burn_in).tolist()
+    return found | {"burn_in": config.burn_in, "is_burn_in": is_burn_in}

@@ -1,15 +1,15 @@
 """Who plays weighted tallying bandits in tests, and what they are measured by."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal, get_args
+from typing import Literal, get_args
 
 import jax
 import numpy as np
-from annotated_types import Ge
 from jaxtyping import Float
 
-from rlsuite.bandits.adversarial import discounted_ucb, exp3, in_blocks
+from rlsuite.bandits.adversarial import discounted_ucb, exp3, in_blocks, sliding_window_ucb
 from rlsuite.bandits.players import (
     always,
     epsilon_greedy,
@@ -18,20 +18,19 @@ from rlsuite.bandits.players import (
     successive_elimination,
     ucb1,
 )
+from rlsuite.compiling import jit
 from rlsuite.envs.bandits.bandit import noiseless
 from rlsuite.envs.bandits.tallying import TallyingInstance, best_repeated, tallying_bandit
 from rlsuite.experiments.methods.bandits.common import Seats
-from rlsuite.methods.weighted_tallying_bandits import (
-    WeightedTallyingBanditsConfig,
-    best_repeated_payoff,
-)
-from rlsuite.ranges import COUNTABLE, Count, Counts
+from rlsuite.methods.weighted_tallying_bandits import WeightedTallyingBanditsConfig
+from rlsuite.ranges import Count, Counts
 
-BEST = "best action repeated"
+BEST, WITHOUT = "best action repeated", "elimination without burn-in"
 BaselineName = Literal[
     "elimination without burn-in",
     "UCB1",
     "discounted UCB",
+    "sliding-window UCB",
     "ε-greedy",
     "EXP3",
     "EXP3 in blocks",
@@ -52,18 +51,20 @@ class TallyingEvaluationConfig:
       baselines: who plays beside the run's method.
       horizon: rounds in which burn-in and memory are varied.
       horizons: rounds over which the gap shrinks, each by itself.
+      num_gap_games: at each gap of each of these.
       burn_ins: M, varied at the run's memory.
-      short_burn_ins: M where the memory is 50, so that burn-in is too short for it.
       memories: m, varied at a burn-in as long as the longest of them.
+      long_memories: m at which burn-in is none, a quarter, half and all of the memory.
     """
 
-    num_games: Count = 64
+    num_games: Count = 256
     baselines: tuple[BaselineName, ...] = BASELINES
     horizon: Count = 20_000
-    horizons: Counts = (1000, 10_000, 100_000)
+    horizons: Counts = (1000, 10_000, 100_000, 1_000_000)
+    num_gap_games: Count = 64
     burn_ins: Counts = (10, 20, 50, 100, 200)
-    short_burn_ins: tuple[Annotated[int, Ge(0), COUNTABLE], ...] = (0, 10, 25, 50)
     memories: Counts = (1, 5, 10, 25, 50)
+    long_memories: Counts = (50, 200)
 
 
 def players(
@@ -73,12 +74,15 @@ def players(
     number, horizon = config.actions, config.horizon
     bandit = tallying_bandit(number, config.memory)
     length = max(1, round(horizon ** (1 / 3)))
+    # Their authors' choices for payoffs that change once.
+    window = max(1, round(2 * math.sqrt(horizon * math.log(horizon))))
     samples = max(1, round(horizon ** (2 / 3) / number))
     found = {
         own: successive_elimination(number, horizon, config.burn_in),
-        "elimination without burn-in": successive_elimination(number, horizon),
+        WITHOUT: successive_elimination(number, horizon),
         "UCB1": ucb1(number),
-        "discounted UCB": discounted_ucb(number),
+        "discounted UCB": discounted_ucb(number, 1 - 1 / (4 * math.sqrt(horizon))),
+        "sliding-window UCB": sliding_window_ucb(number, window),
         "ε-greedy": epsilon_greedy(number),
         "EXP3": exp3(number, horizon),
         "EXP3 in blocks": in_blocks(exp3(number, max(1, horizon // length)), length),
@@ -90,6 +94,8 @@ def players(
     return {name: (bandit, player) for name, player in found.items() if name in chosen}
 
 
-def benchmarks(instances: TallyingInstance) -> Float[np.ndarray, " instance"]:
-    """What the best action of each pays a round if it is repeated."""
-    return np.asarray(jax.vmap(best_repeated_payoff)(instances), np.float64)
+def benchmarks(
+    config: WeightedTallyingBanditsConfig, instances: TallyingInstance
+) -> Float[np.ndarray, " instance"]:
+    """The payoff per round of each that regret is counted against."""
+    return np.asarray(jit(jax.vmap(config.benchmark), program="once")(instances), np.float64)

@@ -6,6 +6,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
+from rlsuite.bandits.playing import PlayState
 from rlsuite.envs.bandits.tallying import TallyingInstance
 from rlsuite.experiments.errors import UserError
 from rlsuite.experiments.evaluation import Contender, Curves, Evaluation, Table
@@ -13,16 +14,17 @@ from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.level_sets import HELD_OUT_SEED
 from rlsuite.experiments.methods.bandits import tallying_claims as claims
 from rlsuite.experiments.methods.bandits.common import (
+    Course,
     each_instance,
     play_all,
     regret_curve,
     whole_course,
 )
-from rlsuite.experiments.methods.bandits.tallying_players import (
-    benchmarks,
-    players,
-)
+from rlsuite.experiments.methods.bandits.tallying_gaps import EVEN, NUM_ACTIONS, Gaps, over_gaps
+from rlsuite.experiments.methods.bandits.tallying_players import WITHOUT, benchmarks, players
+from rlsuite.experiments.methods.bandits.tallying_weights import over_weights
 from rlsuite.experiments.specs import Watch
+from rlsuite.experiments.statistics import mean_of
 
 Losses = dict[str, Float[np.ndarray, "instance 1"]]
 
@@ -34,14 +36,15 @@ def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evalua
     own, *_ = learned
     instances = _instances(finished)
     games = whole_course(jax.random.key(HELD_OUT_SEED), 1, config.horizon)
-    name = f"{config.instances}, memory {config.memory}"
+    name = f"{config.instances}, {config.weights} weights, memory {config.memory}"
     courses = play_all(players(own.name, config, settings.baselines), instances, games, watch, name)
     losses = {name: 1 - each_instance(found) for name, found in courses.items()}
     losses |= {who.name: _lost(run, finished) for who, run in learned.items()}
     without = claims.without_memory(own.name, config, settings, instances, games, watch)
-    benchmark = benchmarks(instances)
+    benchmark = benchmarks(config, instances)
+    measured_by = "best sequence" if config.instances == "alternating" else "best action repeated"
     regrets = Curves(
-        name="Regret against the best action repeated",
+        name=f"Regret against the {measured_by}",
         x_label="rounds",
         y_label="regret",
         lines={
@@ -50,6 +53,14 @@ def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evalua
         },
     )
     claimed = claims.measured(own.name, config, settings, watch)
+    gaps = over_gaps(own.name, config, settings, watch)
+    weights = over_weights(own.name, config, settings, watch)
+    least = {
+        "with": 1 - benchmark,
+        "without": np.asarray(instances.losses[:, :, -1].min(axis=1), np.float64),
+    }
+    rounds = dict.fromkeys(losses, games.num_rounds) | {own.name: int(finished.state.round)}
+    shown = {name: losses[name] for name in courses}
     theirs = {who.name for who in learned}
     others = [name for name in losses if name not in theirs]
     return Evaluation(
@@ -58,14 +69,24 @@ def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evalua
             _table(name, config.instances, losses),
             _table(f"{config.instances}, no memory", config.instances, without),
         ],
-        curves=[regrets, *claimed.curves],
+        curves=[regrets, *claimed.curves, gaps.curves],
         notes=[
             "What a run lost is of its own games, what others lost is of as many rounds as its "
             f"horizon has, {config.horizon}, at the first of its bandits.",
-            claims.slopes(courses, benchmark, config.horizon),
+            *_burn_in_or_none(own.name, courses, games.num_rounds),
             *claimed.notes,
+            gaps.note,
         ],
-        extras={"losses": claims.shown_losses(instances), "strip": claims.strip(config, watch)},
+        extras={
+            "losses": claims.shown_losses(instances),
+            "strip": claims.strip(config, instances, watch),
+            "regrets": _regrets(shown, without, courses, least, rounds),
+            "gaps": _in_words(gaps),
+            "widths": list(gaps.widths),
+            "weights": [
+                [kind, *(f"{one:.0f}" for one in found.values())] for kind, found in weights.items()
+            ],
+        },
     )
 
 
@@ -75,20 +96,80 @@ def _instances(run: Finished) -> TallyingInstance:
 
 
 def _lost(run: Finished, tested: Finished) -> Float[np.ndarray, "instance 1"]:
-    """Of each of its games, the loss per round so far.
+    """Of each of its games, the loss per round so far."""
+    number = tested.run.evaluation.num_games
+    check_alike(str(run.directory), run.state, tested.state, number)
+    return 1 - np.asarray(run.state.mean_payoff[:number], np.float64)[:, None]
+
+
+def check_alike(directory: str, state: PlayState, wanted: PlayState, number: int) -> None:
+    """That the first games of a run are at the bandits of another, and as long.
 
     Raises:
-      UserError: if its bandits are not those of the run that is tested.
+      UserError: if they aren't.
     """
-    number = tested.run.evaluation.num_games
-    state = run.state
-    ours, theirs = (
-        (one.run.method.memory, np.asarray(one.state.games.instance.losses[:number]))
-        for one in (run, tested)
+    bandits, others = (
+        [np.asarray(leaf[:number]) for leaf in one.games.instance] for one in (state, wanted)
     )
-    if ours[0] != theirs[0] or not np.array_equal(ours[1], theirs[1]):
-        raise UserError(f"'{run.directory}' was at other bandits; give it the same seed")
-    return 1 - np.asarray(state.mean_payoff[:number], np.float64)[:, None]
+    if not all(map(np.array_equal, bandits, others)):
+        raise UserError(f"'{directory}' was at other bandits; give it the same seed and bandits")
+    rounds, needed = int(state.round), int(wanted.round)
+    if rounds != needed:
+        raise UserError(f"'{directory}' has played {rounds} rounds; it must be {needed}")
+
+
+def _burn_in_or_none(own: str, courses: Mapping[str, Course], num_rounds: int) -> list[str]:
+    """What burn-in is worth, by games at the same bandits."""
+    if WITHOUT not in courses:
+        return []
+    ours, others = (courses[name][:, :, 0].mean(axis=0) * num_rounds for name in (own, WITHOUT))
+    return [
+        f"Without burn-in, elimination's regret is higher by {mean_of(ours - others):.0f} (mean of "
+        "games at the same bandits)."
+    ]
+
+
+def _regrets(
+    losses: Losses,
+    without: Losses,
+    courses: Mapping[str, Course],
+    instances: Mapping[str, Float[np.ndarray, " instance"]],
+    rounds: Mapping[str, int],
+) -> list[list[str]]:
+    """A row for each player: regret, its extremes, what is lost in the end, and without memory.
+
+    Args:
+      losses: per round.
+      without: likewise, where actions have no memory.
+      courses: of fresh games.
+      instances: the least loss per round that is counted against, `with` memory and `without`.
+      rounds: that losses are of.
+    """
+    rows = []
+    for name, found in losses.items():
+        regret = (found[:, 0] - instances["with"]) * rounds[name]
+        course = courses[name][:, :, 0]
+        last = 1 - course[-max(1, len(course) // 5) :].mean(axis=0) - instances["with"]
+        plain = (without[name][:, 0] - instances["without"]) * rounds[name]
+        rows.append(
+            [
+                name,
+                f"{mean_of(regret):.0f}",
+                f"{regret.min():.0f} … {regret.max():.0f}",
+                f"{mean_of(last):.3f}",
+                f"{mean_of(plain):.0f}",
+            ]
+        )
+    return rows
+
+
+def _in_words(gaps: Gaps) -> list[list[str]]:
+    """Rows of a table of regrets in their unit, by width; the last one of even play."""
+    rows = [
+        [f"T = {horizon}", *("–" if one is None else f"{one:.2f}" for one in found)]
+        for horizon, found in gaps.rows
+    ]
+    return [*rows, [EVEN, *(f"{(1 - 1 / NUM_ACTIONS) * width:.2f}" for width in gaps.widths)]]
 
 
 def _table(name: str, stratum: str, losses: Mapping[str, Float[np.ndarray, "instance 1"]]) -> Table:

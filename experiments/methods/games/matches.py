@@ -45,12 +45,12 @@ class Played:
       members: how many players each kind has, by name.
       scores: of players: payoffs over the game's highest and the number of rounds, in the mean over
         draws, `[player, opponent, seat, game]`.
-      actions: at the case studies, in the first draw, `[round, player, opponent, seat, game]`.
+      actions: at the case studies, `[round, player, opponent, seat, game, draw]`.
     """
 
     members: Mapping[str, int]
     scores: Float[np.ndarray, "player opponent 2 game"]
-    actions: Int[np.ndarray, "round player opponent 2 2"]
+    actions: Int[np.ndarray, "round player opponent 2 2 draw"]
 
     def places(self, name: str) -> slice:
         """Where the players of a kind are."""
@@ -66,6 +66,36 @@ class Played:
         own = self.scores[self.places(name)]
         kinds = [own[:, self.places(other)].mean(axis=1) for other in opponents]
         return np.mean(kinds, axis=0).mean(axis=1).T
+
+    def by_opponent(
+        self, name: str, opponents: Sequence[str]
+    ) -> Float[np.ndarray, "opponent game"]:
+        """Scores of a kind against each other kind, in the mean over seats and its players."""
+        own = self.scores[self.places(name)].mean(axis=(0, 2))
+        return np.stack([own[self.places(other)].mean(axis=0) for other in opponents])
+
+    def totals(
+        self, name: str, other: str, game: int, seat: int, unit: float
+    ) -> Float[np.ndarray, " sample"]:
+        """What a kind gets against another from one seat at a case study.
+
+        Of each of several players in the mean over opponents and draws; of one player, of each
+        draw.
+
+        Args:
+          name: of the kind.
+          other: kind.
+          game: the case study, `PD` or `BOS`.
+          seat: of the kind.
+          unit: what a score of 1 is in all rounds.
+        """
+        ours, theirs = self.places(name), self.places(other)
+        own = self.actions[:, ours, theirs, seat, game]
+        others = self.actions[:, theirs, ours, 1 - seat, game].swapaxes(1, 2)
+        payoffs = all_games()[game]
+        of_seat = payoffs[0] if seat == 0 else payoffs[1].T
+        totals = of_seat[own, others].mean(axis=0) * unit / payoffs.max()
+        return totals.mean(axis=(1, 2)) if len(totals) > 1 else totals.mean(axis=(0, 1))
 
     def matrix(self, game: int, seat: int) -> Float[np.ndarray, "kind kind"]:
         """Mean scores of each kind against each other one, at one game from one seat."""
@@ -86,7 +116,7 @@ def play(
         players = [*(one for agents in taught for one in agents), *baselines.values()]
         record = tournament(players, games, key, num_rounds=num_rounds, num_draws=num_draws)
         scores = record.totals.mean(axis=-1) / (highest * num_rounds)
-        return scores, record.actions[..., PD:, 0]
+        return scores, record.actions[..., PD:, :]
 
     learners = {name: run.learners for name, run in runs.items()}
     kind: Program = "once" if num_draws == 1 else "usual"

@@ -8,9 +8,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rlsuite.envs.games.ordinal import FAMILIES, PATTERNS
+from rlsuite.envs.games.ordinal import PATTERNS
 from rlsuite.experiments.evaluation import Evaluation
 from rlsuite.experiments.finished import Finished
+from rlsuite.experiments.methods.games.families import COLUMNS, OPTIMUM
 from rlsuite.experiments.plot_style import (
     COLOURS,
     GRID,
@@ -35,7 +36,6 @@ RECORDED = {
 from its public data (MIT licence)."""
 
 _GREY = "#7c8087"
-_COLUMNS = (*FAMILIES, "all")
 _SHOWN = ("tit for tat", "grim trigger", "stubborn", "predictor of 1 round", "random")
 _STRIPS = ("tit for tat", "grim trigger", "alternating 0 1", "turn-taker", "stubborn")
 
@@ -63,22 +63,57 @@ def pictures(finished: Finished, evaluation: Evaluation | None) -> Sequence[Sect
             lambda path: matches(path, extras, own),
         ),
     )
+    return [
+        Section("Families", drawings[:1], _tables(extras)),
+        Section(
+            "Case studies",
+            drawings[1:],
+            "Both from the first player's seat, the Battle of the Sexes also from the second's.",
+        ),
+    ]
+
+
+def _tables(extras: Mapping[str, Any]) -> str:
+    """Scores by family, what bounds them, and scores as shares of the social optimum."""
     rows = [
-        [name, *(f"{means[column]:.3f}" for column in _COLUMNS)]
+        [name, *(_with_interval(means[column]) for column in COLUMNS)]
         for name, means in extras["means"].items()
     ]
+    rows += [
+        [f"*{name}*", *(f"*{means[column]:.3f}*" for column in COLUMNS)]
+        for name, means in extras["bounds"].items()
+    ]
     recorded = [
-        [f"*{name}*", *(f"*{value:.3f}*" for value in values)] for name, values in RECORDED.items()
+        [f"*{name}, in the paper*", *(f"*{value:.3f}*" for value in values)]
+        for name, values in RECORDED.items()
     ]
-    text = (
-        "Mean scores over games and opponents. In italics, what the paper recorded of language "
-        "models among themselves: other players against other opponents, for reference.\n\n"
-        + table_in_markdown(["", *_COLUMNS], [*rows, *recorded])
+    optimum = [extras["bounds"][OPTIMUM][column] for column in COLUMNS]
+    shares = [
+        [name, *(_with_interval(found[column]) for column in COLUMNS)]
+        for name, found in extras["shares"].items()
+    ]
+    shares += [
+        [
+            f"*{name}, in the paper*",
+            *(f"*{value / best:.3f}*" for value, best in zip(values, optimum, strict=True)),
+        ]
+        for name, values in RECORDED.items()
+    ]
+    return (
+        "Mean scores over games and opponents; ± is half of the 95 % interval's width, over "
+        "opponents and the games of a family. In italics, what two players get in the mean who "
+        "play as is best for both (pure equilibria: where there is one), and what the paper "
+        "recorded of language models among themselves: other players against other opponents, "
+        "for reference.\n\n"
+        + table_in_markdown(["", *COLUMNS], [*rows, *recorded])
+        + "\n\nThe same as shares of the social optimum, the outcome that is best for both "
+        "together.\n\n" + table_in_markdown(["", *COLUMNS], shares)
     )
-    return [
-        Section("Families", drawings[:1], text),
-        Section("Case studies", drawings[1:], "Both from the first player's seat."),
-    ]
+
+
+def _with_interval(found: Sequence[float]) -> str:
+    value, low, high = found
+    return f"{value:.3f} ± {(high - low) / 2:.3f}"
 
 
 def families(path: Path, extras: Mapping[str, Any], own: str) -> None:
@@ -116,18 +151,18 @@ def families(path: Path, extras: Mapping[str, Any], own: str) -> None:
 
 
 def _by_family(axis: Axes, extras: Mapping[str, Any], own: str) -> None:
-    places = np.arange(len(_COLUMNS))
+    places = np.arange(len(COLUMNS))
     for place, name in enumerate(one for one in _SHOWN if one in extras["means"]):
-        values = [extras["means"][name][column] for column in _COLUMNS]
+        values = [extras["means"][name][column][0] for column in COLUMNS]
         axis.plot(places, values, "_", color=COLOURS[1 + place], markersize=16, markeredgewidth=2)
     for name, mark in (("GPT-4", "D"), ("Llama 2 70b", "v")):
         axis.plot(places + 0.28, RECORDED[name], mark, color=_GREY, markersize=5, mfc="#ffffff")
-    for place, column in enumerate(_COLUMNS):
+    for place, column in enumerate(COLUMNS):
         agents = extras["agents"][column]
         offsets = np.linspace(-0.16, 0.16, len(agents))
         axis.plot(place + offsets, agents, "o", color=COLOURS[0], markersize=3.5, alpha=0.8)
     axis.axhline(0.625, color=GRID, linewidth=1, zorder=0)
-    axis.set_xticks(places, [name.replace(" ", "\n") for name in _COLUMNS])
+    axis.set_xticks(places, [name.replace(" ", "\n") for name in COLUMNS])
     style(axis, "mean score by family; one point for each agent")
 
 
@@ -146,19 +181,24 @@ def case_studies(path: Path, extras: Mapping[str, Any], num_rounds: int) -> None
     """Totals of the player in the row against the one in the column, at both games."""
     names = [plain(name) for name in extras["names"]]
     size = 0.19 * len(names)
-    figure = Figure(figsize=(3.6 + 2 * size, 2.8 + size), layout="constrained")
-    panels = figure.subplots(1, 2, sharey=True)
-    titles = {"dilemma": "Prisoner's Dilemma", "battle": "Battle of the Sexes"}
-    for axis, (key, title) in zip(panels, titles.items(), strict=True):
+    figure = Figure(figsize=(3.6 + 3 * size, 2.8 + size), layout="constrained")
+    panels = figure.subplots(1, 3, sharey=True)
+    first, second = extras["battle"]
+    shown = {
+        "Prisoner's Dilemma, first player": extras["dilemma"],
+        "Battle of the Sexes, first player": first,
+        "Battle of the Sexes, second player": second,
+    }
+    for axis, (title, scores) in zip(panels, shown.items(), strict=True):
         image = axis.imshow(
-            10 * num_rounds * np.array(extras[key]), cmap="viridis", vmin=0, vmax=10 * num_rounds
+            10 * num_rounds * np.array(scores), cmap="viridis", vmin=0, vmax=10 * num_rounds
         )
         axis.set_xticks(range(len(names)), names, rotation=90)
         axis.set_yticks(range(len(names)), names)
         axis.tick_params(colors=INK, labelsize=7, length=0)
-        axis.set_xlabel("second player", color=INK, fontsize=8)
+        axis.set_xlabel("opponent", color=INK, fontsize=8)
         axis.set_title(title, color=INK, fontsize=10, loc="left")
-    panels[0].set_ylabel("first player, whose total is shown", color=INK, fontsize=8)
+    panels[0].set_ylabel("player whose total is shown", color=INK, fontsize=8)
     bar = figure.colorbar(image, ax=list(panels), shrink=0.7)
     bar.set_label(f"total payoff of {num_rounds} rounds", color=INK, fontsize=8)
     bar.ax.tick_params(colors=INK, labelsize=7)

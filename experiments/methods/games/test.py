@@ -8,15 +8,12 @@ import numpy as np
 from jaxtyping import Float
 
 from rlsuite.envs.games.machines import ScriptName
-from rlsuite.envs.games.ordinal import FAMILIES, family, ordinal_games
 from rlsuite.experiments.errors import UserError
 from rlsuite.experiments.evaluation import Contender, Evaluation, Table
 from rlsuite.experiments.finished import Finished
-from rlsuite.experiments.methods.games.coordination import (
-    note_on_agents,
-    notes_on_pairs,
-    rows_of_totals,
-)
+from rlsuite.experiments.methods.games.case_studies import notes_on_case_studies
+from rlsuite.experiments.methods.games.coordination import notes_on_pairs
+from rlsuite.experiments.methods.games.families import COLUMNS, bounds, by_family, kinds
 from rlsuite.experiments.methods.games.matches import (
     BOS,
     PD,
@@ -26,13 +23,8 @@ from rlsuite.experiments.methods.games.matches import (
     best_scores,
     play,
 )
-from rlsuite.experiments.methods.games.players import PREDICTORS, baselines_of
+from rlsuite.experiments.methods.games.players import baselines_of
 from rlsuite.experiments.specs import Watch
-
-_DILEMMA = (
-    *("always 0", "always 1", "defect once"),
-    *("tit for tat", "suspicious tit for tat", "reverse tit for tat"),
-)
 
 
 def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evaluation:
@@ -52,7 +44,10 @@ def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evalua
     played = play(runs, baselines, config.num_rounds, settings.num_draws)
     done()
     done = watch.begin("pairs of learners")
-    notes = [*_notes(played, own, config.num_rounds), *notes_on_pairs(settings, config.num_rounds)]
+    notes = [
+        *notes_on_case_studies(played, own, config.num_rounds),
+        *notes_on_pairs(settings, config.num_rounds),
+    ]
     done()
     population = [own, *baselines]
     met = {name: name in config.opponents for name in get_args(ScriptName) if name in baselines}
@@ -73,7 +68,7 @@ def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evalua
 
 def _tables(played: Played, population: Sequence[str]) -> list[Table]:
     """Of all strict ordinal games, and of the case studies."""
-    strata = [family(game) for game in ordinal_games()]
+    strata = kinds().tolist()
     scores = {name: played.against(name, population) for name in played.members}
     return [
         _table("all games", scores, slice(None, PD), strata),
@@ -86,7 +81,7 @@ def _tables_of_scripts(
     played: Played, met: Mapping[ScriptName, bool], num_rounds: int
 ) -> list[Table]:
     """Of all strict ordinal games against scripts alone, as fractions of the best responses'."""
-    strata = [family(game) for game in ordinal_games()]
+    strata = kinds().tolist()
     tables = []
     for kind, is_met in (("scripts it has met", True), ("strangers", False)):
         scripts = [name for name, known in met.items() if known == is_met]
@@ -113,47 +108,35 @@ def _table(
     )
 
 
-def _notes(played: Played, own: str, num_rounds: int) -> list[str]:
-    """The case studies in sentences."""
-    unit = 10.0 * num_rounds
-    dilemma = rows_of_totals(played, [own, "grim trigger", "tit for tat"], _DILEMMA, PD, unit)
-    turns = rows_of_totals(
-        played,
-        [own, "stubborn", *PREDICTORS],
-        ["always 0", "alternating 0 1", "alternating 1 0"],
-        BOS,
-        unit,
-    )
-    return [
-        f"Totals in the Prisoner's Dilemma, {dilemma}.",
-        f"Totals of the first player in the Battle of the Sexes, {turns}.",
-        note_on_agents(played, own),
-    ]
-
-
 def _extras(played: Played, own: str, population: Sequence[str]) -> dict:
     """What pictures show."""
-    families = np.array([family(game) for game in ordinal_games()])
-    scores = {name: played.against(name, population)[:PD] for name in played.members}
-    means = {
-        name: {one: found[families == one].mean() for one in FAMILIES} | {"all": found.mean()}
-        for name, found in scores.items()
+    families = kinds()
+    found = {name: by_family(played, name, population) for name in played.members}
+    scores = played.against(own, population)[:PD]
+    agents = {
+        column: (scores if column == "all" else scores[families == column]).mean(axis=0).tolist()
+        for column in COLUMNS
     }
-    agents = {name: found.tolist() for name, found in _means_of_agents(scores[own], families)}
     place = played.places(own).start
     return {
-        "means": means,
+        "means": {
+            name: {one: list(means[one]) for one in COLUMNS} for name, (means, _) in found.items()
+        },
+        "shares": {
+            name: {one: list(shares[one]) for one in COLUMNS} for name, (_, shares) in found.items()
+        },
+        "bounds": bounds(),
         "agents": agents,
-        "map": scores[own].mean(axis=1).tolist(),
+        "map": scores.mean(axis=1).tolist(),
         "families": families.tolist(),
         "dilemma": played.matrix(PD, 0).tolist(),
-        "battle": played.matrix(BOS, 0).tolist(),
+        "battle": [played.matrix(BOS, seat).tolist() for seat in (0, 1)],
         "names": list(played.members),
         "strips": {
             name: [
                 [
-                    played.actions[:, place, there, 0, game].tolist(),
-                    played.actions[:, there, place, 1, game].tolist(),
+                    played.actions[:, place, there, 0, game, 0].tolist(),
+                    played.actions[:, there, place, 1, game, 0].tolist(),
                 ]
                 for game in (PD, BOS)
             ]
@@ -161,12 +144,3 @@ def _extras(played: Played, own: str, population: Sequence[str]) -> dict:
             for there in [played.places(name).start]
         },
     }
-
-
-def _means_of_agents(
-    scores: Float[np.ndarray, "game member"], families: np.ndarray
-) -> list[tuple[str, np.ndarray]]:
-    """By family, each agent's mean."""
-    return [(one, scores[families == one].mean(axis=0)) for one in FAMILIES] + [
-        ("all", scores.mean(axis=0))
-    ]

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rlsuite.bandits import best_average
 from rlsuite.envs.bandits import (
     NAMED,
     SwitchStates,
@@ -83,7 +84,23 @@ def test_instances_are_not_cut():
 
 
 def test_the_first_instance_of_laforgue_is_not_monotone():
-    assert (np.diff(spike().payoffs, axis=1) < 0).any()
+    """Nor can who is greedy find its best plays: the arm with the spike pays nothing at first."""
+    states, payoffs = spike()
+    assert (np.diff(payoffs, axis=1) < 0).any()
+    few_states, few = spike(num_steady=1)
+    best = best_average(last_switch_graph(few_states, jnp.asarray(few)), window=1260)
+    # In nine rounds the spike thrice, the slow arm once, and steady arms.
+    cycle = (3, 4, 0, 3, 0, 1, 3, 0, 1)
+    table = jnp.asarray(payoffs)
+    bandit = last_switch_bandit(5, states, noiseless)
+
+    def pull(state, action):
+        return bandit.pull(jax.random.key(0), table, state, action)
+
+    paid = jax.lax.scan(pull, bandit.init(table), jnp.array(cycle * 4))[1].mean
+    assert float(paid[-9:].mean()) == pytest.approx(4.56 / 9, abs=1e-4)
+    assert float(best.low) == pytest.approx(float(best.high), abs=1e-4)
+    assert float(best.low) >= 4.56 / 9 - 1e-4
 
 
 def test_recharging_payoffs_forget_how_often_an_arm_was_played():

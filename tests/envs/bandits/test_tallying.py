@@ -19,6 +19,7 @@ from rlsuite.envs.bandits import (
     linear_weights,
     noiseless,
     random_losses,
+    shuffled_actions,
     tallying_bandit,
     tallying_graph,
 )
@@ -86,6 +87,15 @@ def test_the_named_losses():
         assert is_best_to_repeat(table) and ((table >= 0) & (table <= 1)).all()
         assert float(table[best_repeated(table), -1]) == pytest.approx(0.1)
     assert not is_best_to_repeat(alternating_losses())
+
+
+def test_actions_come_in_any_order():
+    keys = jax.random.split(jax.random.key(0), 1000)
+    tables = np.asarray(jax.vmap(lambda key: shuffled_actions(key, decoy_losses()))(keys))
+    counts = np.bincount(tables[:, :, -1].argmin(axis=1), minlength=5)
+    assert (np.abs(counts - 200) < 60).all()
+    rows = np.sort(tables.sum(axis=2), axis=1)
+    np.testing.assert_allclose(rows, np.tile(np.sort(decoy_losses().sum(axis=1)), (1000, 1)), 1e-5)
 
 
 def test_the_graph_is_the_bandit():

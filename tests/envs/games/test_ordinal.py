@@ -5,20 +5,30 @@ from itertools import permutations
 
 import numpy as np
 import pytest
+from scipy.optimize import linprog
 
 from rlsuite.envs.games import (
+    FAMILIES,
     PATTERNS,
     battle_of_the_sexes,
+    best_alike,
+    best_equilibrium,
     family,
     ordinal_game,
     ordinal_games,
     prisoners_dilemma,
     pure_equilibria,
+    social_optimum,
     swap_roles,
 )
 
 GAMES = ordinal_games()
 PLACES = range(12)
+LABELS = """
+    ubbcccuuubbu ubbcccbbbbbb ubbcccbbbbbb ubbssttssbbu ubbssttssbbu ubbppppttbbu
+    wwwwwwpttccc wwwwwwpssccc wwwwwwpssccc wwwwwwbbbbbb wwwwwwbbbbbb wwwwwwuuuuuu
+"""
+"""First letters of the families that the paper's public table gives the games, row by row."""
 
 
 def relabelled(payoffs):
@@ -48,6 +58,28 @@ def test_families_have_as_many_games_as_the_papers():
         "tragic": 8,
         "cyclic": 18,
     }
+
+
+def test_families_are_those_of_the_papers_table():
+    letters = {name[0]: name for name in FAMILIES}
+    labels = [letters[letter] for letter in "".join(LABELS.split())]
+    assert list(map(family, GAMES)) == labels
+
+
+def test_what_is_best_for_both_is_so_among_all_mixtures_of_outcomes():
+    """Beside linear programming, and what can be seen with a pencil."""
+    dilemma, battle = np.asarray(prisoners_dilemma()), np.asarray(battle_of_the_sexes())
+    assert [rule(dilemma) for rule in (best_equilibrium, best_alike, social_optimum)] == [5, 8, 8]
+    assert [rule(battle) for rule in (best_equilibrium, best_alike, social_optimum)] == [8.5] * 3
+    for game in GAMES:
+        # The most that both get at least, by chances of the four outcomes.
+        limits = np.concatenate([-game.reshape(2, 4), np.ones((2, 1))], axis=1)
+        found = linprog(
+            [0, 0, 0, 0, -1], A_ub=limits, b_ub=[0, 0], A_eq=[[1, 1, 1, 1, 0]], b_eq=[1]
+        )
+        assert best_alike(game) == pytest.approx(-found.fun)
+        assert np.isnan(best_equilibrium(game)) == (family(game) == "cyclic")
+        assert not best_equilibrium(game) > social_optimum(game)
 
 
 def test_families_of_well_known_games():

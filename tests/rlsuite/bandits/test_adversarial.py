@@ -4,7 +4,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rlsuite.bandits import begin, discounted_ucb, exp3, explore_then_stay, in_blocks, ucb1
+from rlsuite.bandits import (
+    begin,
+    discounted_ucb,
+    exp3,
+    explore_then_stay,
+    in_blocks,
+    sliding_window_ucb,
+    ucb1,
+)
 from rlsuite.bandits.playing import play_rounds
 from rlsuite.envs.bandits import Bandit, Payoff
 
@@ -62,6 +70,25 @@ def test_discounted_ucb_forgets():
         for part, best in ((rounds.action[400:500], 1), (rounds.action[900:], 0))
     ]
     assert min(shares) > 0.5
+
+
+def test_a_sliding_window_is_the_average_of_its_rounds():
+    window = 12
+    changing = certain(lambda now: jnp.where(now < 150, MEANS, MEANS[::-1] * jnp.array([1, 0, 1])))
+    games, rounds = played(sliding_window_ucb(3, window), 300, changing)
+    actions, paid = (np.asarray(column[:, 0]) for column in rounds)
+    for now in range(300):
+        recent = slice(max(0, now - window), now)
+        plays, total = (
+            np.bincount(actions[recent], weights=what, minlength=3)
+            for what in (None, np.float64(paid[recent]))
+        )
+        with np.errstate(divide="ignore", invalid="ignore"):
+            index = total / plays + np.sqrt(0.5 * np.log(min(now, window) or 1) / plays)
+        index[plays == 0] = np.inf
+        assert actions[now] in np.flatnonzero(index >= index.max() - 1e-4)
+    np.testing.assert_array_equal(games.player.plays.sum(axis=1), window)
+    assert np.mean(actions[100:150] == 1) > 0.5 and np.mean(actions[200:] == 0) > 0.4
 
 
 def test_who_explores_first_stays_at_the_best():

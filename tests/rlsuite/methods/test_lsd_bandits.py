@@ -15,6 +15,7 @@ from rlsuite.bandits.interleaving import (
     Schedule,
     choose,
     cycles,
+    draw_schedule,
     interleaved,
     plan,
     relaxation,
@@ -55,14 +56,15 @@ def instances():
 
 
 def by_linear_programming(states, payoffs):
-    """The primal, with every cycle listed by hand."""
+    """The primal, with cycles listed by hand, also longer ones than the dual needs."""
     num_arms = len(payoffs)
     found = []
     for arm, pays in enumerate(np.asarray(payoffs, np.float64)):
         played = [pays[max(states.num_plays - j, 0)] for j in range(1, 2 * states.num_plays + 3)]
         found.append((arm, 1, 1, pays[0]))
-        for n, k in product(range(1, states.num_rests + 1), range(1, 2 * states.num_plays + 3)):
-            found.append((arm, n + k, k, pays[states.num_plays + n - 1] + sum(played[: k - 1])))
+        for n, k in product(range(1, states.num_rests + 4), range(1, 2 * states.num_plays + 3)):
+            rested = pays[states.num_plays + min(n, states.num_rests) - 1]
+            found.append((arm, n + k, k, rested + sum(played[: k - 1])))
     arms, lengths, plays, gains = map(np.array, zip(*found, strict=True))
     limits = np.stack([*(lengths * (arms == arm) for arm in range(num_arms)), plays])
     return -linprog(-gains, A_ub=limits, b_ub=np.ones(num_arms + 1)).fun
@@ -159,7 +161,13 @@ def test_greedy_gets_what_it_is_said_to_get(name, value):
 
 @pytest.mark.parametrize(
     ("periods", "value"),
-    [((2, 4, 4), Fraction(23, 32)), ((2, 3, 6), Fraction(13, 18))],
+    [
+        ((2, 4, 4), Fraction(23, 32)),
+        ((2, 3, 6), Fraction(13, 18)),
+        # As tight as the floor of 1 − 1/e is in the limit: 1 − (1 − 1/N)^N of a relaxation of 1.
+        ((3,) * 3, 1 - Fraction(2, 3) ** 3),
+        ((4,) * 4, 1 - Fraction(3, 4) ** 4),
+    ],
 )
 def test_pinwheels_pay_what_independent_arms_would(periods, value):
     """1 − Π (1 − 1/d), exactly, over all offsets of the schedule in which arm i waits for d_i."""
@@ -171,7 +179,8 @@ def test_pinwheels_pay_what_independent_arms_would(periods, value):
     @jax.jit
     def paid(offset):
         schedule = Schedule(length - 1, length, offset, table)
-        bandit, later = last_switch_bandit(3, states, noiseless), jnp.arange(2 * rounds)
+        bandit = last_switch_bandit(len(periods), states, noiseless)
+        later = jnp.arange(2 * rounds)
 
         def one(state, now):
             action = choose(states, schedule, now)
@@ -184,11 +193,11 @@ def test_pinwheels_pay_what_independent_arms_would(periods, value):
     total = float(jax.vmap(paid)(offsets).sum())
     assert Fraction(round(total), rounds * len(offsets)) == value
     drawn = jax.vmap(lambda key: plan(states, key, table))(jax.random.split(jax.random.key(0), 64))
-    np.testing.assert_array_equal(drawn.length, np.broadcast_to(periods, (64, 3)))
+    np.testing.assert_array_equal(drawn.length, np.broadcast_to(periods, (64, len(periods))))
 
 
 def test_what_is_played_pays_at_least_its_virtual_payoff(instances):
-    """In a quarter of a million rounds, after the longest cycle; on other payoffs it need not."""
+    """In a million rounds, after the longest cycle; on other payoffs it need not."""
     bandit, player = last_switch_bandit(3, STATES, noiseless), interleaved(STATES)
 
     @jax.jit
@@ -202,7 +211,7 @@ def test_what_is_played_pays_at_least_its_virtual_payoff(instances):
         )(jnp.arange(1000))
         return jnp.sum((rounds.mean < jnp.maximum(virtual, 0) - 1e-6)[12:])
 
-    many = jnp.tile(instances, (8, 1, 1))
+    many = jnp.tile(instances, (32, 1, 1))
     assert shortfalls(many) == 0
     shuffled = jax.random.permutation(jax.random.key(3), many, axis=2, independent=True)
     assert shortfalls(shuffled) > 0
@@ -220,7 +229,30 @@ def test_the_mean_over_draws_has_the_floor(instances):
         _, blocks = mean_payoffs(bandit, player, flat, 2, 420)
         return blocks[1].reshape(32, 64).mean(axis=1) / jax.vmap(relaxed)(instances).value
 
-    assert (ratios(keys) > 1 - 1 / np.e - 0.05).all()
+    assert (ratios(keys) > 1 - 1 / np.e).all()
+
+
+def test_schedules_are_drawn_by_their_shares_and_offsets_evenly():
+    """Also none, where an arm rests for good the rest of the time."""
+    choices = cycles(SwitchStates(1, 2), jnp.zeros((2, 3)))
+    assert choices.length.tolist() == [2, 3, 1]
+    shares = jnp.array([[0.5, 0.2, 0.0], [0.0, 0.6, 0.4]])
+    draw = jax.vmap(lambda key: draw_schedule(key, choices, shares, jnp.zeros((2, 3))))
+    found = draw(jax.random.split(jax.random.key(0), 10_000))
+    lengths, offsets = np.asarray(found.length), np.asarray(found.offset)
+    for arm, wanted in enumerate(({0: 0.3, 2: 0.5, 3: 0.2}, {1: 0.4, 3: 0.6})):
+        values, counts = np.unique(lengths[:, arm], return_counts=True)
+        assert values.tolist() == list(wanted)
+        np.testing.assert_allclose(counts / 10_000, list(wanted.values()), atol=0.02)
+        for length in wanted:
+            of_them = offsets[lengths[:, arm] == length, arm]
+            even = np.bincount(of_them, minlength=max(length, 1)) / of_them.size
+            np.testing.assert_allclose(even, 1 / max(length, 1), atol=0.04)
+    # Arms draw for themselves.
+    both = np.mean((lengths[:, 0] == 2) & (lengths[:, 1] == 3))
+    assert both == pytest.approx(0.3, abs=0.02)
+    idle = np.select([lengths == 0, lengths == 1], [0, 0], lengths - 1)
+    np.testing.assert_array_equal(found.num_idle, idle)
 
 
 def test_isotonic_regression_is_scipys():

@@ -145,4 +145,9 @@ def test_alternating_asks_for_its_memory():
     config = WeightedTallyingBanditsConfig(instances="alternating")
     with pytest.raises(ValueError, match="memory: 10 is not allowed; it must be 2"):
         weighted_tallying_bandits(config)
-    assert replace(config, memory=2).actions == 2
+    config = replace(config, memory=2)
+    assert config.actions == 2
+    # Regret is counted against alternating, not against either action repeated.
+    assert float(config.benchmark(config.sample(jax.random.key(0)))) == pytest.approx(0.9)
+    other = WeightedTallyingBanditsConfig()
+    assert float(other.benchmark(other.sample(jax.random.key(0)))) == pytest.approx(0.9)
