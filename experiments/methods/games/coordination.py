@@ -127,7 +127,8 @@ def _notes_on_players(
         program = jit(
             lambda key, player=player: tournament(
                 [player], games, key, num_rounds=num_rounds, num_draws=settings.num_pairs
-            )
+            ),
+            program="once",
         )
         record = program(jax.random.key(HELD_OUT_SEED))
         first, second = np.asarray(record.actions)[:, 0, 0, :, :number].swapaxes(0, 1)
