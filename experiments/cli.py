@@ -165,7 +165,6 @@ def _parsers() -> tuple[Parser, dict[str, Parser]]:
 
 def _evaluate(arguments: argparse.Namespace, rest: list[str]) -> int:
     from rlsuite.experiments.evaluate import evaluate
-    from rlsuite.experiments.finished import tested_with
     from rlsuite.experiments.registry import import_module
 
     for module in arguments.imports:
@@ -177,10 +176,9 @@ def _evaluate(arguments: argparse.Namespace, rest: list[str]) -> int:
         return 0
     refuse_without_worlds(arguments, methods)
     directories = list(map(Path, [arguments.source, *arguments.against]))
-    runs = _open_trained(arguments, directories)
-    run, *rivals = (tested_with(one, settings) for one in runs)
+    run, *rivals = _open_trained(arguments, directories)
     _keep_compiled_programs()
-    evaluate(run, rivals)
+    evaluate(run, rivals, settings=settings)
     return 0
 
 

@@ -11,7 +11,7 @@ from rlsuite.experiments.evaluation import Evaluation, Table, estimate
 from rlsuite.experiments.field_values import to_text
 from rlsuite.experiments.fields import leaves
 from rlsuite.experiments.files import reason, write_text
-from rlsuite.experiments.finished import Finished
+from rlsuite.experiments.finished import Finished, tested_with
 from rlsuite.experiments.folder import check_named_once
 from rlsuite.experiments.options import typed
 from rlsuite.experiments.report import caption, markdown_table, test_drawings, written
@@ -44,6 +44,10 @@ def compare(runs: Sequence[Finished], out: Path) -> Path:
       UserError: if a run has not been tested, or not like the others, or `out` is no folder.
     """
     evaluations = [_evaluation(run) for run in runs]
+    runs = [
+        tested_with(run, evaluation.settings)
+        for run, evaluation in zip(runs, evaluations, strict=True)
+    ]
     for run in runs:
         if run.spec.kind != runs[0].spec.kind or not tested_alike(run, runs[0]):
             raise UserError(

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from rich.console import Console
@@ -30,13 +31,17 @@ from rlsuite.experiments.evaluation import (
     to_json,
 )
 from rlsuite.experiments.files import check_writable, sealed, write_text
-from rlsuite.experiments.finished import Finished
+from rlsuite.experiments.finished import Finished, tested_with
 from rlsuite.experiments.specs import Test, Watch
 from rlsuite.experiments.streams import shown
 
 
 def evaluate(
-    run: Finished, rivals: Sequence[Finished] = (), *, console: Console | None = None
+    run: Finished,
+    rivals: Sequence[Finished] = (),
+    *,
+    settings: Mapping[str, str] = MappingProxyType({}),
+    console: Console | None = None,
 ) -> Evaluation:
     """Tests a run and prints the table; the figures go to `evaluation.json` in its folder.
 
@@ -45,15 +50,18 @@ def evaluate(
     Args:
       run: what is tested.
       rivals: runs to compare with.
+      settings: texts by fields such as `evaluation.num_levels`, in place of the runs' own; the
+        evaluation says which.
       console: where to print; the terminal by default.
 
     Raises:
-      UserError: if the method isn't tested, one of the rivals has learned something of another
-        kind, or the folder can't be written.
+      UserError: if there is no such field, the method isn't tested, one of the rivals has learned
+        something of another kind, or the folder can't be written.
     """
     console = console or wide_console()
+    run, *rivals = (tested_with(one, settings) for one in (run, *rivals))
     _check(run, rivals)
-    evaluation = _tested(run, rivals, console)
+    evaluation = replace(_tested(run, rivals, console), settings=settings)
     # Shown even if it can't be saved, and saved even if it can't be shown.
     try:
         _show(evaluation, run.run.steps, console)

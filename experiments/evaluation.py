@@ -131,6 +131,8 @@ class Evaluation:
       notes: sentences that belong under the tables.
       extras: what the method's own pictures need, in terms of JSON.
       step: of the run, at which it was tested; `rlsuite evaluate` says it.
+      settings: fields of the run's configuration, with texts, that the test was made with in place
+        of the run's own.
     """
 
     contenders: Sequence[Contender]
@@ -139,6 +141,7 @@ class Evaluation:
     notes: Sequence[str] = ()
     extras: Mapping[str, Any] = field(default_factory=dict)
     step: int | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     def of_role(self, *roles: Role) -> list[str]:
         """The names of contenders with one of these roles."""
@@ -200,6 +203,7 @@ def to_json(evaluation: Evaluation) -> dict[str, Any]:
         ],
         "notes": list(evaluation.notes),
         "extras": dict(evaluation.extras),
+        **({"settings": dict(evaluation.settings)} if evaluation.settings else {}),
     }
 
 
@@ -257,4 +261,5 @@ def from_json(document: Mapping[str, Any]) -> Evaluation:
         notes=document["notes"],
         extras=document["extras"],
         step=document["step"],
+        settings=document.get("settings", {}),
     )

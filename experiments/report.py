@@ -12,7 +12,7 @@ from rlsuite.experiments.evaluation import Evaluation, Table, standings, tested_
 from rlsuite.experiments.field_values import to_text
 from rlsuite.experiments.fields import leaves
 from rlsuite.experiments.files import inside, replacing, write_text
-from rlsuite.experiments.finished import Finished
+from rlsuite.experiments.finished import Finished, tested_with
 from rlsuite.experiments.metrics import missing_steps
 from rlsuite.experiments.options import typed
 from rlsuite.experiments.specs import Drawing, Section
@@ -28,6 +28,8 @@ def report(run: Finished) -> Path:
     and the test once `rlsuite evaluate` has been run.
     """
     evaluation, damage = _evaluation(run)
+    if evaluation is not None:
+        run = tested_with(run, evaluation.settings)
     sections = [
         *_learning_curves(run),
         *run.spec.pictures(run, evaluation),

@@ -102,9 +102,16 @@ def card_of(run: Finished, name: str) -> Card:
         commit=document.get("commit"),
         device=document["device"],
         versions=document["versions"],
-        tested_by=None if tested is None else typed("evaluate", "RUN"),
+        tested_by=None if tested is None else _test_command(tested),
         held_out=[] if tested is None else [_held_out(tested, table) for table in tested.tables],
         notes=[] if tested is None else list(tested.notes),
+    )
+
+
+def _test_command(evaluation: Evaluation) -> str:
+    settings = evaluation.settings.items()
+    return typed(
+        "evaluate", "RUN", *(word for name, text in settings for word in (f"--{name}", text))
     )
 
 

@@ -106,6 +106,9 @@ def _evaluation(run: Finished) -> Evaluation | None:
         raise UserError("it is trained, and has not been tested")
     if evaluation.step != last:
         raise UserError(f"it was tested at step {evaluation.step}, and trained to {last}")
+    if evaluation.settings:
+        others = ", ".join(evaluation.settings)
+        raise UserError(f"it was tested with settings that are not the sweep's: {others}")
     return evaluation
 
 

@@ -50,4 +50,6 @@ def _is_tested(run: Finished) -> bool:
         evaluation = run.evaluation
     except UserError:  # It is damaged or of another format, and is made again.
         return False
-    return evaluation is not None and evaluation.step == run.run.steps
+    if evaluation is None or evaluation.settings:
+        return False
+    return evaluation.step == run.run.steps

@@ -13,8 +13,8 @@ from rlsuite.experiments.cli import main
 from rlsuite.experiments.compare import compare, grouped
 from rlsuite.experiments.errors import UserError
 from rlsuite.experiments.evaluate import evaluate
-from rlsuite.experiments.evaluation import from_json, to_json
-from rlsuite.experiments.files import parse_sealed
+from rlsuite.experiments.evaluation import EVALUATION, from_json, to_json
+from rlsuite.experiments.files import parse_sealed, sealed
 from rlsuite.experiments.finished import load, open_run
 from rlsuite.experiments.folder import create_run
 from rlsuite.experiments.level_sets import HELD_OUT_SEED
@@ -168,6 +168,28 @@ def test_a_rival_tested_alike_keeps_its_part(runs, evaluation):
     theirs, ours = kept.tables[0], evaluation.tables[0]
     rival = evaluation.contenders[1].name
     np.testing.assert_array_equal(theirs.results["LPG"], ours.results[rival])
+
+
+def test_a_test_with_other_settings_is_shown_and_compared_by_these(runs, evaluation, tmp_path):
+    folders = [tmp_path / "asked", tmp_path / "own"]
+    for folder in folders:
+        shutil.copytree(runs["lpg"].directory, folder)
+    kept = open_run(folders[0]).evaluation
+    first, *others = kept.tables
+    first = replace(
+        first,
+        results={name: found[:2] for name, found in first.results.items()},
+        strata=first.strata[:2],
+        optimal=first.optimal[:2],
+    )
+    asked = {"evaluation.num_levels": "2"}
+    fewer = replace(kept, tables=[first, *others], settings=asked)
+    (folders[0] / EVALUATION).write_bytes(sealed(to_json(fewer)).encode())
+    run, other = map(open_run, folders)
+    assert run.evaluation.settings == asked and not other.evaluation.settings
+    report(run)
+    with pytest.raises(UserError, match="tested in another way"):
+        compare([run, other], tmp_path / "comparison")
 
 
 def test_evaluation_is_reproducible(runs, evaluation, quiet):

@@ -27,6 +27,7 @@ from rlsuite.experiments.methods.design.scored import (
 )
 from rlsuite.experiments.plans import default_run
 from rlsuite.experiments.registry import find_world
+from rlsuite.experiments.sweeping.stages import Stage, progress
 from tests.experiments.running import METHODS, plan_of
 
 
@@ -192,6 +193,13 @@ def check_scores(folder, capsys):
     asked = ["--evaluation.num_scored", "6", "--evaluation.num_levels=3"]
     assert main(["evaluate", str(folder), *asked, f"--evaluation.mazes={mazes}"]) == 0
     evaluation = open_run(folder).evaluation
+    assert evaluation.settings == {
+        "evaluation.num_scored": "6",
+        "evaluation.num_levels": "3",
+        "evaluation.mazes": str(mazes),
+    }
+    # A sweep's test is one with the settings that the sweep has.
+    assert progress(folder, METHODS).stage is Stage.TRAINED
     assert set(evaluation.extras["paths"]) == {"Straight"}
     sections = {one.title: one for one in pictures(open_run(folder), evaluation)}
     assert "| Straight | " in sections["Mazes drawn by hand"].text
