@@ -36,9 +36,7 @@ def test_the_evolved_network_reads_as_much_of_time_as_it_is_told(tiny_grid, time
     ("optimal_return", "figure"),
     [(None, "held_out_return"), (lambda level: jnp.float32(1.0), "held_out_fraction")],
 )
-def test_the_mean_of_the_candidates_is_followed_on_held_out_levels(
-    tiny_grid, optimal_return, figure
-):
+def test_held_out_levels_are_followed_where_that_is_asked_for(tiny_grid, optimal_return, figure):
     method = evolved_lpg(
         tiny_grid,
         lambda key: Task(tiny_grid.default_params, jnp.array(3)),
