@@ -34,8 +34,11 @@ def kinds() -> np.ndarray:
     return np.array([family(game) for game in ordinal_games()])
 
 
-def bounds() -> dict[str, dict[str, float]]:
-    """By rule, the mean score by family and in all; over the games for which there is one."""
+def bounds() -> dict[str, dict[str, float | None]]:
+    """By rule, the mean score by family and in all; over the games for which there is one.
+
+    None for families of which no game has one.
+    """
     games, families = ordinal_games(), kinds()
     found = {}
     for name, rule in BOUNDS.items():
@@ -44,7 +47,7 @@ def bounds() -> dict[str, dict[str, float]]:
         found[name] = {
             column: float(scores[known & _is_of(column, families)].mean())
             if (known & _is_of(column, families)).any()
-            else float("nan")
+            else None
             for column in COLUMNS
         }
     return found

@@ -80,7 +80,7 @@ def _tables(extras: Mapping[str, Any]) -> str:
         for name, means in extras["means"].items()
     ]
     rows += [
-        [f"*{name}*", *(f"*{means[column]:.3f}*" for column in COLUMNS)]
+        [f"*{name}*", *(_bound_in_words(means[column]) for column in COLUMNS)]
         for name, means in extras["bounds"].items()
     ]
     recorded = [
@@ -109,6 +109,10 @@ def _tables(extras: Mapping[str, Any]) -> str:
         + "\n\nThe same as shares of the social optimum, the outcome that is best for both "
         "together.\n\n" + table_in_markdown(["", *COLUMNS], shares)
     )
+
+
+def _bound_in_words(mean: float | None) -> str:
+    return "–" if mean is None else f"*{mean:.3f}*"
 
 
 def _with_interval(found: Sequence[float]) -> str:
