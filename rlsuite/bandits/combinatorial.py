@@ -4,12 +4,12 @@ After Laforgue et al., arXiv 2110.11819, who solve a linear programme where all 
 here: blocks are short.
 """
 
+import math
 from itertools import product
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from rlsuite.bandits.playing import Player
@@ -66,7 +66,7 @@ def combinatorial_ucb(
             f"{_MOST_SEQUENCES} sequences"
         )
     sequences = jnp.asarray(list(product(range(num_arms), repeat=length)), jnp.int32)
-    unseen = length * np.sqrt(1.5 * np.log(num_arms * length))
+    unseen = length * math.sqrt(1.5 * math.log(num_arms * length))
     arms = jnp.arange(num_arms)
 
     def chosen(plays, mean, places, now):

@@ -29,7 +29,7 @@ def best_average(graph: Graph, *, num_before: int = 840, window: int = 840) -> A
     1 to 8).
 
     Args:
-      graph: from each of whose states each other one can be reached.
+      graph: in which each state that the best plays go on from can be reached from all.
       num_before: t, rounds before.
       window: w, rounds that are averaged over.
     """
