@@ -30,18 +30,25 @@ from rlsuite.experiments.methods.bandits.common import (
     slope,
     whole_course,
 )
-from rlsuite.experiments.methods.bandits.last_switch_claims import outcome
+from rlsuite.experiments.methods.bandits.last_switch_claims import first_counted, outcome
 from rlsuite.experiments.methods.bandits.last_switch_players import learner
 from rlsuite.experiments.methods.bandits.last_switch_test import horizon_at_named
 from rlsuite.experiments.methods.bandits.tallying_claims import (
     blocks_of_each,
     drawn,
     eliminated,
+    rise,
     shown_losses,
     strip,
 )
-from rlsuite.experiments.methods.bandits.tallying_gaps import EVEN, gap, gap_losses, unit
-from rlsuite.experiments.methods.bandits.tallying_test import check_alike
+from rlsuite.experiments.methods.bandits.tallying_gaps import (
+    EVEN,
+    check_horizons,
+    gap,
+    gap_losses,
+    unit,
+)
+from rlsuite.experiments.methods.bandits.tallying_test import check_alike, regret_rows
 from rlsuite.experiments.plans import plan
 from rlsuite.experiments.specs import Watch
 from rlsuite.methods.lsd_bandits import LSDBanditsConfig, exploration
@@ -77,6 +84,11 @@ def test_last_switch_bandits_from_training_to_the_report(tmp_path):
         ({"num_repeats": "5"}, "horizons: 400 is not allowed; it must be at least 405"),
         ({"evaluation.horizons": "90,80"}, "evaluation.horizons: 80 is not allowed; it must be at"),
         ({"instances": "trio"}, "instances: 'trio' is not allowed"),
+        (
+            {"num_repeats": "14", "horizon": "4000", "evaluation.horizons": "4000"},
+            "num_repeats: 14 is not allowed; it must be at most 13, or evaluation.planned",
+        ),
+        ({"evaluation.num_rounds": "9"}, "num_rounds: 9 is not allowed; it must be at least 10"),
     ],
 )
 def test_what_cannot_be_learned_is_refused_in_a_line(texts, message):
@@ -142,6 +154,11 @@ def test_a_steady_arm_gets_all_of_its_relaxation():
     assert (found.shortfalls == 0).all()
 
 
+def test_rounds_before_every_cycle_has_begun_do_not_count():
+    assert first_counted(SwitchStates(3, 4), 420) == 210
+    assert first_counted(SwitchStates(1, 8), 12) == 9
+
+
 def test_runs_at_other_bandits_or_of_other_rounds_are_no_rivals():
     config = WeightedTallyingBanditsConfig(horizon=400, num_agents=2, rounds_per_step=10)
     start = jax.jit(lambda key: weighted_tallying_bandits(config).init(key))
@@ -182,6 +199,23 @@ def test_a_round_of_burn_in_costs_what_blocks_of_each_action_say():
     assert rise == pytest.approx(blocks_of_each(losses) @ (losses[:, -1] - 0.1), abs=0.02)
 
 
+def test_one_value_tells_no_rise():
+    """Nor does one that is given twice."""
+    regrets = np.array([[10.0, 20.0], [30.0, 40.0]])
+    assert rise([1, 3], regrets) == (10, 10, 10)
+    assert rise([3], regrets[:1]) is None and rise([3, 3], regrets) is None
+
+
+def test_regrets_have_a_row_for_each_player():
+    """Of a rival, which has no fresh games, what its own tell."""
+    losses = {"own": np.array([[0.3], [0.5]]), "rival": np.array([[0.2], [0.2]])}
+    least = {"with": np.full(2, 0.1), "without": np.full(2, 0.2)}
+    without, courses = {"own": np.full((2, 1), 0.3)}, {"own": np.full((10, 2, 1), 0.7)}
+    own, rival = regret_rows(losses, without, courses, least, {"own": 100, "rival": 100})
+    assert own[2:] == ["20 … 40", "0.200 [0.200, 0.200]", "10 [10, 10]"]
+    assert rival == ["rival", "10 [10, 10]", "10 … 10", "–", "–"]
+
+
 def test_gaps_as_small_as_the_horizon_drop_nothing():
     """So that regret is that of who plays all actions as often."""
     size = gap(1, 2000)
@@ -206,10 +240,20 @@ def test_weighted_tallying_bandits_from_training_to_the_report(tmp_path):
     regrets, *others = evaluation.curves
     assert len(regrets.lines) == 3 and [len(curves.lines) for curves in others] == [2, 2, 2]
     assert sum("best sequence 0.100" in note for note in evaluation.notes) == 1
+    # Of one memory alone.
+    assert "One memory tells no slope." in evaluation.notes
     extras = evaluation.extras
     assert [row[0] for row in extras["regrets"]] == list(regrets.lines)
     assert [row[0] for row in extras["gaps"]] == ["T = 400", "T = 800", EVEN]
     assert [row[0] for row in extras["weights"]][::3] == ["decoy, flat", "random, flat"]
+
+
+def test_horizons_that_leave_no_gap_are_refused_in_a_line():
+    message = r"evaluation\.horizons: 50 is not allowed; it must be at least 79, or"
+    with pytest.raises(ConfigError, match=message):
+        plan(METHODS, "weighted-tallying-bandits", "smoke", {"evaluation.horizons": "1000,50"})
+    check_horizons([79])
+    assert gap(1, 79) <= 0.65 < gap(1, 78)
 
 
 def test_alternating_bandits_are_refused_in_a_line_with_another_memory():

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rlsuite.experiments.errors import ConfigError
+from rlsuite.experiments.methods.bandits.last_switch_blocks import check_planned
+from rlsuite.experiments.methods.bandits.last_switch_claims import check_num_rounds
 from rlsuite.experiments.methods.bandits.last_switch_pictures import pictures
 from rlsuite.experiments.methods.bandits.last_switch_players import LSDEvaluationConfig
 from rlsuite.experiments.methods.bandits.last_switch_test import test
@@ -67,6 +69,8 @@ def _build(run: Run, world: WorldSpec | None) -> Experiment:
     del world
     config = run.method
     _check_horizons(config, run.evaluation.horizons)
+    check_planned(run.evaluation.planned, config.num_repeats)
+    check_num_rounds(config, run.evaluation.num_rounds)
     rounds = config.num_agents * config.rounds_per_step
     return Experiment(
         method=lsd_bandits(config),

@@ -32,6 +32,7 @@ from rlsuite.envs.bandits.last_switch import (
     satiating_trio,
     spike,
 )
+from rlsuite.experiments.errors import ConfigError
 from rlsuite.experiments.evaluation import Curves, curve_of
 from rlsuite.experiments.level_sets import HELD_OUT_SEED
 from rlsuite.experiments.methods.bandits.common import (
@@ -65,7 +66,7 @@ _STRIP = 36
 
 
 class Outcome(NamedTuple):
-    """Of the planner at one bandit, in the second half of the rounds.
+    """Of the planner at one bandit, in the rounds that count.
 
     Attributes:
       payoffs: per round, of each draw.
@@ -76,12 +77,32 @@ class Outcome(NamedTuple):
     shortfalls: Int[Array, "*instance draw"]
 
 
+def check_num_rounds(config: LSDBanditsConfig, num_rounds: int) -> None:
+    """That some of the planner's rounds count wherever it plays by itself.
+
+    Raises:
+      ConfigError: if none do.
+    """
+    drawn = SwitchStates(config.num_plays, config.num_rests)
+    least = 1 + max(states.num_plays + states.num_rests for states in (drawn, spike().states))
+    if num_rounds < least:
+        raise ConfigError(
+            f"evaluation.num_rounds: {num_rounds} is not allowed; it must be at least {least}, or "
+            "not all cycles have begun"
+        )
+
+
+def first_counted(states: SwitchStates, num_rounds: int) -> int:
+    """The round from which on rounds count: half of all, or when every cycle has begun."""
+    return max(num_rounds // 2, states.num_rests + states.num_plays)
+
+
 def outcome(
     states: SwitchStates, key: PRNGKeyArray, payoffs: Payoffs, num_draws: int, num_rounds: int
 ) -> Outcome:
     """What the planner comes to at a bandit that pays what it does without noise."""
     bandit = last_switch_bandit(payoffs.shape[0], states, noiseless)
-    first = num_rounds // 2
+    first = first_counted(states, num_rounds)
 
     def game(key):
         schedule = plan(states, key, payoffs)
@@ -135,12 +156,13 @@ def floor(config: LSDBanditsConfig, settings: LSDEvaluationConfig, watch: Watch)
         done = watch.begin(f"planner at {settings.num_instances} {name} bandits")
         found = in_parts(partial(outcomes, is_shuffled), keys, _PART)
         shares, shortfalls = found.T.astype(np.float64)
-        num_counted = len(shares) * settings.num_draws * -(-settings.num_rounds // 2)
+        counted = settings.num_rounds - first_counted(states, settings.num_rounds)
+        num_counted = len(shares) * settings.num_draws * counted
         done()
         histogram[name] = np.histogram(np.minimum(shares, edges[-1]), edges)[0].tolist()
         notes.append(
             f"Planner at {len(shares)} {name} bandits, {settings.num_draws} draws of "
-            f"{settings.num_rounds} rounds each, of which the second half counts: between "
+            f"{settings.num_rounds} rounds each, of which the last {counted} count: between "
             f"{shares.min():.3f} and {shares.max():.3f} of the relaxation, "
             f"{shares.mean():.3f} on average, below 1 − 1/e at "
             f"{(shares < FLOOR).sum()}; plays pay less than their virtual payoff at "
@@ -183,21 +205,22 @@ def spiked(settings: LSDEvaluationConfig, watch: Watch) -> str:
     # Steady arms are worth no more than one of them, with which there are few enough states.
     few_states, few = spike(num_steady=1)
     graph = last_switch_graph(few_states, jnp.asarray(few))
-    # Also of period 9.
-    solve = jit(lambda graph: best_average(graph, window=1260).low, program="once")
-    best = float(solve(graph))
+    # A multiple of all periods from 1 to 10.
+    solve = jit(lambda graph: best_average(graph, window=2520), program="once")
+    best, high = map(float, solve(graph))
+    assert high - best < 1e-5, "the best average is known"
     plays = rounds_of(bandit, oracle_greedy(bandit), payoffs, num_rounds).plays
     done()
-    half = num_rounds // 2
-    is_spike = np.array(plays["actions"][half:]) == len(table) - 2
+    first = first_counted(states, num_rounds)
+    is_spike = np.array(plays["actions"][first:]) == len(table) - 2
     paid = np.asarray(planned.payoffs, np.float64)
-    short = np.asarray(planned.shortfalls) / (num_rounds - half)
+    short = np.asarray(planned.shortfalls) / (num_rounds - first)
     return (
         f"At the spike, which is not monotone, the best average is {best:.4f} and the relaxation "
         f"{bound:.4f}; the planner comes to {mean_of(paid):.3f} over {num_draws} draws, "
         f"{mean_of(paid / bound):.3f} of the relaxation, and its plays pay less than their virtual "
         f"payoff in {mean_of(short):.1%} of rounds; oracle greedy comes to "
-        f"{np.mean(plays['payoffs'][half:]):.3f}, and plays the arm with the spike in "
+        f"{np.mean(plays['payoffs'][first:]):.3f}, and plays the arm with the spike in "
         f"{is_spike.sum()} of {is_spike.size} rounds."
     )
 
@@ -250,7 +273,7 @@ def learning(
 
 
 def _slope(horizons: Sequence[int], losses: Float[np.ndarray, "horizon learner"]) -> str:
-    if len(horizons) < 2:
+    if len(set(horizons)) < 2:
         return ""
     value, low, high = slope(np.array(horizons, float), losses)
     return f"; slope of the means on logarithmic axes {value:.2f} [{low:.2f}, {high:.2f}]"

@@ -62,7 +62,8 @@ class LSDEvaluationConfig:
       num_instances: bandits with random monotone payoffs that the planner's floor is measured on,
         and as many whose payoffs are shuffled.
       num_draws: schedules drawn at each bandit.
-      num_rounds: that each schedule is played for; the second half of them counts.
+      num_rounds: that each schedule is played for; the second half of them counts, once every cycle
+        has begun.
       num_shown: of the run's bandits, how many all players are compared at.
       baselines: who plays there and at bandits with names, beside the planner who knows.
       horizons: rounds for which fresh learners learn, each horizon by itself.

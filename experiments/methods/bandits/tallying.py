@@ -1,5 +1,6 @@
 """Weighted tallying bandits as a method of the command."""
 
+from rlsuite.experiments.methods.bandits.tallying_gaps import check_horizons
 from rlsuite.experiments.methods.bandits.tallying_pictures import pictures
 from rlsuite.experiments.methods.bandits.tallying_players import TallyingEvaluationConfig
 from rlsuite.experiments.methods.bandits.tallying_test import test
@@ -61,6 +62,7 @@ _SIZES = {
 def _build(run: Run, world: WorldSpec | None) -> Experiment:
     del world
     config = run.method
+    check_horizons(run.evaluation.horizons)
     rounds = config.num_agents * config.rounds_per_step
     return Experiment(
         method=weighted_tallying_bandits(config),

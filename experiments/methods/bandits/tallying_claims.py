@@ -148,6 +148,8 @@ def _over_burn_ins(
         "regret",
         {own: found.curve, PREDICTED: found.predicted},
     )
+    if found.rise is None:
+        return curves, "One burn-in tells no slope."
     return curves, (
         f"Regret over burn-in ({where}) rises by {found.rise:.2f} with each round of burn-in; one "
         f"more round of each block is predicted to cost {predicted:.2f}."
@@ -180,6 +182,8 @@ def _over_memories(
         "regret",
         {own: found.curve, PREDICTED: found.predicted},
     )
+    if found.rise is None:
+        return curves, "One memory tells no slope."
     return curves, (
         f"Regret over memory ({where}) rises by {found.rise:.2f} with each play of memory; filling "
         f"the tally in each block is predicted to cost {predicted:.2f}, and K in each of "
@@ -188,10 +192,10 @@ def _over_memories(
 
 
 class Line(NamedTuple):
-    """Regret over some number: as found, its rise by one, and as predicted."""
+    """Regret over some number: as found, its rise by one if there is any, and as predicted."""
 
     curve: Curve
-    rise: Estimate
+    rise: Estimate | None
     predicted: Curve
 
 
@@ -212,11 +216,21 @@ def _over(
       watch: is told of each.
     """
     regrets = np.stack([one.regret for one in _each(values, measure, what, watch)])
-    centred = np.array(values, float) - np.mean(values)
-    rises = centred @ regrets / (centred @ centred) if len(values) > 1 else np.full(1, np.nan)
     found = curve_of(values, regrets)
-    line = (np.mean(found.value) + predicted * centred).tolist()
-    return Line(found, mean_of(rises), Curve(list(values), line, line, line))
+    line = (np.mean(found.value) + predicted * _centred(values)).tolist()
+    return Line(found, rise(values, regrets), Curve(list(values), line, line, line))
+
+
+def rise(values: Sequence[int], regrets: Float[np.ndarray, "value game"]) -> Estimate | None:
+    """By how much regret rises with each one more of a number; none where all values are equal."""
+    centred = _centred(values)
+    if not centred.any():
+        return None
+    return mean_of(centred @ regrets / (centred @ centred))
+
+
+def _centred(values: Sequence[int]) -> Float[np.ndarray, " value"]:
+    return np.array(values, float) - np.mean(values)
 
 
 def _short_burn_ins(memory: int, settings: TallyingEvaluationConfig, watch: Watch) -> str:

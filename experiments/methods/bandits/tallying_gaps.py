@@ -1,6 +1,7 @@
 """Elimination where the gap is as small as the horizon allows: whether its regret grows as √T."""
 
 from collections.abc import Sequence
+from itertools import count
 from typing import NamedTuple
 
 import jax
@@ -14,6 +15,7 @@ from rlsuite.envs.bandits.tallying import (
     flat_weights,
     shuffled_actions,
 )
+from rlsuite.experiments.errors import ConfigError
 from rlsuite.experiments.evaluation import Curve, Curves, curve_of
 from rlsuite.experiments.level_sets import HELD_OUT_SEED
 from rlsuite.experiments.methods.bandits.common import slope
@@ -60,6 +62,21 @@ def gap(width: float, horizon: int) -> float:
     T / K of each action: never at c = 1.
     """
     return width * unit(horizon) / horizon
+
+
+def check_horizons(horizons: Sequence[int]) -> None:
+    """That each is long enough for the smallest of the gaps to be one that is tried.
+
+    Raises:
+      ConfigError: if one isn't.
+    """
+    least = next(horizon for horizon in count(1) if gap(_WIDTHS[0], horizon) <= _LARGEST_GAP)
+    for horizon in horizons:
+        if horizon < least:
+            raise ConfigError(
+                f"evaluation.horizons: {horizon} is not allowed; it must be at least {least}, or "
+                "gaps are too large"
+            )
 
 
 def gap_losses(size: float) -> Float[Array, "action knot"]:
@@ -113,7 +130,7 @@ def _regrets(
 
 
 def _note(horizons: Sequence[int], worst: Float[np.ndarray, "horizon game"]) -> str:
-    if len(horizons) < 2:
+    if len(set(horizons)) < 2:
         return "One horizon tells no slope."
     value, low, high = slope(np.array(horizons, float), worst)
     units = np.array([unit(horizon) for horizon in horizons])

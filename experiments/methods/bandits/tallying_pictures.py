@@ -42,8 +42,10 @@ def pictures(finished: Finished, evaluation: Evaluation | None) -> Sequence[Sect
     )
     header = ["", "regret", "least … most", "a round in the last fifth", "regret without memory"]
     players = (
-        f"Against the {_measured_by(regrets)}; means with 95 % intervals over games.\n\n"
-        + table_in_markdown(header, extras["regrets"])
+        f"Against the {_measured_by(regrets)}; means with 95 % intervals over games. Regret and "
+        "its extremes are of the games that runs have played themselves, and of fresh games at the "
+        "same bandits for all others; the last two columns are of fresh games for everyone who "
+        "has played any.\n\n" + table_in_markdown(header, extras["regrets"])
     )
     gaps = (
         "Regret in units of √(K T ln(2 K T)) where one of five actions is better by a gap of "

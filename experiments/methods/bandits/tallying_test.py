@@ -59,9 +59,10 @@ def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evalua
         "with": 1 - benchmark,
         "without": np.asarray(instances.losses[:, :, -1].min(axis=1), np.float64),
     }
-    rounds = dict.fromkeys(losses, games.num_rounds) | {own.name: int(finished.state.round)}
-    shown = {name: losses[name] for name in courses}
     theirs = {who.name for who in learned}
+    rounds = {
+        name: int(finished.state.round) if name in theirs else games.num_rounds for name in losses
+    }
     others = [name for name in losses if name not in theirs]
     return Evaluation(
         contenders=[*learned, *(Contender(name, "baseline") for name in others)],
@@ -80,7 +81,7 @@ def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evalua
         extras={
             "losses": claims.shown_losses(instances),
             "strip": claims.strip(config, instances, watch),
-            "regrets": _regrets(shown, without, courses, least, rounds),
+            "regrets": regret_rows(losses, without, courses, least, rounds),
             "gaps": _in_words(gaps),
             "widths": list(gaps.widths),
             "weights": [
@@ -129,35 +130,41 @@ def _burn_in_or_none(own: str, courses: Mapping[str, Course], num_rounds: int) -
     ]
 
 
-def _regrets(
+def regret_rows(
     losses: Losses,
     without: Losses,
     courses: Mapping[str, Course],
-    instances: Mapping[str, Float[np.ndarray, " instance"]],
+    least: Mapping[str, Float[np.ndarray, " instance"]],
     rounds: Mapping[str, int],
 ) -> list[list[str]]:
     """A row for each player: regret, its extremes, what is lost in the end, and without memory.
 
+    The last two have a dash for who has played no fresh games.
+
     Args:
-      losses: per round.
-      without: likewise, where actions have no memory.
+      losses: per round; of runs in their own games.
+      without: likewise, of fresh games where actions have no memory.
       courses: of fresh games.
-      instances: the least loss per round that is counted against, `with` memory and `without`.
+      least: the least loss per round that is counted against, `with` memory and `without`.
       rounds: that losses are of.
     """
     rows = []
     for name, found in losses.items():
-        regret = (found[:, 0] - instances["with"]) * rounds[name]
-        course = courses[name][:, :, 0]
-        last = 1 - course[-max(1, len(course) // 5) :].mean(axis=0) - instances["with"]
-        plain = (without[name][:, 0] - instances["without"]) * rounds[name]
+        regret = (found[:, 0] - least["with"]) * rounds[name]
+        last, plain = "–", "–"
+        if name in courses:
+            course = courses[name][:, :, 0]
+            end = course[-max(1, len(course) // 5) :].mean(axis=0)
+            last = f"{mean_of(1 - end - least['with']):.3f}"
+            lost = without[name][:, 0] - least["without"]
+            plain = f"{mean_of(lost * rounds[name]):.0f}"
         rows.append(
             [
                 name,
                 f"{mean_of(regret):.0f}",
                 f"{regret.min():.0f} … {regret.max():.0f}",
-                f"{mean_of(last):.3f}",
-                f"{mean_of(plain):.0f}",
+                last,
+                plain,
             ]
         )
     return rows
