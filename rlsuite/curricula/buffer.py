@@ -22,10 +22,12 @@ class BufferConfig:
       size: tasks kept.
       replay_probability: that a new task is replayed from the buffer, not drawn anew.
       prioritisation: by the `rank` of a task's score, `proportional` to the exponential of it, or
-        `top`, which takes any of the highest scores.
+        `top`, which takes any of the highest scores. With `top` a lesson of `replayed_levels` may
+        have one level for several workers, otherwise all of its levels are different.
       temperature: the lower, the more the highest scores are preferred.
       staleness: the weight of a task's age since it was last scored in its priority.
-      num_top: how many of the highest scores `top` draws from, all as likely.
+      num_top: how many of the highest scores `top` draws from, all as likely. Agents of
+        `prioritised_replay` share no task: those that ask at once beyond so many get any other.
     """
 
     size: Count = 4000

@@ -71,9 +71,10 @@ def replayed_levels(
 ) -> Designer:
     """Prioritised level replay (arXiv 2010.03934, 2110.02439), and ACCEL (arXiv 2203.01302).
 
-    With `replay_probability` a lesson is one of different levels of the buffer, drawn by
-    `replay_log_weights`, else one of fresh levels; once the buffer holds enough to replay. Levels
-    that it doesn't hold are scored and then take an empty slot, or that of the lowest score if
+    With `replay_probability` a lesson is one of levels of the buffer, drawn by
+    `replay_log_weights`, else one of fresh levels; once the buffer holds enough to replay. Replayed
+    levels are different, but for those of the `top` scores: each worker's is drawn from all, as
+    there may be fewer of them than workers. Levels that it doesn't hold are scored and then take an empty slot, or that of the lowest score if
     theirs is higher, so that the buffer has the highest scores of all. One that it does hold
     (an edit may change nothing) is scored anew where it is, by the first worker that had it. Scores
     that are no number take no slot.
@@ -101,6 +102,7 @@ def replayed_levels(
         )
     least = max(num_workers, config.min_fill * config.size)
     editor = edit or (lambda key, level: level)
+    draw = _draw_each if config.prioritisation == "top" else choose_replays
 
     def init(key):
         task_key, score_key = jax.random.split(key)
@@ -126,7 +128,7 @@ def replayed_levels(
         def replayed():
             ages = (buffer.num_reports - buffer.last_scored).astype(jnp.float32)
             log_weights = replay_log_weights(buffer.score, ages, buffer.is_scored, config)
-            slot = choose_replays(choice_key, log_weights, num_workers).astype(jnp.int32)
+            slot = draw(choice_key, log_weights, num_workers).astype(jnp.int32)
             return Lesson(_at(slot, buffer.task), slot, jnp.array(True))
 
         def edited():
@@ -171,6 +173,13 @@ def replayed_levels(
         return state._replace(buffer=buffer, remembered=kept), scores
 
     return Designer(init, propose, report, lambda state: buffer_metrics(state.buffer))
+
+
+def _draw_each(
+    key: PRNGKeyArray, log_weights: Float[Array, " slot"], num: int
+) -> Int[Array, " num"]:
+    """Draws `num` slots with the given log probabilities, independently of each other."""
+    return jax.random.categorical(key, log_weights, shape=(num,))
 
 
 def score_each(

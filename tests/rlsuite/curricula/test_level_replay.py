@@ -139,12 +139,17 @@ def filled():
     return state
 
 
-def shares(designer, state, num=400):
-    """How often each level is among those that are replayed."""
+def replayed_slots(designer, state, num=400):
+    """Slots of as many lessons that follow the same."""
     keys = jax.random.split(jax.random.key(1), num)
     lessons = jax.jit(jax.vmap(lambda key: designer.propose(key, state, ())[1]))(keys)
     assert (lessons.slot >= 0).all() and lessons.teaches.all()
-    slots = np.asarray(lessons.slot)
+    return np.asarray(lessons.slot)
+
+
+def shares(designer, state, num=400):
+    """How often each level is among those that are replayed, which are different."""
+    slots = replayed_slots(designer, state, num)
     assert all(len(set(row)) == WORKERS for row in slots)
     return np.bincount(slots.ravel(), minlength=SIZE) / num
 
@@ -165,6 +170,19 @@ def test_the_highest_scores_are_replayed_where_it_is_low(filled):
     designer = make(temperature=1e-3, staleness=0.0, replay_probability=1.0)
     top = np.asarray(filled.buffer.score) >= SIZE - WORKERS
     np.testing.assert_array_equal(shares(designer, filled), top)
+
+
+@pytest.mark.parametrize(("num_top", "staleness"), [(1, 0.0), (2, 0.0), (1, 0.4)])
+def test_every_worker_gets_one_of_the_top(filled, num_top, staleness):
+    """Even if there are fewer of them than workers; only what staleness has goes by age."""
+    options = {"prioritisation": "top", "num_top": num_top, "staleness": staleness}
+    slots = replayed_slots(make(**options, replay_probability=1.0), filled)
+    of_each_worker = [np.bincount(column, minlength=SIZE) / len(slots) for column in slots.T]
+    score, scored_at = np.asarray(filled.buffer.score), np.asarray(filled.buffer.last_scored)
+    top, older = score >= SIZE - num_top, scored_at == 1
+    expected = (1 - staleness) * top / num_top + staleness * older / WORKERS
+    assert (np.array(of_each_worker)[:, expected == 0] == 0).all()
+    np.testing.assert_allclose(of_each_worker, [expected] * WORKERS, atol=0.09)
 
 
 def test_nothing_is_replayed_before_enough_is_there():
