@@ -76,7 +76,8 @@ def _dispatch(argv: list[str], specs: tuple[Any, ...]) -> int:
         raise UserError(nearest("command", argv[0], commands))
     if argv and argv[0] in _FLAGS:
         argv = join_options(argv, _FLAGS[argv[0]])
-    argv = join_settings(argv)
+    if argv[:1] == ["evaluate"]:
+        argv = join_settings(argv)
     _check_words(argv)
     arguments, rest = parser.parse_known_args(
         argv, argparse.Namespace(specs=specs, takes_more=False)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from rlsuite.experiments.errors import UserError
-from rlsuite.experiments.options import add_import_option
+from rlsuite.experiments.options import add_import_option, with_values
 
 NUMBERS = {
     "lifetimes": "agent updates, each tested (default: those in which PPO learns each world)",
@@ -59,13 +59,7 @@ def add_evaluate_options(parser: argparse.ArgumentParser) -> None:
 
 def join_settings(arguments: Sequence[str]) -> list[str]:
     """Rewrites `--evaluation.NAME VALUE` as one word, `--evaluation.NAME=VALUE`."""
-    words, rest = [], list(arguments)
-    while rest:
-        word = rest.pop(0)
-        if word.startswith(SETTING) and "=" not in word and rest and not rest[0].startswith("--"):
-            word = f"{word}={rest.pop(0)}"
-        words.append(word)
-    return words
+    return with_values(arguments, lambda name: name.startswith(SETTING))
 
 
 def settings_in(words: Sequence[str], worlds: Sequence[str] | None) -> dict[str, str]:

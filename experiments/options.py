@@ -2,7 +2,7 @@
 
 import argparse
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from rlsuite.experiments.errors import UserError
@@ -59,20 +59,29 @@ def join_options(arguments: Sequence[str], flags: Sequence[str]) -> list[str]:
       arguments: the command line.
       flags: options that take no value.
     """
-    words: list[str] = []
-    options: list[str] = []
-    rest = list(arguments)
+    joined = with_values(
+        arguments, lambda name: name.startswith("--") and _spelt(name) not in flags
+    )
+    words = [word for word in joined if not word.startswith("--")]
+    return words + [_spelt(word) for word in joined if word.startswith("--")]
+
+
+def with_values(arguments: Sequence[str], takes_value: Callable[[str], bool]) -> list[str]:
+    """Rewrites `--name VALUE` as one word, `--name=VALUE`, for names that take a value."""
+    words, rest = [], list(arguments)
     while rest:
-        argument = rest.pop(0)
-        if not argument.startswith("--"):
-            words.append(argument)
-        else:
-            name, equals, value = argument.partition("=")
-            argument = f"--{name[2:].replace('-', '_')}{equals}{value}"
-            if not equals and argument not in flags and rest and not rest[0].startswith("--"):
-                argument = f"{argument}={rest.pop(0)}"
-            options.append(argument)
-    return words + options
+        word = rest.pop(0)
+        has_next = bool(rest) and not rest[0].startswith("--")
+        if has_next and "=" not in word and takes_value(word):
+            word = f"{word}={rest.pop(0)}"
+        words.append(word)
+    return words
+
+
+def _spelt(option: str) -> str:
+    """An option with its name as fields are spelt, whatever its value."""
+    name, equals, value = option.partition("=")
+    return f"--{name[2:].replace('-', '_')}{equals}{value}"
 
 
 def typed(*words: Any) -> str:

@@ -104,6 +104,7 @@ def folder(tmp_path, monkeypatch) -> Path:
         ("resume nowhere --seed 1", "unknown argument '--seed'"),
         ("evaluate nowhere", "'nowhere' holds no run"),
         ("evaluate nowhere --num_levels 5", "unknown argument '--num_levels"),
+        ("export nowhere --evaluation.num_levels 5", "unknown argument '--evaluation.num_levels';"),
         ("evaluate nowhere --evaluation.num_levels", "evaluation.num_levels: a value is missing"),
         (
             "evaluate nowhere --evaluation.num_levels 5 --worlds CartPole-v1",
