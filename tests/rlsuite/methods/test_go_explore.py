@@ -1,5 +1,7 @@
 """Tests of Go-Explore, on worlds whose cells can be counted."""
 
+from functools import cache
+
 import gymnax
 import jax
 import jax.numpy as jnp
@@ -34,9 +36,9 @@ def run(method, num_steps, seed=0):
 
 @pytest.fixture(scope="module")
 def in_the_sea_for_long():
-    """`seed -> state and metrics` of forty steps, by one program."""
+    """`seed -> state and metrics` of forty steps, by one program, made once for each seed."""
     program = jax.jit(train(in_the_sea(), 40))
-    return lambda seed: program(jax.random.key(seed))
+    return cache(lambda seed: program(jax.random.key(seed)))
 
 
 @pytest.fixture(scope="module")
@@ -116,9 +118,11 @@ def test_no_way_is_shorter_than_there_is(explored):
 
 
 def test_the_same_key_explores_the_same(in_the_sea_for_long):
-    first, again = (in_the_sea_for_long(0)[0] for _ in range(2))
-    jax.tree.map(np.testing.assert_array_equal, first._replace(key=0), again._replace(key=0))
-    assert (first.archive.seen != in_the_sea_for_long(1)[0].archive.seen).any()
+    """Traced and compiled once more, if only for its first steps."""
+    state, metrics = in_the_sea_for_long(0)
+    _, again = run(in_the_sea(), 3)
+    jax.tree.map(lambda one, other: np.testing.assert_array_equal(one[:3], other), metrics, again)
+    assert (state.archive.seen != in_the_sea_for_long(1)[0].archive.seen).any()
 
 
 def test_actions_are_repeated_as_often_as_is_asked():

@@ -1,6 +1,7 @@
-"""A domain that is quick to evaluate."""
+"""A domain that is quick to evaluate, and how new something is, by hand."""
 
 import jax.numpy as jnp
+import numpy as np
 
 from rlsuite.envs.sparse_point import NO_AREA
 from rlsuite.quality_diversity.domain import Domain, Outcomes
@@ -24,3 +25,9 @@ def hills(centres=((0.6, 0.6), (-0.6, -0.2)), *, radius=0.15, pays=True, num_gen
         )
 
     return Domain(num_genes, evaluate, (-1.0, -1.0), (1.0, 1.0), len(centres))
+
+
+def novelty_by_hand(code, references, own, *, num_neighbours=3):
+    """Mean distance of a code to the nearest others, where `own` is its place among them."""
+    distances = np.linalg.norm(np.asarray(references, np.float64) - np.asarray(code), axis=1)
+    return np.sort(np.delete(distances, own))[:num_neighbours].mean()

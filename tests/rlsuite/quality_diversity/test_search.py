@@ -44,7 +44,7 @@ from rlsuite.quality_diversity.solutions import (
     mutated,
     taken,
 )
-from tests.rlsuite.quality_diversity.domains import hills
+from tests.rlsuite.quality_diversity.domains import hills, novelty_by_hand
 
 DOMAIN = hills()
 CONFIG = ExplorationConfig(
@@ -141,14 +141,6 @@ def test_evaluations_are_counted_and_none_is_lost(courses):
 def test_same_key_same_search(courses):
     again = jax.jit(jax.vmap(train(novelty_search(DOMAIN, true_position(), CONFIG), 12)))(KEYS)
     jax.tree.map(np.testing.assert_array_equal, again[1], courses["novelty search"][1])
-
-
-def novelty_by_hand(code, references, own=None):
-    """Mean distance to the nearest, each by itself."""
-    distances = np.linalg.norm(np.asarray(references, np.float64) - np.asarray(code), axis=1)
-    if own is not None:
-        distances = np.delete(distances, own)
-    return np.sort(distances)[: CONFIG.num_neighbours].mean()
 
 
 def there(archive):
