@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
-import scipy.stats
 from jaxtyping import Array, Float, Int
 
 from rlsuite.compiling import jit
@@ -19,6 +18,7 @@ from rlsuite.experiments.level_sets import take
 from rlsuite.experiments.methods.design.drawn import levels_drawn
 from rlsuite.experiments.methods.design.scored import scored_section
 from rlsuite.experiments.specs import Drawing, Section
+from rlsuite.experiments.statistics import share
 from rlsuite.experiments.words import table_in_markdown
 from rlsuite.method import State
 from rlsuite.rollout import Level
@@ -93,7 +93,7 @@ def _by_maze(finished: Finished, evaluation: Evaluation | None) -> list[Section]
         return []
     names = [name for name, _ in evaluation.contenders]
     rows = [
-        [maze, *(_with_interval(rates["drawn mazes"][name][place], number) for name in names)]
+        [maze, *(_share(rates["drawn mazes"][name][place], number) for name in names)]
         for place, maze in enumerate(_drawn_names(evaluation))
     ]
     text = (
@@ -104,15 +104,13 @@ def _by_maze(finished: Finished, evaluation: Evaluation | None) -> list[Section]
     return [Section("Mazes drawn by hand", [], f"{text}\n\n{table}")]
 
 
+def _share(rate: float, number: int) -> str:
+    return str(share(np.arange(number) < round(rate * number)))
+
+
 def _drawn_names(evaluation: Evaluation) -> Sequence[str]:
     (table,) = (table for table in evaluation.tables if table.name == "drawn mazes")
     return table.strata
-
-
-def _with_interval(rate: float, number: int) -> str:
-    test = scipy.stats.binomtest(round(rate * number), number)
-    low, high = test.proportion_ci(method="wilson")
-    return f"{rate:.2f} [{low:.2f}, {high:.2f}]"
 
 
 def _designed(finished: Finished) -> list[Section]:

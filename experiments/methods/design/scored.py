@@ -19,6 +19,7 @@ from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.level_sets import HELD_OUT_SEED
 from rlsuite.experiments.methods.design.risk import curve_over
 from rlsuite.experiments.specs import Drawing, Section
+from rlsuite.experiments.statistics import Estimate, Resampled
 from rlsuite.experiments.words import table_in_markdown
 from rlsuite.lifetime import Life, Task
 from rlsuite.methods.dr import StudentsConfig
@@ -144,24 +145,32 @@ def _first_visit(
 
 
 def correlation(score: np.ndarray, target: np.ndarray) -> list[float]:
-    """Spearman's rank correlation with its 95 % bootstrap interval over levels."""
+    """Spearman's rank correlation with its 95 % bootstrap interval over levels.
+
+    What is no number, as scores of rollouts shorter than an episode may be, comes below all others,
+    as where levels are replayed.
+    """
+    score = _comparable(score)
     random = np.random.default_rng(0)
     drawn = random.integers(len(score), size=(_NUM_RESAMPLES, len(score)))
     resampled = [_spearman(score[rows], target[rows]) for rows in drawn]
-    low, high = np.quantile(resampled, [0.025, 0.975])
-    return [_spearman(score, target), float(low), float(high)]
+    return list(Resampled(_spearman(score, target), np.array(resampled)).estimate)
+
+
+def _comparable(score: np.ndarray) -> np.ndarray:
+    return np.where(np.isnan(score), -np.inf, score)
 
 
 def _spearman(first: np.ndarray, second: np.ndarray) -> float:
     """0 where one of them is the same for all levels, and has no ranks."""
-    if np.ptp(first) == 0 or np.ptp(second) == 0:
+    if (first == first[0]).all() or (second == second[0]).all():
         return 0.0
     return float(scipy.stats.spearmanr(first, second).statistic)
 
 
 def ranks_over_rates(scored: Scored, name: str) -> Curve:
     """The mean rank of a score, from 0 for the lowest to 1, over the solve rate."""
-    ranks = (scipy.stats.rankdata(scored.scores[name]) - 0.5) / len(scored.solved)
+    ranks = (scipy.stats.rankdata(_comparable(scored.scores[name])) - 0.5) / len(scored.solved)
     return curve_over(scored.solved, ranks, [-np.inf, *np.arange(0.05, 1.0, 0.1), np.inf])
 
 
@@ -197,7 +206,8 @@ def scored_section(found: Mapping[str, Any] | None) -> list[Section]:
         for place, curves in enumerate(shown)
     ]
     rows = [
-        [name, *(_texts(found[target][name][-1]) for target in TARGETS)] for name in found["ranks"]
+        [name, *(f"{Estimate(*found[target][name][-1]):+.2f}" for target in TARGETS)]
+        for name in found["ranks"]
     ]
     table = table_in_markdown(["score", *(f"with {target}" for target in TARGETS)], rows)
     text = (
@@ -206,7 +216,3 @@ def scored_section(found: Mapping[str, Any] | None) -> list[Section]:
         "as when it is seen for the first time; its solve rate p is that of other attempts."
     )
     return [Section("What scores see", drawings, f"{text}\n\n{table}")]
-
-
-def _texts(value: list[float]) -> str:
-    return "{:+.2f} [{:+.2f}, {:+.2f}]".format(*value)
