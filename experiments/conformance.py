@@ -113,10 +113,12 @@ def check_experiment(spec: MethodSpec, preset: str, run: Run) -> None:
 
     Raises:
       AssertionError: with what doesn't hold.
-      ConfigError: if the configuration can't be run here.
+      ConfigError: if the configuration can't be run here, or the method refuses it.
     """
     where = f"{spec.name} {preset}"
-    experiment = Plan(spec, spec.name, preset, run).experiment
+    plan = Plan(spec, spec.name, preset, run)
+    experiment = plan.experiment
+    plan.check()
     _require(experiment.agent_updates_per_step >= 1, where, "agent_updates_per_step: below 1")
     _require(experiment.world_steps_per_step >= 0, where, "world_steps_per_step: below 0")
 

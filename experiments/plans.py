@@ -80,6 +80,15 @@ class Plan:
             method=method, learned=self.spec.learned, symptoms=self.spec.symptoms
         )
 
+    def check(self) -> None:
+        """Refuses what can be built and yet makes no sense, for a run that is yet to begin.
+
+        Raises:
+          ConfigError: if the method refuses it.
+        """
+        with building(self.run), jax.enable_x64(False):
+            self.spec.check(self.run, self.world)
+
     def with_seed(self, seed: int) -> "Plan":
         """The same with another seed."""
         return replace(self, run=replace(self.run, seed=seed))
@@ -132,6 +141,7 @@ def plan(
     planned = Plan(spec, methods.reference(name), preset, run, world_parameters, places)
     try:
         _ = planned.experiment
+        planned.check()
     except TooLargeError as error:
         raise too_large(planned, error) from error
     return planned

@@ -274,6 +274,11 @@ def nothing_to_show(finished: "Finished", evaluation: Evaluation | None) -> Sequ
     return ()
 
 
+def nothing_to_refuse(run: Run, world: WorldSpec | None) -> None:
+    """Whatever can be built may be planned."""
+    del run, world
+
+
 def learned_parameters(state: State) -> Any:
     """What most methods learn lies in their state's `parameters`."""
     return state.parameters
@@ -297,6 +302,9 @@ class MethodSpec(NamedTuple):
       presets: configurations by name, each a function of the world: none takes the preset's own.
       build: `(run, world) -> Experiment`; what is not allowed it raises as ConfigError, or as a
         ValueError that names the field.
+      check: `(run, world) -> None`, which raises a ConfigError for what can be built and yet makes
+        no sense. It is asked when a run is planned, not when its folder is opened, so that runs of
+        older versions can still be tested and reported.
       test: `(finished, rivals, watch) -> Evaluation`, of what a run has learned beside what others
         have; none for a method that isn't tested.
       pictures: `(finished, evaluation) -> sections` of the report, beside those that every run has.
@@ -322,6 +330,7 @@ class MethodSpec(NamedTuple):
     paper: str | None
     presets: Mapping[str, Callable[[WorldSpec | None], Run]]
     build: Callable[[Run, WorldSpec | None], Experiment]
+    check: Callable[[Run, WorldSpec | None], None] = nothing_to_refuse
     test: Test | None = None
     pictures: "Callable[[Finished, Evaluation | None], Sequence[Section]]" = nothing_to_show
     learned: Callable[[State], Any] = learned_parameters

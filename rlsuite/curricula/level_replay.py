@@ -74,10 +74,10 @@ def replayed_levels(
     With `replay_probability` a lesson is one of levels of the buffer, drawn by
     `replay_log_weights`, else one of fresh levels; once the buffer holds enough to replay. Replayed
     levels are different, but for those of the `top` scores: each worker's is drawn from all, as
-    there may be fewer of them than workers. Levels that it doesn't hold are scored and then take an empty slot, or that of the lowest score if
-    theirs is higher, so that the buffer has the highest scores of all. One that it does hold
-    (an edit may change nothing) is scored anew where it is, by the first worker that had it. Scores
-    that are no number take no slot.
+    there may be fewer of them than workers. Levels that the buffer doesn't hold are scored and then
+    take an empty slot, or that of the lowest score if theirs is higher, so that it has the highest
+    scores of all. One that it does hold (an edit may change nothing) is scored anew where it is, by
+    the first worker that had it. Scores that are no number take no slot.
 
     With an editor every replay is followed by a lesson of that batch's levels, edited.
 

@@ -45,5 +45,7 @@ def test_any_world_of_discrete_actions_has_cells(capsys, tmp_path):
     chance = ["--tasks", "UmbrellaChain-bsuite", "--out", out]
     assert main(["train", "go-explore", "smoke", *chance]) == 2
     assert "it draws at random where steps lead" in capsys.readouterr().err
+    # A run that began before this was asked can still be opened.
+    assert plan_of("go-explore", tasks="UmbrellaChain-bsuite").experiment.method
     assert main(["train", "robustify", "smoke", "--tasks", "MountainCar-v0", "--out", out]) == 2
     assert "it draws at random where episodes begin" in capsys.readouterr().err

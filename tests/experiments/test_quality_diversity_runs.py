@@ -54,8 +54,10 @@ def test_worlds_have_to_say_where_they_are(capsys, tmp_path):
 def test_archives_have_room_for_all_steps(capsys, tmp_path):
     long = ["--steps", "7", "--out", str(tmp_path / "run")]
     assert main(["train", "novelty-search", "smoke", *long]) == 2
-    expected = "archive_capacity: 64 is not allowed; it must be at least 70"
-    assert expected in capsys.readouterr().err
+    expected = "exploration.archive_capacity: 64 is not allowed; it must be at least 70"
+    assert f" {expected}" in capsys.readouterr().err
+    # A run that began before this was asked can still be opened.
+    assert plan_of("novelty-search", steps=7).experiment.method
     # Searches that stand beside one without such an archive get what they need.
     sizes = MapElitesConfig(batches=BatchConfig(6, 12, 24)).exploration
     assert with_room(sizes, 4).archive_capacity == 1280

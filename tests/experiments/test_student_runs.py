@@ -96,6 +96,16 @@ def test_what_is_not_allowed_is_said_in_one_line(method, options, message, capsy
     assert not folder.exists()
 
 
+def test_runs_from_before_something_was_refused_can_still_be_opened():
+    for planned in (
+        plan_of("dr", min_lifetime=5),
+        plan_of("sfl", parts={"levels": {"search_length": 20}}),
+    ):
+        assert planned.experiment.method
+        with pytest.raises(ConfigError, match="is not allowed"):
+            planned.check()
+
+
 def test_worlds_whose_levels_cannot_be_edited_are_refused_for_accel(capsys, tmp_path):
     arguments = ["--world", "Maze-v0", "--out", str(tmp_path / "run")]
     assert main(["train", "accel", "smoke", *arguments]) == BAD_INPUT
@@ -260,6 +270,14 @@ class TestScored:
 
     def test_what_is_the_same_everywhere_is_correlated_with_nothing(self):
         assert correlation(np.zeros(4), np.arange(4.0)) == [0, 0, 0]
+
+    def test_scores_that_are_no_number_come_below_all_others(self):
+        score, lowest = np.array([np.nan, 2.0, 1.0, np.nan]), np.array([0.0, 2.0, 1.0, 0.0])
+        solved = np.array([0.3, 0.9, 0.5, 0.1])
+        assert correlation(score, solved) == correlation(lowest, solved)
+        assert correlation(np.full(4, np.nan), solved) == [0, 0, 0]
+        curves = [ranks_over_rates(Scored(solved, {"": one}), "") for one in (score, lowest)]
+        assert curves[0] == curves[1] and np.isfinite(curves[0].value).all()
 
     def test_ranks_are_means_of_what_is_solved_as_often(self):
         scores = np.array([5.0, 1, 3, 2])

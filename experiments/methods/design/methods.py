@@ -56,6 +56,20 @@ class ACCELConfig(PLRConfig):
     start: str = "random"
 
 
+def check_lifetimes(run: Run, world: WorldSpec | None) -> None:
+    """Refuses lifetimes, which would change nothing.
+
+    Raises:
+      ConfigError: if there are any.
+    """
+    del world
+    for field in ("min_lifetime", "max_lifetime"):
+        if (lifetime := getattr(run, field)) is not None:
+            raise ConfigError(
+                f"{field}: {lifetime} is not allowed; a student lives as long as the run, --steps"
+            )
+
+
 def checked(run: Run, world: WorldSpec | None) -> WorldSpec:
     """The world of a student's life, once it is clear that it can live there.
 
@@ -63,11 +77,6 @@ def checked(run: Run, world: WorldSpec | None) -> WorldSpec:
       ConfigError: if it can't.
     """
     config, world = run.method, required(world)
-    for field in ("min_lifetime", "max_lifetime"):
-        if (lifetime := getattr(run, field)) is not None:
-            raise ConfigError(
-                f"{field}: {lifetime} is not allowed; a student lives as long as the run, --steps"
-            )
     check_mini_batches("ppo", config.ppo, config.life, config.student)
     check_network(partial(config.life_in, world.world), "student", "ppo", "tasks")
     return world
@@ -192,14 +201,21 @@ def _chosen(field: str, name: str, known: Mapping[str, Any]) -> Any:
     return known[name]
 
 
-def _build_sfl(run: Run, world: WorldSpec | None) -> Experiment:
-    world, config = checked(run, world), run.method
-    levels, limit = config.levels, episode_limit(world)
+def _check_sfl(run: Run, world: WorldSpec | None) -> None:
+    """Refuses searches in which no episode has the time to fail, besides lifetimes."""
+    check_lifetimes(run, world)
+    world, levels = required(world), run.method.levels
+    limit = episode_limit(world)
     if levels.search_length <= limit:
         raise ConfigError(
             f"levels.search_length: {levels.search_length} is not allowed; it must be more than "
             f"the {limit} steps of an episode of '{world.name}', or no failed one ends"
         )
+
+
+def _build_sfl(run: Run, world: WorldSpec | None) -> Experiment:
+    world, config = checked(run, world), run.method
+    levels = config.levels
     method = sfl(
         world.world, world.sample_task, config, lifetime=run.steps, measures=measures_of(world)
     )
@@ -238,6 +254,7 @@ _NOTHING: dict[str, dict[str, Any]] = {size: {} for size in _BUFFERS}
 _spec = partial(
     MethodSpec,
     kind=KIND,
+    check=check_lifetimes,
     test=test,
     pictures=pictures,
     learned=lambda state: unwatched(state).learner,
@@ -293,4 +310,5 @@ SFL = _spec(
     paper="2408.15099",
     presets=_SFL | {"paper": _published_sfl},
     build=_build_sfl,
+    check=_check_sfl,
 )

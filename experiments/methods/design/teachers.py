@@ -11,6 +11,7 @@ from rlsuite.experiments.methods.design.evaluation import test
 from rlsuite.experiments.methods.design.methods import (
     KIND,
     PANELS,
+    check_lifetimes,
     check_network,
     checked,
     design_of,
@@ -84,6 +85,7 @@ _BUFFERS = {
 _spec = partial(
     MethodSpec,
     kind=KIND,
+    check=check_lifetimes,
     test=test,
     pictures=pictures,
     learned=first_student,

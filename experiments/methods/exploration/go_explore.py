@@ -66,30 +66,37 @@ def _preset(size: str) -> Callable[[WorldSpec | None], Run]:
     return preset
 
 
-def level_to_explore(world: WorldSpec, *, again: bool = False) -> Level:
+def level_to_explore(world: WorldSpec) -> Level:
     """The level of a world that key 0 draws.
 
-    Args:
-      world: that is to be explored.
-      again: whether what is found is to be done again from an episode's start.
-
     Raises:
-      ConfigError: if the world's actions are not discrete, or its steps draw at random, by which
-        ways would not lead anywhere a second time; with `again` likewise if its starts do.
+      ConfigError: if the world's actions are not discrete.
     """
     level = world.sample_task(jax.random.key(0)).level
     if not isinstance(world.world.action_space(level), spaces.Discrete):
         raise ConfigError(
             f"tasks: {world.name!r} is not allowed; it must be a world of discrete actions"
         )
-    shown = _determinism(world.world, level)
+    return level
+
+
+def check_determinism(world: WorldSpec, *, again: bool = False) -> None:
+    """Refuses a world in which a way that was found need not lead there a second time.
+
+    Args:
+      world: that is to be explored.
+      again: whether what is found is to be done again from an episode's start.
+
+    Raises:
+      ConfigError: if the world's steps draw at random or, with `again`, its starts.
+    """
+    shown = _determinism(world.world, level_to_explore(world))
     if not shown.steps or (again and not shown.starts):
         what = "episodes begin" if shown.steps else "steps lead"
         raise ConfigError(
             f"tasks: {world.name!r} is not allowed; it draws at random where {what}, and must be "
             "deterministic, so that a way that was found leads there again"
         )
-    return level
 
 
 def _determinism(world: Environment, level: Level) -> Determinism:
@@ -126,6 +133,11 @@ def _build(run: Run, world: WorldSpec | None) -> Experiment:
     )
 
 
+def _check(run: Run, world: WorldSpec | None) -> None:
+    del run
+    check_determinism(required(world))
+
+
 GO_EXPLORE = MethodSpec(
     name="go-explore",
     title="Go-Explore",
@@ -134,6 +146,7 @@ GO_EXPLORE = MethodSpec(
     paper="2004.12919",
     presets={size: _preset(size) for size in _SIZES},
     build=_build,
+    check=_check,
     test=make_test(make_method),
     pictures=pictures,
     learned=lambda state: state.archive,

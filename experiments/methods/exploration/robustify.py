@@ -6,6 +6,7 @@ from dataclasses import replace
 from rlsuite.agents import ActorCriticConfig
 from rlsuite.experiments.errors import ConfigError
 from rlsuite.experiments.methods.exploration.go_explore import (
+    check_determinism,
     level_to_explore,
 )
 from rlsuite.experiments.methods.exploration.robustify_test import (
@@ -103,7 +104,7 @@ def _build(run: Run, world: WorldSpec | None) -> Experiment:
             f"steps: {run.steps} is not allowed; it must be more than explore_steps, which are "
             f"{config.explore_steps}"
         )
-    level = level_to_explore(world, again=True)
+    level = level_to_explore(world)
     cells = config.explore.cells_in(world.world)
     check_mini_batches("ppo", config.ppo, config.life, config.networks)
     check_actor(config.seen(world.world, cells), config.networks)
@@ -130,6 +131,11 @@ def _build(run: Run, world: WorldSpec | None) -> Experiment:
     )
 
 
+def _check(run: Run, world: WorldSpec | None) -> None:
+    del run
+    check_determinism(required(world), again=True)
+
+
 ROBUSTIFY = MethodSpec(
     name="robustify",
     title="robustified Go-Explore",
@@ -138,6 +144,7 @@ ROBUSTIFY = MethodSpec(
     paper="2004.12919",
     presets={size: _preset(size) for size in _SIZES},
     build=_build,
+    check=_check,
     test=test,
     learned=lambda state: state.second.agent.learner,
     panels={

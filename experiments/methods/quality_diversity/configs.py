@@ -184,8 +184,8 @@ def check_room(exploration: ExplorationConfig, num_steps: int) -> None:
     left, capacity = num_left(exploration, num_steps), exploration.archive_capacity
     if left > capacity:
         raise ConfigError(
-            f"archive_capacity: {capacity} is not allowed; it must be at least {left}, as "
-            f"generations of {num_steps} steps leave so many solutions in the archive"
+            f"exploration.archive_capacity: {capacity} is not allowed; it must be at least "
+            f"{left}, as generations of {num_steps} steps leave so many solutions in the archive"
         )
 
 

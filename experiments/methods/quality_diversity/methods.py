@@ -123,16 +123,15 @@ def search_spec(
     )
 
 
-def _explores(run: Run) -> ExplorationConfig:
-    """How the run explores; refused where its archive is too small."""
+def _check_room(run: Run, world: WorldSpec | None) -> None:
+    del world
     check_room(run.method.exploration, run.steps)
-    return run.method.exploration
 
 
 def _novelty_search(run: Run, world: WorldSpec) -> Method:
     config = run.method
     domain = domain_of(world, config.controller)
-    return novelty_search(domain, DESCRIPTORS[config.descriptor](), _explores(run))
+    return novelty_search(domain, DESCRIPTORS[config.descriptor](), run.method.exploration)
 
 
 def _map_elites(run: Run, world: WorldSpec) -> Method:
@@ -144,7 +143,7 @@ def _serene(run: Run, world: WorldSpec) -> Method:
     return serene(
         domain_of(world, config.controller),
         DESCRIPTORS[config.descriptor](),
-        _explores(run),
+        run.method.exploration,
         exploits.emitters,
         schedule=exploits.schedule_of(run.steps),
         rank=RANKS[exploits.rank],
@@ -168,7 +167,7 @@ def _taxons(run: Run, world: WorldSpec) -> Method:
     return taxons(
         _seen_domain(world, config),
         autoencoder(config.autoencoder),
-        _explores(run),
+        run.method.exploration,
         criterion=CRITERIA[config.criterion],
     )
 
@@ -178,7 +177,7 @@ def _stax(run: Run, world: WorldSpec) -> Method:
     return stax(
         _seen_domain(world, config),
         autoencoder(config.autoencoder),
-        _explores(run),
+        run.method.exploration,
         exploits.emitters,
         criterion=CRITERIA[config.criterion],
         schedule=exploits.schedule_of(run.steps),
@@ -199,6 +198,7 @@ NOVELTY_SEARCH = search_spec(
     title="novelty search",
     summary="novelty search: who behaves in a new way survives, whatever it is paid",
     paper=None,
+    check=_check_room,
 )
 MAP_ELITES = search_spec(
     _map_elites,
@@ -224,6 +224,7 @@ SERENE = search_spec(
     name="serene",
     summary="novelty search, and emitters that climb where something was paid",
     paper="2102.03140",
+    check=_check_room,
 )
 TAXONS = search_spec(
     _taxons,
@@ -236,6 +237,7 @@ TAXONS = search_spec(
     name="taxons",
     summary="novelty search in the codes of an autoencoder that learns from what is found",
     paper="1909.05508",
+    check=_check_room,
 )
 STAX = search_spec(
     _stax,
@@ -248,4 +250,5 @@ STAX = search_spec(
     name="stax",
     summary="SERENE with TAXONS' learned behaviour",
     paper="2111.01919",
+    check=_check_room,
 )
