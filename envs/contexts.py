@@ -7,7 +7,7 @@ from jaxtyping import Array, Int
 
 @runtime_checkable
 class ManyMaps(Protocol):
-    """A level that says how many maps it has, and how the first of them are kept."""
+    """A single level, no batch of them: how many maps it has, how the first of them are kept."""
 
     @property
     def num_maps(self) -> int:

@@ -34,7 +34,7 @@ def shown_determinism(
         num_episodes: Side by side.
         num_steps: Of each, at most: what comes after its end is not looked at.
     """
-    action_key, *keys = jax.random.split(key, 3)
+    action_key, step_key, *keys = jax.random.split(key, 4)
     shape = num_steps, num_episodes
     action = jax.random.randint(action_key, shape, 0, world.num_actions)
     step = jax.vmap(world.step_env, (0, 0, 0, None))
@@ -58,7 +58,7 @@ def shown_determinism(
         return (after, is_over | outcomes[0][2], same), None
 
     nobody = jnp.zeros(num_episodes, bool)
-    now = action, jax.random.split(keys[0], num_steps)
+    now = action, jax.random.split(step_key, num_steps)
     (*_, same), _ = jax.lax.scan(both, ((start, start), nobody, ~nobody), now)
     alike = _same(*jax.tree.map(lambda leaf: leaf[None], (first, other)))
     return Determinism(alike[0], same.all())

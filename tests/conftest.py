@@ -20,6 +20,7 @@ os.environ["XLA_FLAGS"] = " ".join(
         os.environ.get("XLA_FLAGS", ""),
         # As `rlsuite.jit` compiles large programs, for tests that call JAX themselves.
         "--xla_cpu_use_fusion_emitters=false",
+        # The oldest JAX that is allowed knows it; a flag that XLA does not know stops it.
         "--xla_cpu_opt_preset=CPU_OPT_PRESET_FAST_COMPILE",
         # There is a process for each core, so that dividing the work of one costs only.
         "--xla_cpu_parallel_codegen_split_count=1",
