@@ -13,8 +13,8 @@ SIZES = ("smoke", "laptop", "desk", "paper")
 def test_they_are_those_of_the_papers():
     assert named_sweeps() == [
         *("bonuses", "cheap_talk", "curricula", "drifts", "environment_design"),
-        *("environment_design_sfl", "generalisation", "horizons", "level_sets"),
-        *("quality_diversity", "test_time_attack", "training_levels"),
+        *("environment_design_scores", "environment_design_sfl", "generalisation", "horizons"),
+        *("level_sets", "quality_diversity", "test_time_attack", "training_levels"),
     ]
 
 
