@@ -2,14 +2,23 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, UInt8
+from gymnax.environments.environment import Environment
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, UInt8
 
 from rlsuite.curricula.curriculum import Editor, SampleTask
 from rlsuite.envs.construction import Construction
-from rlsuite.rollout import Level
+from rlsuite.rollout import Level, OptimalReturn
+
+
+class LevelKind(NamedTuple):
+    """Levels of one kind, `sample(key)`, with their world and the best return on each."""
+
+    world: Environment
+    sample: Callable[[PRNGKeyArray], Level]
+    optimal_return: OptimalReturn
 
 
 # Equal to itself alone: worlds are keys of caches, and mappings can't be.
@@ -31,6 +40,8 @@ class LevelDesign:
         random.
       read: `drawing -> level` that text shows; it raises a ValueError if that is none. None of a
         world whose levels can't be drawn as text.
+      kinds: by name, what else may be tested on: levels that are drawn in worlds of their own size,
+        in which all is seen and done that is in this one.
     """
 
     editors: Mapping[str, Callable[[int], Editor]]
@@ -42,3 +53,4 @@ class LevelDesign:
     draw_path: Callable[[Level, Sequence[int]], UInt8[np.ndarray, "height width 3"]] | None = None
     starts: Mapping[str, SampleTask] = field(default_factory=dict)
     read: Callable[[str], Level] | None = None
+    kinds: Mapping[str, LevelKind] = field(default_factory=dict)

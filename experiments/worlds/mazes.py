@@ -11,6 +11,7 @@ from annotated_types import Interval
 
 from rlsuite.agents import ActorCriticConfig, AgentConfig
 from rlsuite.envs.maze import (
+    MAZE_KINDS,
     SMALL_MAZES,
     STANDARD_MAZES,
     TINY_MAZES,
@@ -32,7 +33,7 @@ from rlsuite.envs.maze import (
 from rlsuite.envs.maze.construction import MazeConstruction
 from rlsuite.envs.maze.levels import check_budget
 from rlsuite.experiments.errors import ConfigError
-from rlsuite.experiments.level_design import LevelDesign
+from rlsuite.experiments.level_design import LevelDesign, LevelKind
 from rlsuite.experiments.ppo_settings import PPOSettings
 from rlsuite.experiments.specs import WorldFamily, WorldSpec
 from rlsuite.experiments.world_parameters import with_fields
@@ -124,6 +125,10 @@ def maze(name: str, config: MazeConfig) -> WorldSpec:
             construction=partial(MazeConstruction, world),
             place=lambda state: state.position,
             draw_path=partial(render_path, world),
+            kinds={
+                name: LevelKind(*kind, partial(optimal_return, kind.world))
+                for name, kind in MAZE_KINDS.items()
+            },
         ),
     )
 

@@ -1,6 +1,8 @@
 """Sampling for learnability: levels on which a student sometimes succeeds, and sometimes not."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -48,6 +50,11 @@ class LearnableLevels(NamedTuple):
     num_steps: Int[Array, ""]
 
 
+Judge = Callable[
+    [PRNGKeyArray, Policy, Level], tuple[Float[Array, " level"], Float[Array, " level"]]
+]
+"""`(key, policy, levels) -> (learnability, success rate)` of each level."""
+
 _Found = tuple[Task, Float[Array, " level"], Float[Array, " level"]]
 """All but the count of a `LearnableLevels`."""
 
@@ -76,8 +83,33 @@ def success_counts(
     return successes, episodes
 
 
+def by_episodes(world: Environment, length: int) -> Judge:
+    """Judges levels by the episodes that end within some steps on each."""
+
+    def judge(key, policy, levels):
+        successes, episodes = success_counts(key, world, levels, policy, length)
+        return learnability(successes, episodes), successes / jnp.maximum(episodes, 1)
+
+    return judge
+
+
+def by_success_rate(success_rate: Callable[[Policy, Level], Float[Array, ""]]) -> Judge:
+    """Judges levels by p (1 - p) where p is known, as by evaluation of a policy without memory."""
+
+    def judge(key, policy, levels):
+        del key
+        success = jax.vmap(partial(success_rate, policy))(levels)
+        return success * (1 - success), success
+
+    return judge
+
+
 def learnable_levels(
-    life: Life, sample_task: SampleTask, config: LearnableLevelsConfig
+    life: Life,
+    sample_task: SampleTask,
+    config: LearnableLevelsConfig,
+    *,
+    judge: Judge | None = None,
 ) -> Designer:
     """Sampling for learnability (Rutherford et al., arXiv 2408.15099, Algorithm 1).
 
@@ -90,6 +122,7 @@ def learnable_levels(
       life: how the student lives.
       sample_task: `key -> Task`.
       config: sizes.
+      judge: what is found of levels, in place of that.
 
     Raises:
       ValueError: if a search looks at fewer levels than are kept.
@@ -100,6 +133,7 @@ def learnable_levels(
             f"levels.size: {config.size} is not allowed; it must be at most the {pool} levels of a "
             "search"
         )
+    judge = judge or by_episodes(life.world, config.search_length)
     num_workers = life.num_workers
     from_set = jnp.arange(num_workers) < round(config.set_fraction * num_workers)
 
@@ -110,17 +144,14 @@ def learnable_levels(
         def try_batch(key):
             draw_key, act_key = jax.random.split(key)
             task = draw_tasks(draw_key, sample_task, config.batch_size)
-            length = config.search_length
-            counts = success_counts(act_key, life.world, task.level, policy, length)
-            return task, counts
+            return task, *judge(act_key, policy, task.level)
 
         found = jax.lax.map(try_batch, jax.random.split(key, config.num_batches))
-        task, (successes, episodes) = jax.tree.map(
+        task, scores, success = jax.tree.map(
             lambda leaf: leaf.reshape(pool, *leaf.shape[2:]), found
         )
-        scores, best = jax.lax.top_k(learnability(successes, episodes), config.size)
-        success = (successes / jnp.maximum(episodes, 1))[best]
-        task = jax.tree.map(lambda leaf: leaf[best], task)
+        scores, best = jax.lax.top_k(scores, config.size)
+        task, success = jax.tree.map(lambda leaf: leaf[best], (task, success))
         return task, scores, success
 
     def init(key):

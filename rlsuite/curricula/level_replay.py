@@ -1,5 +1,6 @@
 """Levels that are worth another visit, and edits of them: PLR and ACCEL, as designers."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -27,6 +28,9 @@ from rlsuite.selection import where_each
 NEW, REPLAYED, EDITED = range(3)
 """Where the levels of a lesson come from."""
 
+Parents = Callable[[Evidence, Float[Array, " worker"]], Int[Array, " worker"]]
+"""`(evidence, returns) -> workers`: whose replayed level each worker's next edited one is from."""
+
 
 @dataclass(frozen=True)
 class LevelReplayConfig(BufferConfig):
@@ -51,7 +55,7 @@ class LevelReplayState(NamedTuple):
     Attributes:
       buffer: the levels; none of them is ever marked as being played.
       remembered: of each slot, by the score.
-      last: the tasks of the last lesson, where they may be edited; else `()`.
+      last: the tasks that are edited if the last lesson was a replay, where any are; else `()`.
       edits_next: whether they are.
     """
 
@@ -68,6 +72,7 @@ def replayed_levels(
     num_workers: int,
     *,
     edit: Editor | None = None,
+    parents: Parents | None = None,
 ) -> Designer:
     """Prioritised level replay (arXiv 2010.03934, 2110.02439), and ACCEL (arXiv 2203.01302).
 
@@ -91,6 +96,7 @@ def replayed_levels(
       config: of the buffer.
       num_workers: of the student.
       edit: what is done to replayed levels; none edits nothing.
+      parents: which of them are edited, such as the `easiest`; none edits each once.
 
     Raises:
       ValueError: if the buffer has fewer slots than the student has workers.
@@ -170,9 +176,38 @@ def replayed_levels(
         # A new level may take the slot of one that was scored just now.
         kept = _put(written, state.remembered, remembered)
         kept = _put(inserted, kept, remembered)
-        return state._replace(buffer=buffer, remembered=kept), scores
+        state = state._replace(buffer=buffer, remembered=kept)
+        if edit is None or parents is None:
+            return state, scores
+        return state._replace(last=_at(parents(evidence, returns), state.last)), scores
 
     return Designer(init, propose, report, lambda state: buffer_metrics(state.buffer))
+
+
+def easiest(number: int) -> Parents:
+    r"""The levels that the student does best on, each as often, as ACCEL's paper has it.
+
+    They are those of the highest return less the critic's error, the mean :math:`|\hat A_t|` of the
+    rollout (Parker-Holder et al., arXiv 2203.01302, has 4 of 32, so each 8 times). Its public code
+    takes the lowest of these instead, which are the hardest.
+
+    Args:
+      number: of levels; where it doesn't divide the workers', the easiest of them come once more.
+
+    Raises:
+      ValueError: if there are fewer workers, or none of the levels is taken.
+    """
+
+    def choose(evidence, returns):
+        if not 1 <= number <= returns.size:
+            raise ValueError(
+                f"num_parents: {number} is not allowed; it must be from 1 to the {returns.size} "
+                "workers of the student"
+            )
+        ease = returns - jnp.abs(evidence.advantages).mean(axis=0)
+        return jnp.resize(jnp.argsort(-ease)[:number], returns.shape)
+
+    return choose
 
 
 def _draw_each(

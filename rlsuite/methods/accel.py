@@ -3,7 +3,7 @@
 from gymnax.environments.environment import Environment
 
 from rlsuite.curricula.curriculum import Editor, SampleTask
-from rlsuite.curricula.level_replay import replayed_levels
+from rlsuite.curricula.level_replay import Parents, replayed_levels
 from rlsuite.designing import Measures
 from rlsuite.method import Method
 from rlsuite.methods.plr import PLRConfig
@@ -18,6 +18,7 @@ def accel(
     config: PLRConfig,
     *,
     lifetime: int,
+    parents: Parents | None = None,
     score: Score | None = None,
     optimal_return: OptimalReturn | None = None,
     measures: Measures | None = None,
@@ -34,6 +35,7 @@ def accel(
       edit: `(key, level) -> level`.
       config: sizes and hyperparameters.
       lifetime: as `plr` takes it.
+      parents: which of the replayed levels are edited, such as the `easiest`; none edits each once.
       score: likewise.
       optimal_return: likewise.
       measures: likewise.
@@ -46,6 +48,6 @@ def accel(
     """
     score = score or config.level_score(optimal_return)
     designer = replayed_levels(
-        sample_task, score, config.buffer, config.life.num_workers, edit=edit
+        sample_task, score, config.buffer, config.life.num_workers, edit=edit, parents=parents
     )
     return config.designed_by(world, designer, lifetime, measures)

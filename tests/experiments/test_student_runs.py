@@ -11,6 +11,7 @@ from rlsuite.experiments.conformance import check_run, check_test
 from rlsuite.experiments.errors import BAD_INPUT, ConfigError
 from rlsuite.experiments.finished import open_run
 from rlsuite.experiments.methods.design.drawn import levels_drawn, read_drawings
+from rlsuite.experiments.methods.design.kinds import kinds_named
 from rlsuite.experiments.methods.design.pictures import pictures
 from rlsuite.experiments.methods.design.risk import (
     conditional_value_at_risk,
@@ -73,6 +74,11 @@ class TestRisk:
     [
         ("plr", ["--buffer.size", "3"], "buffer.size: 3 is not allowed; it must be at least the 4"),
         ("accel", ["--num_edits", "-1"], "num_edits: -1 is not allowed"),
+        (
+            "accel",
+            ["--num_parents", "5"],
+            "num_parents: 5 is not allowed; it must be at most",
+        ),
         ("accel", ["--editor", "cell"], "editor: unknown editor 'cell' (did you mean 'cells'?)"),
         ("accel", ["--tasks.max_walls", "15"], "tasks.max_walls: 15 is not allowed; it must be"),
         ("plr", ["--score", "regret"], "score: 'regret' is not allowed"),
@@ -194,6 +200,7 @@ def check_scores(folder, capsys):
     for wrong, message in (
         ("num_score", "unknown field 'evaluation.num_score' (did you mean"),
         ("num_scored", "evaluation.num_scored: 1 is not allowed"),
+        ("kinds", "evaluation.kinds: unknown kind '1'"),
     ):
         assert main(["evaluate", str(folder), f"--evaluation.{wrong}", "1"]) == BAD_INPUT
         said = capsys.readouterr().err
@@ -201,11 +208,14 @@ def check_scores(folder, capsys):
     mazes = folder / "mazes.toml"
     mazes.write_text('Straight = """\n>.G\n###\n...\n"""')
     asked = ["--evaluation.num_scored", "6", "--evaluation.num_levels=3"]
+    asked += ["--evaluation.kinds=SimpleCrossingS11N5", "--evaluation.num_of_a_kind=20"]
     assert main(["evaluate", str(folder), *asked, f"--evaluation.mazes={mazes}"]) == 0
     evaluation = open_run(folder).evaluation
     assert evaluation.settings == {
         "evaluation.num_scored": "6",
         "evaluation.num_levels": "3",
+        "evaluation.kinds": "SimpleCrossingS11N5",
+        "evaluation.num_of_a_kind": "20",
         "evaluation.mazes": str(mazes),
     }
     # A sweep's test is one with the settings that the sweep has.
@@ -215,6 +225,7 @@ def check_scores(folder, capsys):
     assert "| Straight | " in sections["Mazes drawn by hand"].text
     sections["Paths"].drawings[0].draw(folder / "paths.png")
     assert len(evaluation.tables[1].strata) == 3
+    check_kinds(evaluation, sections)
     found = evaluation.extras["scores"]
     assert found["steps"] == [1, 2] and found["number"] == 6
     names = {"max monte carlo", "positive value loss", "l1 value loss", "learnability"}
@@ -225,6 +236,28 @@ def check_scores(folder, capsys):
     assert len(section.drawings) == 3 and section.text.count("\n| ") == 6
     for drawing in section.drawings:
         drawing.draw(folder / drawing.file)
+
+
+def check_kinds(evaluation, sections):
+    """Levels of another size than the student's world are tables and a section of their own."""
+    solved, returned = (table for table in evaluation.tables if "of a kind" in table.name)
+    assert solved.strata == returned.strata == ["SimpleCrossingS11N5"]
+    assert {found.shape for found in map(np.asarray, solved.results.values())} == {(1, 10)}
+    # 16 steps and at least one turn, of 484.
+    assert 0.9 < returned.optimal[0] <= 1 - 0.9 * 17 / 484
+    for name, rates in evaluation.extras["solved"]["mazes of a kind"].items():
+        assert rates == pytest.approx([np.mean(solved.results[name])])
+        assert 0 <= np.mean(returned.results[name]) <= returned.optimal[0]
+    assert "| SimpleCrossingS11N5 | " in sections["Mazes of a kind"].text
+
+
+@pytest.mark.parametrize("size", ["laptop", "paper"])
+def test_the_published_size_is_tested_on_the_published_kinds(size):
+    run = default_run(METHODS.find("dr"), size)
+    known = find_world(run.tasks).design.kinds
+    expected = [kind for kind in known if kind != "PerfectMazeXL"] if size == "paper" else []
+    assert list(run.evaluation.kinds) == expected and run.evaluation.num_of_a_kind == 100
+    assert default_run(METHODS.find("dr"), size, "Maze-v0").evaluation.kinds == ()
 
 
 @pytest.mark.parametrize(
@@ -254,6 +287,8 @@ def test_mazes_can_be_drawn_only_where_levels_are_mazes():
     with pytest.raises(ConfigError, match="levels of 'Maze-v0' can't be drawn"):
         levels_drawn(find_world("Maze-v0"), {"Any": ">G .."})
     assert levels_drawn(find_world("Maze-v0"), None) == {}
+    with pytest.raises(ConfigError, match="kinds: 'FourRooms' is not allowed; of 'Maze-v0'"):
+        kinds_named(find_world("Maze-v0"), ["FourRooms"])
 
 
 class TestScored:

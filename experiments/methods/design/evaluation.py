@@ -1,6 +1,6 @@
 """The test of students: on mazes drawn by hand, on random ones, and on the worst of these."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple
 
@@ -8,24 +8,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from annotated_types import Interval
-from jax.tree_util import Partial
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Float
 
-from rlsuite.actions import random_policy
 from rlsuite.compiling import jit
 from rlsuite.experiments.evaluation import Contender, Curves, Evaluation, Table
 from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.level_sets import HELD_OUT_SEED, take
+from rlsuite.experiments.methods.design.attempts import attempts_at, contenders_of, together
 from rlsuite.experiments.methods.design.drawn import levels_drawn, read_drawings
+from rlsuite.experiments.methods.design.kinds import KINDS, kinds_named, try_kinds
 from rlsuite.experiments.methods.design.risk import curve_over, even_edges, risk_curve
 from rlsuite.experiments.methods.design.scored import scores_beside_rates
 from rlsuite.experiments.specs import Watch, WorldSpec
-from rlsuite.objectives.objective import Learner
 from rlsuite.ranges import Count
-from rlsuite.rollout import Level, Levels, episode_returns, reset_worlds, step_worlds
+from rlsuite.rollout import Level, Levels, reset_worlds, step_worlds
 from rlsuite.watching import unwatched
 
-_AT_ONCE = 64
 _MOST_GROUPS = 10
 
 
@@ -40,12 +38,16 @@ class StudentEvaluationConfig:
       num_scored: random levels whose scores are set beside how often they are solved, at each
         checkpoint that is kept; none leaves it out.
       mazes: a TOML file of drawings by name, of mazes to test on in place of the world's own.
+      kinds: mazes to test on besides, which an algorithm draws in worlds of their own size.
+      num_of_a_kind: of each of them, with one attempt each.
     """
 
     num_levels: Count = 1000
     num_attempts: Annotated[int, Interval(ge=2, le=10_000)] = 20
     num_scored: Annotated[int, Interval(ge=2, le=10**6)] | None = None
     mazes: str | None = None
+    kinds: tuple[str, ...] = ()
+    num_of_a_kind: Count = 100
 
 
 class _Levels(NamedTuple):
@@ -65,16 +67,24 @@ def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evalua
     world, settings = finished.named_world, finished.run.evaluation
     drawings = None if settings.mazes is None else read_drawings(settings.mazes)
     sets = [*_drawn(world, drawings), _random(world, settings.num_levels)]
-    contenders = _contenders(finished, rivals)
-    watch.expect(len(contenders))
-    found = {}
+    kinds = kinds_named(world, settings.kinds)
+    contenders = contenders_of(finished, rivals)
+    watch.expect(len(contenders) + len(kinds))
+    every, sizes = together([one.levels for one in sets]), [len(one.strata) for one in sets]
+    attempts, found = attempts_at(world.world, settings.num_attempts), {}
     for who, attempt in contenders.items():
         done = watch.begin(f"attempts of {who.name}")
-        found[who] = _attempts(attempt, sets, settings.num_attempts)
+        found[who] = np.split(attempts(attempt, every), np.cumsum(sizes)[:-1])
         done()
     of_set = [{who: returns[index] for who, returns in found.items()} for index in range(len(sets))]
     tables = [_solved(*both) for both in zip(sets, of_set, strict=True)]
     tables += [_returned(*both) for both in zip(sets[:-1], of_set[:-1], strict=True)]
+    solved = {one.name: _means(of) for one, of in zip(sets, of_set, strict=True)}
+    if kinds:
+        of_kinds = try_kinds(kinds, contenders, settings.num_of_a_kind, watch)
+        named = _Levels(KINDS, (), list(kinds), of_kinds.optimal)
+        tables += [_solved(named, of_kinds.returns), _returned(named, of_kinds.returns)]
+        solved[KINDS] = _means(of_kinds.returns)
     return Evaluation(
         contenders=list(contenders),
         tables=tables,
@@ -84,39 +94,9 @@ def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evalua
         extras=({} if drawings is None else {"drawings": drawings})
         | _paths(finished, sets[:-1])
         | _scores(finished)
-        | {"num_attempts": settings.num_attempts}
-        | {"solved": {one.name: _means(of) for one, of in zip(sets, of_set, strict=True)}},
+        | {"num_attempts": settings.num_attempts, "num_of_a_kind": settings.num_of_a_kind}
+        | {"solved": solved},
     )
-
-
-_Attempt = Callable[[PRNGKeyArray, Level, int], Float[Array, " attempt"]]
-"""`(key, level, number) -> returns` of so many attempts at a level."""
-
-
-def _contenders(finished: Finished, rivals: Sequence[Finished]) -> dict[Contender, _Attempt]:
-    """Who is tested, and how each attempts a level."""
-    world = finished.named_world.world
-    runs = finished.beside(rivals)
-    objective = finished.run.method.life_in(world).objective
-    untrained = jit(objective.init, program="once")(jax.random.key(HELD_OUT_SEED))
-
-    def of_student(run: Finished, learner: Learner) -> _Attempt:
-        behaviour = run.run.method.life_in(world).objective.behaviour
-
-        # What it has learned is an argument, so that students of one size share a program.
-        def attempt(learner, key, level, number):
-            return episode_returns(key, world, level, behaviour(learner), number)
-
-        return Partial(attempt, learner)
-
-    def by_chance(key, level, number):
-        return episode_returns(key, world, level, random_policy(world), number)
-
-    return {
-        **{who: of_student(run, run.learned) for who, run in runs.items()},
-        Contender("untrained student", "baseline"): of_student(finished, untrained),
-        Contender("random policy", "baseline"): Partial(by_chance),
-    }
 
 
 def _drawn(world: WorldSpec, drawings: Mapping[str, str] | None) -> list[_Levels]:
@@ -146,22 +126,6 @@ def _optimal(world: WorldSpec, levels: Level) -> Float[np.ndarray, " level"] | N
     if world.optimal_return is None:
         return None
     return np.asarray(jit(jax.vmap(world.optimal_return), program="once")(levels))
-
-
-def _attempts(
-    attempt: _Attempt, sets: Sequence[_Levels], number: int
-) -> list[Float[np.ndarray, "level attempt"]]:
-    """Returns of attempts at each level of several sets, by one program."""
-    every = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *(one.levels for one in sets))
-    sizes = [len(one.strata) for one in sets]
-
-    def at_all(attempt, keys, levels):
-        batch = min(_AT_ONCE, sum(sizes))
-        return jax.lax.map(lambda both: attempt(*both, number), (keys, levels), batch_size=batch)
-
-    keys = jax.random.split(jax.random.key(HELD_OUT_SEED + 1), sum(sizes))
-    returns = np.asarray(jit(at_all)(attempt, keys, every))
-    return np.split(returns, np.cumsum(sizes)[:-1])
 
 
 def _paths(finished: Finished, drawn: Sequence[_Levels]) -> dict[str, dict[str, list[int]]]:
@@ -258,11 +222,16 @@ def _means(returns: _Returns) -> dict[str, list[float]]:
 
 
 def _notes(settings: StudentEvaluationConfig) -> list[str]:
+    of_kinds = (
+        f"{KINDS.capitalize()} are {settings.num_of_a_kind}, with one attempt at each; they are "
+        "drawn anew after the rules of published ones."
+    )
     return [
         f"Each level was attempted {settings.num_attempts} times, with actions drawn from the "
         "policy; an attempt with a positive return has solved it.",
         "The worst of the random mazes are chosen by half of the attempts and measured by the "
         "other half; bands are over mazes that were not drawn.",
+        *([of_kinds] if settings.kinds else []),
     ]
 
 

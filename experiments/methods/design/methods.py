@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from annotated_types import Interval
 
 from rlsuite.curricula.learnable_levels import LearnableLevelsConfig
-from rlsuite.curricula.level_replay import LevelReplayConfig
+from rlsuite.curricula.level_replay import LevelReplayConfig, Parents, easiest
 from rlsuite.experiments.errors import ConfigError, nearest
 from rlsuite.experiments.level_design import LevelDesign
 from rlsuite.experiments.methods.design.evaluation import test
@@ -23,6 +23,7 @@ from rlsuite.methods.accel import accel
 from rlsuite.methods.dr import PUBLISHED_PPO, StudentsConfig, dr
 from rlsuite.methods.plr import PLRConfig, plr
 from rlsuite.methods.sfl import SFLConfig, sfl
+from rlsuite.ranges import Count
 from rlsuite.watching import unwatched
 
 KIND = "student"
@@ -47,12 +48,15 @@ class ACCELConfig(PLRConfig):
     Attributes:
       editor: which of the world's edits replayed levels go through.
       num_edits: of each of them.
+      num_parents: how many of a batch are edited, those that the student does best on, as many
+        times each as workers allow; none edits each once.
       start: which of the world's levels edits start from: random ones, or empty ones as in the
         paper.
     """
 
     editor: str = "cells"
     num_edits: Annotated[int, Interval(ge=0, le=10_000)] = 5
+    num_parents: Count | None = None
     start: str = "random"
 
 
@@ -186,8 +190,26 @@ def _build_accel(run: Run, world: WorldSpec | None) -> Experiment:
     starts = {"random": world.sample_task, **design.starts}
     sample_task = _chosen("start", config.start, starts)
     named = _named(config, world)
-    method = accel(world.world, sample_task, edit, config, lifetime=run.steps, **named)
+    parents = _parents(config)
+    method = accel(
+        world.world, sample_task, edit, config, lifetime=run.steps, parents=parents, **named
+    )
     return experiment(method, config, world)
+
+
+def _parents(config: ACCELConfig) -> Parents | None:
+    """Which levels are edited.
+
+    Raises:
+      ConfigError: if they are to be more than there are.
+    """
+    number, workers = config.num_parents, config.life.num_workers
+    if number is not None and number > workers:
+        raise ConfigError(
+            f"num_parents: {number} is not allowed; it must be at most the {workers} workers of "
+            "the student"
+        )
+    return None if number is None else easiest(number)
 
 
 def _chosen(field: str, name: str, known: Mapping[str, Any]) -> Any:

@@ -16,6 +16,7 @@ from rlsuite.experiments.evaluation import Evaluation
 from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.level_sets import take
 from rlsuite.experiments.methods.design.drawn import levels_drawn
+from rlsuite.experiments.methods.design.kinds import KINDS
 from rlsuite.experiments.methods.design.scored import scored_section
 from rlsuite.experiments.specs import Drawing, Section
 from rlsuite.experiments.statistics import share
@@ -45,7 +46,7 @@ def pictures(finished: Finished, evaluation: Evaluation | None) -> Sequence[Sect
     return [
         *_designed(finished),
         *_paths(finished, evaluation),
-        *_by_maze(finished, evaluation),
+        *_by_maze(evaluation),
         *scored_section(scores),
     ]
 
@@ -84,33 +85,39 @@ def _paths(finished: Finished, evaluation: Evaluation | None) -> list[Section]:
     return [Section("Paths", [Drawing("paths.png", alternative, draw)], text)]
 
 
-def _by_maze(finished: Finished, evaluation: Evaluation | None) -> list[Section]:
-    """Solve rates of all that were tested, for each maze drawn by hand."""
+def _by_maze(evaluation: Evaluation | None) -> list[Section]:
+    """Solve rates of all that were tested, for each maze with a name and each kind."""
     if evaluation is None or "num_attempts" not in evaluation.extras:
         return []
-    number, rates = evaluation.extras["num_attempts"], evaluation.extras["solved"]
-    if not rates.get("drawn mazes"):
-        return []
+    extras = evaluation.extras
+    found = [
+        _by_name(evaluation, "Mazes drawn by hand", "drawn mazes", extras["num_attempts"]),
+        # Tests of before there were kinds have no number of them.
+        _by_name(evaluation, "Mazes of a kind", KINDS, extras.get("num_of_a_kind", 0)),
+    ]
+    return [section for section in found if section is not None]
+
+
+def _by_name(evaluation: Evaluation, title: str, levels: str, number: int) -> Section | None:
+    """Solve rates on levels of a set, where there are any."""
+    rates = evaluation.extras["solved"].get(levels)
+    if not rates:
+        return None
     names = [name for name, _ in evaluation.contenders]
+    strata = next(table.strata for table in evaluation.tables if table.name == levels)
     rows = [
-        [maze, *(_share(rates["drawn mazes"][name][place], number) for name in names)]
-        for place, maze in enumerate(_drawn_names(evaluation))
+        [maze, *(_share(rates[name][place], number) for name in names)]
+        for place, maze in enumerate(strata)
     ]
     text = (
-        f"Shares of {number} attempts at each maze that solved it, with Wilson's 95 % intervals: "
+        f"Shares of {number} attempts at each that solved it, with Wilson's 95 % intervals: "
         "they are of these students, not of others trained alike."
     )
-    table = table_in_markdown(["maze", *names], rows)
-    return [Section("Mazes drawn by hand", [], f"{text}\n\n{table}")]
+    return Section(title, [], f"{text}\n\n{table_in_markdown(['maze', *names], rows)}")
 
 
 def _share(rate: float, number: int) -> str:
     return str(share(np.arange(number) < round(rate * number)))
-
-
-def _drawn_names(evaluation: Evaluation) -> Sequence[str]:
-    (table,) = (table for table in evaluation.tables if table.name == "drawn mazes")
-    return table.strata
 
 
 def _designed(finished: Finished) -> list[Section]:

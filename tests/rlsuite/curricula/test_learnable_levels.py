@@ -8,10 +8,11 @@ import pytest
 
 from rlsuite.curricula.learnable_levels import (
     LearnableLevelsConfig,
+    by_success_rate,
     learnable_levels,
     success_counts,
 )
-from rlsuite.envs.maze import Maze
+from rlsuite.envs.maze import Maze, every_view, policy_value
 from rlsuite.lifetime import Life, Task
 from rlsuite.objectives.objective import Objective
 from rlsuite.rollout import Policy
@@ -83,6 +84,25 @@ def test_levels_that_are_solved_sometimes_are_kept_until_the_next_search():
         np.testing.assert_array_equal(later, found[0])
     assert (found[3] != found[0]).any() and state.num_steps == 4
     assert (state.learnability > 0.1).all() and (state.success > 0).all()
+
+
+def test_by_exact_success_rates_the_most_learnable_levels_of_all_are_kept():
+    """Whatever chance would have made of a few episodes."""
+
+    def success_rate(policy, level):
+        actions, _ = policy.act((), every_view(WORLD, level))
+        return policy_value(WORLD, level, actions.probs).solve_rate
+
+    exact = by_success_rate(success_rate)
+    designer = learnable_levels(life_of(uniformly), sample_task, config(size=60), judge=exact)
+    state, _ = jax.jit(designer.propose)(jax.random.key(1), designer.init(jax.random.key(0)), ())
+    success = np.asarray(state.success)
+    np.testing.assert_allclose(state.learnability, success * (1 - success), rtol=1e-6)
+    np.testing.assert_array_equal(np.sort(state.learnability)[::-1], state.learnability)
+    # Levels of one kind are as learnable as each other, and those behind walls not at all.
+    walled, near = np.asarray(state.task.level.walls.any(axis=1)), state.task.level.goal == 1
+    rates = [np.unique(success[kind]) for kind in (walled, near, ~walled & ~near)]
+    assert [len(rate) for rate in rates] == [1, 1, 1] and rates[0] == 0
 
 
 def test_where_all_levels_are_kept_it_is_domain_randomisation():

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import distrax
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlsuite.curricula.designer import Lesson
-from rlsuite.curricula.level_replay import LevelReplayConfig, replayed_levels
-from rlsuite.envs.maze import Maze, optimal_return, parse_level
+from rlsuite.curricula.level_replay import LevelReplayConfig, easiest, replayed_levels
+from rlsuite.envs.maze import Maze, every_view, optimal_return, parse_level, policy_value
 from rlsuite.lifetime import Task
+from rlsuite.rollout import episode_returns, memoryless
 from rlsuite.scores import Evidence, exact_regret, no_score
 
 WORKERS, SIZE = 3, 6
@@ -31,9 +33,9 @@ def sample_task(key):
     return Task(level=jax.random.uniform(key), lifetime=jnp.int32(5))
 
 
-def make(edit=None, **options):
+def make(edit=None, parents=None, **options):
     config = LevelReplayConfig(**({"size": SIZE} | options))
-    designer = replayed_levels(sample_task, COUNTED, config, WORKERS, edit=edit)
+    designer = replayed_levels(sample_task, COUNTED, config, WORKERS, edit=edit, parents=parents)
     return designer._replace(propose=jax.jit(designer.propose), report=jax.jit(designer.report))
 
 
@@ -229,6 +231,36 @@ def test_edits_follow_every_replay_and_are_of_what_was_replayed():
     np.testing.assert_array_equal(lessons.teaches, replayed)
 
 
+def test_only_the_easiest_are_edited_where_these_are_the_parents():
+    """Those of the highest return less the critic's mean error, each as often as may be."""
+    designer = make(lambda key, level: level + 100.0, easiest(2), replay_probability=1.0)
+    state, random = designer.init(KEY), np.random.default_rng(0)
+    expected, num_edited = np.zeros(WORKERS), 0
+    for number in range(12):
+        state, lesson = designer.propose(jax.random.key(number), state, ())
+        returns, advantages = random.normal(size=WORKERS), random.normal(size=(5, WORKERS))
+        evidence = NOTHING._replace(advantages=jnp.asarray(advantages, jnp.float32))
+        levels = np.asarray(lesson.task.level)
+        if number > 0 and lesson.slot[0] < 0:
+            np.testing.assert_allclose(levels, expected, rtol=1e-6)
+            num_edited += 1
+        ease = [returns[n] - np.mean([abs(step[n]) for step in advantages]) for n in range(WORKERS)]
+        first, second, _ = sorted(range(WORKERS), key=lambda n: -ease[n])
+        expected = levels[[first, second, first]] + 100.0
+        returns = jnp.asarray(returns, jnp.float32)
+        state, _ = designer.report(KEY, state, lesson, evidence, returns)
+    # One lesson of new levels, as there is nothing to replay; then every other one.
+    assert num_edited == 5
+
+
+@pytest.mark.parametrize("number", [0, WORKERS + 1])
+def test_there_are_not_more_parents_than_workers(number):
+    designer = make(lambda key, level: level, easiest(number))
+    state = designer.init(KEY)
+    with pytest.raises(ValueError, match=f"num_parents: {number} is not allowed; it must be from"):
+        report(designer, state, [1, 2, 3], [1.0, 2.0, 3.0])
+
+
 def test_edits_that_change_nothing_add_nothing():
     """What they do is to score again what is there, between replays that are rarer for it."""
     designer = make(lambda key, level: level, replay_probability=1.0)
@@ -257,3 +289,24 @@ def test_exact_regret_of_a_maze_is_what_a_shortest_path_pays_beyond_the_return()
     returns = jnp.array([0.5, 0.0])
     _, scores = designer.report(KEY, designer.init(KEY), lesson, evidence, returns)
     np.testing.assert_allclose(scores, [1 - 0.9 * 2 / 10 - 0.5, 0.0], atol=1e-6)
+
+
+def test_exact_regret_by_episodes_is_about_that_by_evaluation_of_the_policy():
+    """Of a student without memory, whose actions are random numbers of what it sees."""
+    world = Maze(3)
+    level = parse_level(">.. .#. ..G", max_steps=12)
+    weights = jax.random.normal(jax.random.key(5), (5, 5, 3, 3))
+
+    def act(view):
+        logits = jnp.einsum("...ijk,ijka->...a", view.image, weights)
+        return distrax.Categorical(logits + view.direction[..., None] * weights[0, 0, 0])
+
+    best, score = optimal_return(world, level), exact_regret(partial(optimal_return, world))
+    policy = memoryless(act)
+    found = jax.jit(lambda key: episode_returns(key, world, level, policy, 2000))(KEY)
+    regret = score.value(KEY, (), Task(level, jnp.int32(1)), found.mean())
+    value = policy_value(world, level, act(every_view(world, level)).probs)
+    assert 0.1 < value.solve_rate < 0.95
+    tolerance = 5 * float(found.std()) / 2000**0.5
+    assert float(best - value.expected_return) == pytest.approx(float(regret), abs=tolerance)
+    assert float(value.solve_rate) == pytest.approx(float((found > 0).mean()), abs=tolerance)
