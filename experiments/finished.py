@@ -18,6 +18,7 @@ from rlsuite.experiments.options import typed
 from rlsuite.experiments.plans import Plan, default_run
 from rlsuite.experiments.programs import abstract_state
 from rlsuite.experiments.registry import Methods, import_module
+from rlsuite.experiments.specs import Run
 from rlsuite.method import State
 
 
@@ -180,7 +181,7 @@ def lengthened(run: Finished, steps: str) -> Finished:
     Raises:
       ConfigError: if that is no number of steps, fewer than the run has made, or those of its last
         whole checkpoint where it has been further: nothing would be left to do that takes away
-        what came after.
+        what came after; or the method refuses that many.
     """
     longer, made = override(run.run, {"steps": steps}), run.latest_step or 0
     furthest = run.furthest_step
@@ -189,7 +190,30 @@ def lengthened(run: Finished, steps: str) -> Finished:
         if made < furthest:
             least, why = made + 1, f"since it has been at {furthest}, and is saved at {made}"
         raise ConfigError(f"steps: {steps} is not allowed; it must be at least {least}, {why}")
-    return replace(run, run=longer)
+    return _planned_anew(run, longer)
+
+
+def _planned_anew(run: Finished, config: Run) -> Finished:
+    """The run with a configuration that its method has nothing new against.
+
+    What it refuses of the run as it is, which an older version allowed, is left as it is.
+
+    Raises:
+      ConfigError: if the method refuses what is new.
+    """
+    changed = replace(run, run=config)
+    refusal = _refusal(changed)
+    if refusal is not None and refusal != _refusal(run):
+        raise ConfigError(refusal)
+    return changed
+
+
+def _refusal(run: Finished) -> str | None:
+    try:
+        run.check()
+    except ConfigError as error:
+        return str(error)
+    return None
 
 
 def extended(run: Finished, steps: str, methods: Methods | None = None) -> Finished:
@@ -225,9 +249,9 @@ def tested_with(run: Finished, settings: Mapping[str, str]) -> Finished:
       settings: texts by fields of the run such as `evaluation.num_levels`.
 
     Raises:
-      ConfigError: if there is no such field, or it can't have that value.
+      ConfigError: if there is no such field, or it can't have that value, or the method refuses it.
     """
-    return replace(run, run=override(run.run, settings)) if settings else run
+    return _planned_anew(run, override(run.run, settings)) if settings else run
 
 
 def _tested_step(run: Finished) -> int | None:

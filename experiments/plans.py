@@ -81,7 +81,7 @@ class Plan:
         )
 
     def check(self) -> None:
-        """Refuses what can be built and yet makes no sense, for a run that is yet to begin.
+        """Refuses what can be built and yet makes no sense, where somebody is asking for it now.
 
         Raises:
           ConfigError: if the method refuses it.

@@ -303,7 +303,8 @@ class MethodSpec(NamedTuple):
       build: `(run, world) -> Experiment`; what is not allowed it raises as ConfigError, or as a
         ValueError that names the field.
       check: `(run, world) -> None`, which raises a ConfigError for what can be built and yet makes
-        no sense. It is asked when a run is planned, not when its folder is opened, so that runs of
+        no sense. It is asked when a run is planned, and of what is changed when it is resumed with
+        more steps or tested with other settings; not when its folder is opened, so that runs of
         older versions can still be tested and reported.
       test: `(finished, rivals, watch) -> Evaluation`, of what a run has learned beside what others
         have; none for a method that isn't tested.

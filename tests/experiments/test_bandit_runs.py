@@ -22,6 +22,8 @@ from rlsuite.envs.bandits import (
 from rlsuite.experiments.conformance import check_run, check_test
 from rlsuite.experiments.errors import ConfigError, UserError
 from rlsuite.experiments.finished import open_run
+from rlsuite.experiments.finished import tested_with as set_otherwise
+from rlsuite.experiments.folder import create_run
 from rlsuite.experiments.methods.bandits.common import (
     Games,
     in_parts,
@@ -43,7 +45,6 @@ from rlsuite.experiments.methods.bandits.tallying_claims import (
 )
 from rlsuite.experiments.methods.bandits.tallying_gaps import (
     EVEN,
-    check_horizons,
     gap,
     gap_losses,
     unit,
@@ -56,7 +57,7 @@ from rlsuite.methods.weighted_tallying_bandits import (
     WeightedTallyingBanditsConfig,
     weighted_tallying_bandits,
 )
-from tests.experiments.running import METHODS
+from tests.experiments.running import METHODS, plan_of
 
 SILENT = Watch(lambda description: lambda: None)
 
@@ -81,7 +82,7 @@ def test_last_switch_bandits_from_training_to_the_report(tmp_path):
     ("texts", "message"),
     [
         ({"horizon": "80"}, "horizon: 80 is not allowed; it must be at least 81"),
-        ({"num_repeats": "5"}, "horizons: 400 is not allowed; it must be at least 405"),
+        ({"num_repeats": "5"}, "horizon: 400 is not allowed; it must be at least 405"),
         ({"evaluation.horizons": "90,80"}, "evaluation.horizons: 80 is not allowed; it must be at"),
         ({"instances": "trio"}, "instances: 'trio' is not allowed"),
         (
@@ -95,6 +96,37 @@ def test_what_cannot_be_learned_is_refused_in_a_line(texts, message):
     with pytest.raises(ConfigError) as caught:
         plan(METHODS, "lsd-bandits", "smoke", texts)
     assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("method", "short", "wrong", "others"),
+    [
+        (
+            "lsd-bandits",
+            {"num_rounds": 9},
+            "evaluation.num_rounds: 9 is not allowed; it must be at least 10",
+            {"evaluation.horizons": "80"},
+        ),
+        (
+            "weighted-tallying-bandits",
+            {"horizons": (50,)},
+            "evaluation.horizons: 50 is not allowed; it must be at least 79",
+            {"evaluation.horizons": "60"},
+        ),
+    ],
+)
+def test_games_too_short_are_refused_by_a_test_and_not_by_a_report(
+    tmp_path, method, short, wrong, others
+):
+    evaluation = replace(plan_of(method).run.evaluation, **short)
+    create_run(tmp_path / "run", plan_of(method, evaluation=evaluation).describe())
+    run = open_run(tmp_path / "run")
+    assert run.experiment.method
+    with pytest.raises(ConfigError, match=wrong):
+        run.spec.test(run, (), SILENT)
+    with pytest.raises(ConfigError, match=r"evaluation\.horizons: [68]0 is not allowed"):
+        set_otherwise(run, others)
+    assert set_otherwise(run, {"evaluation.horizons": "4000"}).run.evaluation.horizons == (4000,)
 
 
 def test_bandits_have_no_world():
@@ -252,7 +284,7 @@ def test_horizons_that_leave_no_gap_are_refused_in_a_line():
     message = r"evaluation\.horizons: 50 is not allowed; it must be at least 79, or"
     with pytest.raises(ConfigError, match=message):
         plan(METHODS, "weighted-tallying-bandits", "smoke", {"evaluation.horizons": "1000,50"})
-    check_horizons([79])
+    plan(METHODS, "weighted-tallying-bandits", "smoke", {"evaluation.horizons": "79"})
     assert gap(1, 79) <= 0.65 < gap(1, 78)
 
 

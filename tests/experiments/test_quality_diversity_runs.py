@@ -5,7 +5,8 @@ import pytest
 
 from rlsuite.experiments.cli import main
 from rlsuite.experiments.evaluate import evaluate
-from rlsuite.experiments.finished import open_run
+from rlsuite.experiments.finished import lengthened, open_run
+from rlsuite.experiments.folder import create_run
 from rlsuite.experiments.methods.quality_diversity.configs import MapElitesConfig, with_room
 from rlsuite.experiments.methods.quality_diversity.evaluation import sentences_on_losses
 from rlsuite.experiments.report import report
@@ -57,7 +58,16 @@ def test_archives_have_room_for_all_steps(capsys, tmp_path):
     expected = "exploration.archive_capacity: 64 is not allowed; it must be at least 70"
     assert f" {expected}" in capsys.readouterr().err
     # A run that began before this was asked can still be opened.
-    assert plan_of("novelty-search", steps=7).experiment.method
+    create_run(tmp_path / "older", plan_of("novelty-search", steps=7).describe())
+    older = open_run(tmp_path / "older")
+    assert older.experiment.method and lengthened(older, "7").run.steps == 7
+    # Whoever asks for more steps is told what whoever plans them is.
+    create_run(tmp_path / "shorter", plan_of("novelty-search", steps=6).describe())
+    for held in ("older", "shorter"):
+        assert main(["resume", str(tmp_path / held), "--steps", "8"]) == 2
+        assert "archive_capacity: 64 is not allowed; it must be at least 80" in (
+            capsys.readouterr().err
+        )
     # Searches that stand beside one without such an archive get what they need.
     sizes = MapElitesConfig(batches=BatchConfig(6, 12, 24)).exploration
     assert with_room(sizes, 4).archive_capacity == 1280

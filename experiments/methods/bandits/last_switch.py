@@ -1,11 +1,8 @@
 """Last-switch-dependent bandits as a method of the command."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
-from rlsuite.experiments.errors import ConfigError
-from rlsuite.experiments.methods.bandits.last_switch_blocks import check_planned
-from rlsuite.experiments.methods.bandits.last_switch_claims import check_num_rounds
+from rlsuite.experiments.methods.bandits.last_switch_checks import check_test
 from rlsuite.experiments.methods.bandits.last_switch_pictures import pictures
 from rlsuite.experiments.methods.bandits.last_switch_players import LSDEvaluationConfig
 from rlsuite.experiments.methods.bandits.last_switch_test import test
@@ -68,9 +65,6 @@ _SIZES = {
 def _build(run: Run, world: WorldSpec | None) -> Experiment:
     del world
     config = run.method
-    _check_horizons(config, run.evaluation.horizons)
-    check_planned(run.evaluation.planned, config.num_repeats)
-    check_num_rounds(config, run.evaluation.num_rounds)
     rounds = config.num_agents * config.rounds_per_step
     return Experiment(
         method=lsd_bandits(config),
@@ -81,16 +75,6 @@ def _build(run: Run, world: WorldSpec | None) -> Experiment:
     )
 
 
-def _check_horizons(config: LSDBanditsConfig, horizons: Sequence[int]) -> None:
-    """That fresh learners of a test will see every state."""
-    for horizon in horizons:
-        try:
-            _ = replace(config, horizon=horizon).player
-        except ValueError as error:
-            text = str(error).replace("horizon:", "evaluation.horizons:", 1)
-            raise ConfigError(text) from error
-
-
 LSD_BANDITS = MethodSpec(
     name="lsd-bandits",
     title="LSD bandits",
@@ -99,6 +83,7 @@ LSD_BANDITS = MethodSpec(
     paper="2306.00338",
     presets=worldless(_SIZES),
     build=_build,
+    check=check_test,
     test=test,
     pictures=pictures,
     learned=lambda state: state.games.player.visits,

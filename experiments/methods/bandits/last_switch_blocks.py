@@ -1,6 +1,5 @@
 """Learners who choose blocks of plays, at the two instances and horizons of their authors."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -15,7 +14,6 @@ from rlsuite.envs.bandits.last_switch import (
     last_switch_bandit,
     spike,
 )
-from rlsuite.experiments.errors import ConfigError
 from rlsuite.experiments.level_sets import HELD_OUT_SEED
 from rlsuite.experiments.methods.bandits.common import play_all, whole_course
 from rlsuite.experiments.methods.bandits.last_switch_players import (
@@ -25,7 +23,7 @@ from rlsuite.experiments.methods.bandits.last_switch_players import (
 )
 from rlsuite.experiments.specs import Watch
 from rlsuite.experiments.statistics import mean_of
-from rlsuite.methods.lsd_bandits import LSDBanditsConfig, exploration
+from rlsuite.methods.lsd_bandits import LSDBanditsConfig
 
 
 class Planned(NamedTuple):
@@ -46,22 +44,6 @@ PLANNED: dict[PlannedName, Planned] = {
     "trap": Planned(greedy_trap(), 3300, 10),
     "spike": Planned(spike(), 3600, 3),
 }
-
-
-def check_planned(names: Sequence[PlannedName], num_repeats: int | None) -> None:
-    """That learners who visit every state so often can do so within each of these horizons.
-
-    Raises:
-      ConfigError: if they can't.
-    """
-    for name in names:
-        (states, table), horizon, _ = PLANNED[name]
-        most = horizon // exploration(len(table), states, horizon, 1).num_rounds
-        if num_repeats is not None and num_repeats > most:
-            raise ConfigError(
-                f"num_repeats: {num_repeats} is not allowed; it must be at most {most}, or "
-                f"evaluation.planned without '{name}', which has {horizon} rounds"
-            )
 
 
 def in_blocks(

@@ -32,7 +32,6 @@ from rlsuite.envs.bandits.last_switch import (
     satiating_trio,
     spike,
 )
-from rlsuite.experiments.errors import ConfigError
 from rlsuite.experiments.evaluation import Curves, curve_of
 from rlsuite.experiments.level_sets import HELD_OUT_SEED
 from rlsuite.experiments.methods.bandits.common import (
@@ -75,21 +74,6 @@ class Outcome(NamedTuple):
 
     payoffs: Float[Array, "*instance draw"]
     shortfalls: Int[Array, "*instance draw"]
-
-
-def check_num_rounds(config: LSDBanditsConfig, num_rounds: int) -> None:
-    """That some of the planner's rounds count wherever it plays by itself.
-
-    Raises:
-      ConfigError: if none do.
-    """
-    drawn = SwitchStates(config.num_plays, config.num_rests)
-    least = 1 + max(states.num_plays + states.num_rests for states in (drawn, spike().states))
-    if num_rounds < least:
-        raise ConfigError(
-            f"evaluation.num_rounds: {num_rounds} is not allowed; it must be at least {least}, or "
-            "not all cycles have begun"
-        )
 
 
 def first_counted(states: SwitchStates, num_rounds: int) -> int:

@@ -29,6 +29,7 @@ from rlsuite.experiments.methods.bandits.common import (
     whole_course,
 )
 from rlsuite.experiments.methods.bandits.last_switch_blocks import in_blocks
+from rlsuite.experiments.methods.bandits.last_switch_checks import check_test
 from rlsuite.experiments.methods.bandits.last_switch_players import (
     BLIND,
     OPTIMUM,
@@ -55,7 +56,12 @@ Results = dict[str, Float[np.ndarray, "instance draw"]]
 
 
 def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evaluation:
-    """Players at the run's bandits and at those with names, and the claims about the planner."""
+    """Players at the run's bandits and at those with names, and the claims about the planner.
+
+    Raises:
+      ConfigError: if games are too short, as those of a run of an older version may be.
+    """
+    check_test(finished.run, finished.world)
     config, settings = finished.run.method, finished.run.evaluation
     learned = finished.beside(rivals)
     own, *_ = learned

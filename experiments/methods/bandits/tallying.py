@@ -62,7 +62,6 @@ _SIZES = {
 def _build(run: Run, world: WorldSpec | None) -> Experiment:
     del world
     config = run.method
-    check_horizons(run.evaluation.horizons)
     rounds = config.num_agents * config.rounds_per_step
     return Experiment(
         method=weighted_tallying_bandits(config),
@@ -81,6 +80,7 @@ WEIGHTED_TALLYING_BANDITS = MethodSpec(
     paper="2305.02955",
     presets=worldless(_SIZES),
     build=_build,
+    check=check_horizons,
     test=test,
     pictures=pictures,
     learned=lambda state: state.games.player,

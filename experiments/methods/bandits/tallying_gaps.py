@@ -21,7 +21,7 @@ from rlsuite.experiments.level_sets import HELD_OUT_SEED
 from rlsuite.experiments.methods.bandits.common import slope
 from rlsuite.experiments.methods.bandits.tallying_claims import eliminated
 from rlsuite.experiments.methods.bandits.tallying_players import TallyingEvaluationConfig
-from rlsuite.experiments.specs import Watch
+from rlsuite.experiments.specs import Run, Watch, WorldSpec
 from rlsuite.experiments.statistics import Estimate, mean_of
 from rlsuite.methods.weighted_tallying_bandits import WeightedTallyingBanditsConfig
 
@@ -64,14 +64,15 @@ def gap(width: float, horizon: int) -> float:
     return width * unit(horizon) / horizon
 
 
-def check_horizons(horizons: Sequence[int]) -> None:
-    """That each is long enough for the smallest of the gaps to be one that is tried.
+def check_horizons(run: Run, world: WorldSpec | None) -> None:
+    """Refuses horizons of a test in which even the smallest of the gaps is too large to be tried.
 
     Raises:
-      ConfigError: if one isn't.
+      ConfigError: if there is one.
     """
+    del world
     least = next(horizon for horizon in count(1) if gap(_WIDTHS[0], horizon) <= _LARGEST_GAP)
-    for horizon in horizons:
+    for horizon in run.evaluation.horizons:
         if horizon < least:
             raise ConfigError(
                 f"evaluation.horizons: {horizon} is not allowed; it must be at least {least}, or "

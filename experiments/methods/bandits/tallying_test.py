@@ -20,7 +20,13 @@ from rlsuite.experiments.methods.bandits.common import (
     regret_curve,
     whole_course,
 )
-from rlsuite.experiments.methods.bandits.tallying_gaps import EVEN, NUM_ACTIONS, Gaps, over_gaps
+from rlsuite.experiments.methods.bandits.tallying_gaps import (
+    EVEN,
+    NUM_ACTIONS,
+    Gaps,
+    check_horizons,
+    over_gaps,
+)
 from rlsuite.experiments.methods.bandits.tallying_players import WITHOUT, benchmarks, players
 from rlsuite.experiments.methods.bandits.tallying_weights import over_weights
 from rlsuite.experiments.specs import Watch
@@ -30,7 +36,12 @@ Losses = dict[str, Float[np.ndarray, "instance 1"]]
 
 
 def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evaluation:
-    """What runs have lost beside others at the same bandits, and claims by fresh games."""
+    """What runs have lost beside others at the same bandits, and claims by fresh games.
+
+    Raises:
+      ConfigError: if horizons are too short, as those of a run of an older version may be.
+    """
+    check_horizons(finished.run, finished.world)
     config, settings = finished.run.method, finished.run.evaluation
     learned = finished.beside(rivals)
     own, *_ = learned

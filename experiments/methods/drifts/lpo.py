@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from rlsuite.agents import ActorCriticConfig
 from rlsuite.drifts import LearnedDriftConfig
+from rlsuite.experiments.errors import ConfigError
 from rlsuite.experiments.evolution import AS_IN_PUBLIC_CODE, PANELS, SYMPTOMS, evolution_experiment
 from rlsuite.experiments.knowledge_of_time import check_known_time
 from rlsuite.experiments.meta_test import other_worlds
@@ -123,10 +124,18 @@ def _build(run: Run, world: WorldSpec | None) -> Experiment:
     check_known_time("drift", config.drift, world)
     check_mini_batches("ppo", config.ppo, config.life, config.networks)
     check_actor(world.world, config.networks)
-    for other in other_worlds(run.evaluation):
-        check_actor(other.world, other.ppo.networks)
     method = lpo(world.world, world.sample_task, config)
     return evolution_experiment(method, config.meta, config.life, world)
+
+
+def _check(run: Run, world: WorldSpec | None) -> None:
+    """Refuses worlds of a test that aren't there, or that agents can't act in."""
+    del world
+    for other in other_worlds(run.evaluation):
+        try:
+            check_actor(other.world, other.ppo.networks)
+        except ConfigError as error:
+            raise ConfigError(f"evaluation.worlds: {other.name}: {error}") from error
 
 
 LPO = MethodSpec(
@@ -136,6 +145,7 @@ LPO = MethodSpec(
     paper="2210.05639",
     presets={size: _preset(size, "none") for size in _SIZES},
     build=_build,
+    check=_check,
     test=test,
     pictures=pictures,
     learned_by=learned_by,

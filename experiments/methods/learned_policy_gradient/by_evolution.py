@@ -14,6 +14,7 @@ from rlsuite.experiments.methods.learned_policy_gradient.settings import (
     LAPTOP_EVALUATION,
     SMOKE_EVALUATION,
     check,
+    check_worlds,
     on,
 )
 from rlsuite.experiments.methods.learned_policy_gradient.trainers import learned_by
@@ -136,6 +137,7 @@ LPG_ES = MethodSpec(
     paper="2402.05828",
     presets={size: _lpg_es_preset(size) for size in _SIZES},
     build=_build,
+    check=check_worlds,
     test=test,
     pictures=pictures,
     learned_by=learned_by,

@@ -16,6 +16,7 @@ from rlsuite.experiments.methods.learned_policy_gradient.settings import (
     LAPTOP_EVALUATION,
     SMOKE_EVALUATION,
     check,
+    check_worlds,
     on,
 )
 from rlsuite.experiments.methods.learned_policy_gradient.trainers import learned_by
@@ -182,6 +183,7 @@ LPG = MethodSpec(
     paper="2007.08794",
     presets={size: _lpg_preset(size) for size in _SIZES},
     build=_build_lpg,
+    check=check_worlds,
     test=test,
     pictures=pictures,
     learned_by=learned_by,

@@ -73,6 +73,15 @@ def check(run: Run, world: WorldSpec) -> None:
     except ValueError as error:
         name = "tasks" if str(error).startswith("actions") else "agent"
         raise ConfigError(f"{name}.{error}") from error
+
+
+def check_worlds(run: Run, world: WorldSpec | None) -> None:
+    """Refuses worlds of a test that aren't there, or that agents can't act in.
+
+    Raises:
+      ConfigError: if there is one.
+    """
+    del world
     for other in other_worlds(run.evaluation):
         try:
             make_agent(other.world, other.agent)
