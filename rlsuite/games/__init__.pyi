@@ -14,3 +14,6 @@ from .playing import Outcome as Outcome
 from .playing import Player as Player
 from .playing import Record as Record
 from .playing import tournament as tournament
+from .q_learning import QLearningConfig as QLearningConfig
+from .q_learning import greedy_plan as greedy_plan
+from .q_learning import q_learning as q_learning

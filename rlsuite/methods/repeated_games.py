@@ -33,8 +33,8 @@ GAMES: dict[GamesName, Callable[[], Float[np.ndarray, "game 2 2 2"]]] = {
     "battle_of_the_sexes": lambda: np.asarray(battle_of_the_sexes())[None],
 }
 HELD_OUT: tuple[ScriptName, ...] = (
-    *("tit for two tats", "suspicious tit for tat", "hard tit for tat", "naive prober"),
-    *("alternating 1 0", "turn-taker"),
+    *("tit for two tats", "suspicious tit for tat", "hard tit for tat"),
+    *("naive prober", "naive prober 0.2", "alternating 1 0", "turn-taker"),
 )
 """Scripts that agents don't meet by default, so that tests can have them play strangers."""
 

@@ -1,13 +1,13 @@
 """Who plays in tournaments of repeated games."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PRNGKeyArray
 
 from rlsuite.bandits.adversarial import exp3
 from rlsuite.compiling import jit
@@ -18,12 +18,13 @@ from rlsuite.experiments.level_sets import HELD_OUT_SEED
 from rlsuite.games.gradients import Opponents, policy_gradient, specialist, worth_against
 from rlsuite.games.players import by_policy, fictitious_play, from_bandit, hedge, scripted
 from rlsuite.games.playing import Player
+from rlsuite.games.q_learning import QLearningConfig, greedy_plan, q_learning
 from rlsuite.method import train
 from rlsuite.methods.repeated_games import RepeatedGamesConfig
 from rlsuite.objectives.objective import Learner
 from rlsuite.ranges import Count
 
-GRADIENT = "memory-one policy gradient"
+GRADIENT, Q_LEARNER = "memory-one policy gradient", "memory-one Q-learner"
 PREDICTORS = {
     "fictitious play": 0,
     "predictor of 1 round": 1,
@@ -41,6 +42,7 @@ BaselineName = Literal[
     "Hedge",
     "EXP3",
     "memory-one policy gradient",
+    "memory-one Q-learner",
 ]
 BASELINES: tuple[BaselineName, ...] = get_args(BaselineName)
 """Who may play beside the method's agents."""
@@ -59,12 +61,14 @@ class GamesEvaluationConfig:
         all agents of the run together.
       num_pairs: of learners of one kind, at each of some games.
       num_gradient_steps: that such learners and memory-one plans make before they play.
+      q_learning: how the memory-one Q-learner learns before it plays.
     """
 
     num_draws: Count = 4
     baselines: tuple[BaselineName, ...] = BASELINES
     num_pairs: Count = 256
     num_gradient_steps: Count = 400
+    q_learning: QLearningConfig = field(default_factory=QLearningConfig)
 
 
 def agents_of(config: RepeatedGamesConfig, learners: Learner) -> list[Player]:
@@ -77,29 +81,58 @@ def agents_of(config: RepeatedGamesConfig, learners: Learner) -> list[Player]:
 
 
 def baselines_of(
-    names: Sequence[BaselineName],
+    settings: GamesEvaluationConfig,
     config: RepeatedGamesConfig,
     games: Float[Array, "game 2 2 2"],
-    num_gradient_steps: int,
 ) -> dict[str, Player]:
     """Players that no run has learned.
 
     Args:
-      names: who plays.
-      config: of the run, whose opponents a memory-one plan has learned against as well.
+      settings: who plays, and how memory-one plans have learned.
+      config: of the run, whose opponents these have learned against as well.
       games: that will be played.
-      num_gradient_steps: of memory-one plans.
     """
     players: dict[str, Player] = {name: scripted(SCRIPTS[name]) for name in get_args(ScriptName)}
     players |= {name: fictitious_play(order) for name, order in PREDICTORS.items()}
     players |= {"Hedge": hedge(), "EXP3": from_bandit(exp3(2, config.num_rounds))}
-    if GRADIENT in names:
-        players[GRADIENT] = scripted(memory_one_plans(config, games, num_gradient_steps))
-    return {name: players[name] for name in names}
+    learners = {
+        GRADIENT: lambda: by_gradient(config.num_rounds, settings.num_gradient_steps),
+        Q_LEARNER: lambda: by_values(config.num_rounds, settings.q_learning),
+    }
+    for name in settings.baselines:
+        if name in learners:
+            players[name] = scripted(memory_one_plans(config, games, learners[name]()))
+    return {name: players[name] for name in settings.baselines}
+
+
+LearnPlan = Callable[[PRNGKeyArray, Opponents], Float[Array, "5"]]
+"""`(key, opponents) -> chances` of action 1, as `memory_one` takes them."""
+
+
+def by_gradient(num_rounds: int, num_steps: int) -> LearnPlan:
+    """Learns by so many steps of policy gradient."""
+
+    def learn(key, opponents):
+        method = policy_gradient(
+            worth_against(num_rounds), lambda key: opponents, optax.adam(RATE), num_agents=1
+        )
+        return jax.nn.sigmoid(train(method, num_steps)(key)[0].logits[0, 0])
+
+    return learn
+
+
+def by_values(num_rounds: int, config: QLearningConfig) -> LearnPlan:
+    """Learns by Q-learning, and then plays what it takes for best."""
+
+    def learn(key, opponents):
+        method = q_learning(lambda key: opponents, config, num_rounds=num_rounds, num_agents=1)
+        return greedy_plan(train(method, config.num_matches)(key)[0].values[0])
+
+    return learn
 
 
 def memory_one_plans(
-    config: RepeatedGamesConfig, games: Float[Array, "game 2 2 2"], num_steps: int
+    config: RepeatedGamesConfig, games: Float[Array, "game 2 2 2"], learn: LearnPlan
 ) -> Script:
     """For each game and seat, a plan that has learned against the scripts a run's agents meet."""
     scripts = [SCRIPTS[name] for name in config.opponents]
@@ -110,14 +143,8 @@ def memory_one_plans(
     )
 
     def learned(key, view):
-        machines = machines_of(scripts, View(swap_roles(view.payoffs), 1 - view.seat, rounds))
-        method = policy_gradient(
-            worth_against(config.num_rounds),
-            lambda key: Opponents(view, machines),
-            optax.adam(RATE),
-            num_agents=1,
-        )
-        return jax.nn.sigmoid(train(method, num_steps)(key)[0].logits[0, 0])
+        theirs = View(swap_roles(view.payoffs), 1 - view.seat, rounds)
+        return learn(key, Opponents(view, machines_of(scripts, theirs)))
 
     keys = jax.random.split(jax.random.key(HELD_OUT_SEED), views.seat.size)
     return specialist(views, jit(jax.vmap(learned))(keys, views))

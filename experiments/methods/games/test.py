@@ -37,7 +37,7 @@ def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evalua
             raise UserError(f"'{one.directory}' has learned matches of another number of rounds")
     done = watch.begin("memory-one plans")
     games = jnp.asarray(all_games())
-    baselines = baselines_of(settings.baselines, config, games, settings.num_gradient_steps)
+    baselines = baselines_of(settings, config, games)
     done()
     runs = {who.name: Run(one.run.method, one.learned) for who, one in learned.items()}
     done = watch.begin("all against all")
