@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.stats import binomtest, trim_mean
+from scipy.stats import binomtest, rankdata, trim_mean
 
 Results = Float[np.ndarray, "run level seed"]
 Strata = Int[np.ndarray, " level"]
@@ -49,6 +49,17 @@ def share(cases: Bool[np.ndarray, " case"]) -> Estimate:
     found = binomtest(int(cases.sum()), cases.size)
     interval = found.proportion_ci(method="wilson")
     return Estimate(found.statistic, interval.low, interval.high)
+
+
+def rank_correlation(
+    first: Float[np.ndarray, "*batch case"], second: Float[np.ndarray, "*batch case"]
+) -> Float[np.ndarray, "*batch"]:
+    """Spearman's; 0 where one of them is the same for all cases, and has no ranks."""
+    ranks = [rankdata(values, axis=-1) for values in (first, second)]
+    above, other = (rank - rank.mean(axis=-1, keepdims=True) for rank in ranks)
+    size = np.sqrt((above**2).sum(axis=-1) * (other**2).sum(axis=-1))
+    product = np.asarray((above * other).sum(axis=-1))
+    return np.divide(product, size, out=np.zeros_like(product), where=size > 0)
 
 
 class Resampled(NamedTuple):

@@ -2,6 +2,5 @@ from .corridors import Corridors as Corridors
 from .recipes import bank as bank
 from .recipes import key_room as key_room
 from .recipes import multi_room as multi_room
-from .solver import step_table as step_table
 from .world import Map as Map
 from .world import Rooms as Rooms

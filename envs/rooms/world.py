@@ -10,7 +10,8 @@ from gymnax.environments import environment, spaces
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int, Int8, PRNGKeyArray
 
-from rlsuite.envs.cells import Cells
+from rlsuite.envs.cells import Cells, rounded_observations
+from rlsuite.envs.step_tables import StepTable
 
 FLOOR, WALL, LAVA, GOAL, KEY, DOOR = range(6)
 """Codes of a map's cells."""
@@ -21,6 +22,7 @@ KEY_LIES, KEY_IS_HELD, DOOR_IS_OPEN = range(3)
 MESSAGES = ("none", "key here", "key taken", "door locked", "door opened", "goal here")
 """What the agent is told of what it came to, or has done."""
 
+_NUM_STAGES, _NUM_VIEWS = 3, 1024
 _MOVES = ((-1, 0), (0, 1), (1, 0), (0, -1))
 _PICK_UP, _OPEN = 4, 5
 
@@ -132,8 +134,11 @@ class Rooms(environment.Environment[State, Params]):
 
     @property
     def cells(self) -> dict[str, Cells]:
-        """The position; with keys, also the message."""
-        known = {"position": Cells(self.side**2, lambda state, seen: state.position)}
+        """The position, what is seen, hashed, distractions and all; with keys, also the message."""
+        known = {
+            "position": Cells(self.side**2, lambda state, seen: state.position),
+            "view": rounded_observations(_NUM_VIEWS, 1.0),
+        }
         if self.has_keys:
             known["message"] = Cells(len(MESSAGES), lambda state, seen: state.message)
         return known
@@ -188,6 +193,30 @@ class Rooms(environment.Environment[State, Params]):
         position = params.maps.start[context].astype(jnp.int32)
         return State(time=zero, context=context, position=position, stage=zero, message=zero)
 
+    def map_table(self, params: Params, context: Int[Array, ""], cells: Cells) -> StepTable:
+        """Steps every action in every state of a map once; vmappable over contexts.
+
+        States are numbered by position and stage, `3 position + stage`.
+
+        Args:
+            params: The level.
+            context: The number of the map.
+            cells: By which states are told apart.
+        """
+        zero, key = jnp.zeros((), jnp.int32), jax.random.key(0)
+
+        def step(number, action):
+            position, stage = jnp.divmod(number, _NUM_STAGES)
+            state = State(time=zero, context=context, position=position, stage=stage, message=zero)
+            seen, after, reward, terminated, _ = self.step_env(key, state, action, params)
+            return _number(after), reward, terminated, cells.of(after, seen)
+
+        numbers, actions = jnp.arange(self.side**2 * _NUM_STAGES), jnp.arange(self.num_actions)
+        found = jax.vmap(jax.vmap(step, (None, 0)), (0, None))(numbers, actions)
+        start = self.start(params, context)
+        start_cell = cells.of(start, self.observe(key, start, None, params))
+        return StepTable(_number(start), start_cell, *found)
+
     def get_obs(
         self, state: State, params: Params, key: PRNGKeyArray | None = None
     ) -> Float[Array, " number"]:
@@ -229,7 +258,7 @@ class Rooms(environment.Environment[State, Params]):
                 "time": any_number,
                 "context": any_number,
                 "position": spaces.Discrete(self.side**2),
-                "stage": spaces.Discrete(3),
+                "stage": spaces.Discrete(_NUM_STAGES),
                 "message": spaces.Discrete(len(MESSAGES)),
             }
         )
@@ -246,3 +275,7 @@ class Rooms(environment.Environment[State, Params]):
         inside = (rows >= 0) & (rows < self.side) & (columns >= 0) & (columns < self.side)
         ahead = jnp.where(inside, rows * self.side + columns, position)
         return ahead, jnp.where(inside, grid[ahead], jnp.int8(WALL))
+
+
+def _number(state: State) -> Int[Array, ""]:
+    return state.position * _NUM_STAGES + state.stage

@@ -17,7 +17,6 @@ from rlsuite.envs.rooms import (
     bank,
     key_room,
     multi_room,
-    step_table,
 )
 from rlsuite.envs.rooms.recipes import DrawMap
 from rlsuite.envs.rooms.world import Params
@@ -191,7 +190,7 @@ def mean_optimal_return(world: Rooms, level: Params) -> Float[Array, ""]:
     cells = world.cells["position"]
 
     def optimal(context):
-        return optimal_return(step_table(world, level, context, cells), level.max_steps_in_episode)
+        return optimal_return(world.map_table(level, context, cells), level.max_steps_in_episode)
 
     contexts = jnp.arange(min(level.num_maps, MAPS_SOLVED))
     return jax.lax.map(optimal, contexts, batch_size=32).mean()

@@ -5,8 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from rlsuite.envs.cells import Cells
-from rlsuite.envs.rooms import Rooms, step_table
-from rlsuite.envs.rooms.world import Params
+from rlsuite.envs.contexts import ManyMaps, MapTables
 from rlsuite.envs.step_tables import StepTable, optimal_values, reachable
 
 MOST_CONTEXTS = 256
@@ -59,32 +58,34 @@ def value_spread(
 
 
 def shared_structure(
-    world: Rooms,
-    level: Params,
+    world: MapTables,
+    level: ManyMaps,
     cells: Cells,
     discount: float = 0.99,
     number: int | Int[Array, ""] = MOST_CONTEXTS,
+    most: int = MOST_CONTEXTS,
 ) -> tuple[Float[Array, ""], Float[Array, " cell"]]:
     """The spread over the maps of a level, by exact value iteration on each of them.
 
     States are those that a step leads to while the episode goes on, and the one it begins in.
 
     Args:
-      world: rooms.
-      level: its maps, of which the first 256 count.
+      world: that can be solved map by map.
+      level: its maps.
       cells: by which states are told apart.
       discount: of the best values.
-      number: how many of these count, the first; it may be traced, and all are solved anyway.
+      number: how many maps count, the first; it may be traced.
+      most: how many are solved, where the level has more, whether they count or not.
 
     Returns:
       As `value_spread`.
     """
 
     def least(context):
-        table = step_table(world, level, context, cells)
+        table = world.map_table(level, context, cells)
         return least_values(*_visits(table, discount), cells.number)
 
-    contexts = jnp.arange(min(level.num_maps, MOST_CONTEXTS))
+    contexts = jnp.arange(min(level.num_maps, most))
     values = jax.lax.map(least, contexts, batch_size=32)
     return value_spread(jnp.where(contexts[:, None] < number, values, jnp.inf))
 

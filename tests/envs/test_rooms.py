@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rlsuite.envs.cells import CellWorld, find_cells, named_cells, rounded_observations
-from rlsuite.envs.contexts import ManyMaps
+from rlsuite.envs.contexts import ManyMaps, MapTables
 from rlsuite.envs.key_doors import KeyDoors
 from rlsuite.envs.rooms import (
     Corridors,
@@ -17,7 +17,6 @@ from rlsuite.envs.rooms import (
     bank,
     key_room,
     multi_room,
-    step_table,
 )
 from rlsuite.envs.rooms.recipes import _chains
 from rlsuite.envs.rooms.world import (
@@ -150,7 +149,7 @@ def solved(request):
     @jax.jit
     def solve(key):
         level = bank(key, draw, 40, 60)
-        tables = jax.vmap(lambda c: step_table(world, level, c, cells))(jnp.arange(40))
+        tables = jax.vmap(lambda c: world.map_table(level, c, cells))(jnp.arange(40))
         values = jax.vmap(lambda table: optimal_values(table, 0.9))(tables)
         known = jax.vmap(reachable)(tables)
         best = jax.vmap(optimal_return, (0, None))(tables, jnp.int32(15))
@@ -240,6 +239,8 @@ def test_the_first_of_a_levels_maps_can_be_kept():
     assert kept.num_maps == 5 and kept.max_steps_in_episode == 80
     np.testing.assert_array_equal(kept.maps.cells, level.maps.cells[jnp.array([0, 1, 0, 1, 0])])
     assert not isinstance(Corridors().default_params, ManyMaps)
+    assert isinstance(Rooms(13, has_keys=False), MapTables)
+    assert not isinstance(Corridors(), MapTables)
 
 
 def test_worlds_tell_cells_to_learners_through_resets():
@@ -259,7 +260,7 @@ def test_worlds_tell_cells_to_learners_through_resets():
 def test_cells_go_by_name():
     hashed = rounded_observations(16, 1.0)
     rooms = Rooms(8, has_keys=True)
-    assert set(named_cells(rooms)) == {"position", "message"}
+    assert set(named_cells(rooms)) == {"position", "view", "message"}
     assert find_cells(rooms, None, hashed).number == 64
     assert find_cells(rooms, "message", hashed).number == 6
     assert find_cells(KeyDoors(), None, hashed).number == KeyDoors().num_situations

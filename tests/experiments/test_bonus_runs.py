@@ -1,10 +1,17 @@
 """Bonuses from the command to the report."""
 
+import numpy as np
 import pytest
 
 from rlsuite.experiments.cli import main
 from rlsuite.experiments.evaluate import evaluate
 from rlsuite.experiments.finished import open_run
+from rlsuite.experiments.methods.exploration.spread import (
+    Point,
+    correlation_with_spread,
+    draw,
+    points,
+)
 from rlsuite.experiments.registry import find_world
 from rlsuite.experiments.report import report
 from rlsuite.lifetime import LifeConfig
@@ -42,11 +49,30 @@ def test_bonuses_side_by_side_have_a_table_for_each_number_of_maps(tmp_path, qui
         # Within so few steps not every goal can be reached.
         assert 0 < table.optimal[0] <= 1 and table.shown_unit == "fraction of the optimal return"
     told = found.extras["contexts"]
-    assert told["multi_room, 1 map"] == {"maps": 1, "spread": 0.0}
+    assert told["multi_room, 1 map"] == {"where": "multi_room", "maps": 1, "spread": 0.0}
     assert told["multi_room, 3 maps"]["spread"] > 0
     text = report(open_run(finished.directory)).read_text()
     assert "contexts.png" in text and "visits.png" in text and "S = 0." in text
     assert (finished.directory / "visits.png").stat().st_size > 5000
+    known = points([open_run(finished.directory).evaluation])
+    assert [(point.bonus, point.returns.size) for point in known] == [
+        ("product", 2),
+        ("no bonus", 2),
+    ] * 2
+    assert [point.spread for point in known[::2]] == [told[name]["spread"] for name in told]
+
+
+def test_success_is_set_against_the_spread_of_values(tmp_path):
+    random = np.random.default_rng(0)
+    falling = [
+        Point("a world", "global", s, random.normal(1 - s, 0.01, 8)) for s in np.linspace(0, 1, 9)
+    ]
+    value, low, high = correlation_with_spread(falling)
+    assert value == -1 and low == pytest.approx(-1, abs=0.05) and high <= -0.9
+    level = [point._replace(bonus="none", returns=np.zeros(8)) for point in falling]
+    assert correlation_with_spread(level) == (0, 0, 0)
+    draw(tmp_path / "spread.png", [*falling, *level])
+    assert (tmp_path / "spread.png").stat().st_size > 5000
 
 
 def test_corridors_pay_where_the_level_says():

@@ -19,7 +19,7 @@ from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.level_sets import HELD_OUT_SEED
 from rlsuite.experiments.methods.design.risk import curve_over
 from rlsuite.experiments.specs import Drawing, Section
-from rlsuite.experiments.statistics import Estimate, Resampled
+from rlsuite.experiments.statistics import Estimate, Resampled, rank_correlation
 from rlsuite.experiments.words import table_in_markdown
 from rlsuite.lifetime import Life, Task
 from rlsuite.methods.dr import StudentsConfig
@@ -153,19 +153,12 @@ def correlation(score: np.ndarray, target: np.ndarray) -> list[float]:
     score = _comparable(score)
     random = np.random.default_rng(0)
     drawn = random.integers(len(score), size=(_NUM_RESAMPLES, len(score)))
-    resampled = [_spearman(score[rows], target[rows]) for rows in drawn]
-    return list(Resampled(_spearman(score, target), np.array(resampled)).estimate)
+    resampled = rank_correlation(score[drawn], target[drawn])
+    return list(Resampled(float(rank_correlation(score, target)), resampled).estimate)
 
 
 def _comparable(score: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(score), -np.inf, score)
-
-
-def _spearman(first: np.ndarray, second: np.ndarray) -> float:
-    """0 where one of them is the same for all levels, and has no ranks."""
-    if (first == first[0]).all() or (second == second[0]).all():
-        return 0.0
-    return float(scipy.stats.spearmanr(first, second).statistic)
 
 
 def ranks_over_rates(scored: Scored, name: str) -> Curve:

@@ -49,10 +49,10 @@ class Places(NamedTuple):
 
 
 def pictures(finished: Finished, evaluation: Evaluation | None) -> Sequence[Section]:
-    """Heat maps, where the world is made of rooms, and what was trained side by side."""
-    world = finished.named_world.world
+    """What was trained side by side, and heat maps, where the world is a grid of rooms."""
+    world, sections = finished.named_world.world, side_by_side.pictures(evaluation)
     if not isinstance(world, Rooms):
-        return []
+        return sections
     places = _places(finished, world)
     drawing = Drawing(
         "visits.png",
@@ -69,7 +69,7 @@ def pictures(finished: Finished, evaluation: Evaluation | None) -> Sequence[Sect
         "variance over maps of the best value of a position, by value iteration on each map. Its "
         f"mean over positions is S = {places.total:.4f}."
     )
-    return [*side_by_side.pictures(evaluation), Section("Where it goes", [drawing], text)]
+    return [*sections, Section("Where it goes", [drawing], text)]
 
 
 def _of_last(finished: Finished) -> str:

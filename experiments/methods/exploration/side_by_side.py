@@ -6,16 +6,15 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int, PyTree
+from gymnax.environments.environment import Environment
+from jaxtyping import Array, Float, PyTree
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from rlsuite.actions import random_policy
 from rlsuite.compiling import jit
-from rlsuite.envs.cells import Cells
-from rlsuite.envs.rooms import Rooms
-from rlsuite.envs.rooms.world import Params
+from rlsuite.envs.contexts import ManyMaps, MapTables
 from rlsuite.experiments.evaluation import Contender, Evaluation, Table
 from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.level_sets import HELD_OUT_SEED
@@ -60,8 +59,8 @@ def test(finished: Finished, watch: Watch) -> Evaluation:
     done = watch.begin("a random policy, and the optimum")
     known = Known.of(world, levels, config, finished.run.evaluation.num_episodes)
     done()
-    tables, extras = [], {}
-    for place, name in enumerate(table_names(finished)):
+    tables, extras, (where, names) = [], {}, table_names(finished)
+    for place, name in enumerate(names):
         results = {
             NAMES.get(kind, kind): returns[place, number][None]
             for number, kind in enumerate(config.kinds)
@@ -69,7 +68,8 @@ def test(finished: Finished, watch: Watch) -> Evaluation:
         results[CHANCE] = known.chance[place][None]
         optimal = None if known.optimal is None else optimum(known.optimal[place])
         tables.append(Table(name, "return", results, strata=[name], optimal=optimal))
-        extras[name] = {"maps": config.contexts[place] if config.contexts else None}
+        maps = config.contexts[place] if config.contexts else None
+        extras[name] = {"where": where, "maps": maps}
         if known.spread is not None:
             extras[name]["spread"] = float(known.spread[place].mean())
     own, *others = (NAMES.get(kind, kind) for kind in config.kinds)
@@ -130,13 +130,14 @@ def draw(path: Path, evaluation: Evaluation) -> None:
     save(figure, path)
 
 
-def table_names(finished: Finished) -> list[str]:
-    """What the tables are called: the world, what is counted, and how many maps there are."""
+def table_names(finished: Finished) -> tuple[str, list[str]]:
+    """The world and what is counted, and what the tables are called: by how many maps there are."""
     config, world = finished.run.method, finished.named_world
     where = world.name if config.bonus.cells is None else f"{world.name} by {config.bonus.cells}"
     if getattr(world.world, "num_distractions", 0):
         where += " with noise"
-    return [f"{where}, {counted(number, 'map')}" for number in config.contexts] or [where]
+    names = [f"{where}, {counted(number, 'map')}" for number in config.contexts]
+    return where, names or [where]
 
 
 def _returns(finished: Finished, watch: Watch) -> Float[np.ndarray, "context kind agent"]:
@@ -161,7 +162,8 @@ class Known(NamedTuple):
     Attributes:
       chance: mean returns of a random policy.
       optimal: the greatest returns there can be; none where no solver knows them.
-      spread: of best values over a level's maps, S; none where levels have no maps.
+      spread: of best values over a level's maps, S; none where levels have no maps, or the world
+        can't be solved on each.
     """
 
     chance: Float[np.ndarray, "context agent"]
@@ -176,10 +178,7 @@ class Known(NamedTuple):
         shape = config.groups[0], config.num_agents
         flat = jax.tree.map(lambda leaf: jnp.asarray(leaf).reshape(-1, *leaf.shape[2:]), levels)
         optimal = by_planning(world, flat)
-        spread = None
-        if isinstance(world.world, Rooms):
-            numbers = np.repeat(config.contexts or [flat.maps.start.shape[1]], shape[1])
-            spread = _spreads(world.world, flat, config.bonus.cells_in(world.world), numbers)
+        spread = _spreads(world.world, flat, config)
         return cls(
             by_chance(world, flat, num_episodes).reshape(shape),
             None if optimal is None else optimal.reshape(shape),
@@ -194,8 +193,7 @@ def by_chance(world: WorldSpec, levels: Level, number: int) -> Float[np.ndarray,
     def mean_return(key, level):
         return episode_returns(key, world.world, level, policy, number).mean()
 
-    num_levels = len(jax.tree.leaves(levels)[0])
-    keys = jax.random.split(jax.random.key(HELD_OUT_SEED + 2), num_levels)
+    keys = jax.random.split(jax.random.key(HELD_OUT_SEED + 2), len(_leaf(levels)))
     return np.asarray(jit(jax.vmap(mean_return))(keys, levels))
 
 
@@ -221,11 +219,29 @@ SOLVED = 64
 
 
 def _spreads(
-    world: Rooms, levels: Params, cells: Cells, numbers: Int[np.ndarray, " level"]
-) -> Float[np.ndarray, " level"]:
-    """S of each level, one after the other, over the first so many of its maps."""
-    solved = min(int(numbers.max()), SOLVED)
-    kept = levels.replace(maps=jax.tree.map(lambda leaf: leaf[:, :solved], levels.maps))
-    spread = jit(lambda level, number: shared_structure(world, level, cells, number=number)[0])
-    each = (jax.tree.map(lambda leaf, n=n: leaf[n], kept) for n in range(numbers.size))
-    return np.array([spread(level, number) for level, number in zip(each, numbers, strict=True)])
+    world: Environment, levels: Level, config: BonusAgentsConfig
+) -> Float[np.ndarray, " level"] | None:
+    """S of each level, one after the other, over the first of its maps; none where it isn't known.
+
+    Args:
+      world: of the levels.
+      levels: those of agents, the number of maps varying slowest.
+      config: of the agents.
+    """
+    single = [jax.tree.map(lambda leaf, n=n: leaf[n], levels) for n in range(len(_leaf(levels)))]
+    first = single[0]
+    if not isinstance(world, MapTables) or not isinstance(first, ManyMaps):
+        return None
+    cells = config.bonus.cells_in(world)
+    numbers = np.repeat(config.contexts or [first.num_maps], config.num_agents)
+    most = min(int(numbers.max()), SOLVED)
+
+    def spread(level, number):
+        return shared_structure(world, level, cells, number=number, most=most)[0]
+
+    program = jit(spread)
+    return np.array([program(level, n) for level, n in zip(single, numbers, strict=True)])
+
+
+def _leaf(levels: Level) -> Array:
+    return jax.tree.leaves(levels)[0]
