@@ -147,3 +147,15 @@ def test_nobody_does_better_than_the_best_response():
                 own = view_from(payoffs, jnp.int32(seat), jnp.int32(ROUNDS)).own
                 best = best_response(own, machine(name, payoffs, 1 - seat), ROUNDS).total
                 assert (totals[:, j, seat, game] <= best + 1e-4).all()
+
+
+def test_grim_trigger_is_worth_cooperating_with_while_a_match_will_hardly_stop():
+    """Cooperating pays 8 / h and defecting 10 + 5 (1 - h) / h, the same at h = 0.6."""
+    stops = jnp.array([0.01, 0.4, 0.6, 0.8])
+    grim = machine("grim trigger", seat=1)
+    found = jax.jit(jax.vmap(lambda stop: best_response(GAME[0], grim, 2500, stop)))(stops)
+    cooperating, defecting = 8 / stops, 10 + 5 * (1 - stops) / stops
+    np.testing.assert_allclose(found.total, np.maximum(cooperating, defecting), rtol=1e-4)
+    np.testing.assert_array_equal(found.actions[[0, 1, 3], 0, 0], [0, 0, 1])
+    kept = jax.jit(lambda stop: expected_totals(GAME, grim, grim, 2500, stop))(stops[0])
+    np.testing.assert_allclose(kept, [cooperating[0]] * 2, rtol=1e-4)
