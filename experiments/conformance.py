@@ -23,7 +23,7 @@ from rlsuite.experiments.fields import check, from_json, leaves, override, to_js
 from rlsuite.experiments.finished import open_run
 from rlsuite.experiments.plans import Plan, default_run
 from rlsuite.experiments.programs import abstract_state
-from rlsuite.experiments.specs import METHOD_NAME, MethodSpec, Run
+from rlsuite.experiments.specs import METHOD_NAME, Experiment, MethodSpec, Run
 from rlsuite.method import State
 
 COMMAND_OPTIONS = ("help", "import", "out", "overwrite", "world")
@@ -59,8 +59,11 @@ def check_record(spec: MethodSpec) -> None:
     _require("smoke" in spec.presets, spec.name, "presets: there must be one called 'smoke'")
 
 
-def check_preset(spec: MethodSpec, preset: str) -> None:
+def check_preset(spec: MethodSpec, preset: str) -> Experiment:
     """Checks one preset: its configuration, and the experiment that it stands for.
+
+    Returns:
+      The experiment, whose first state and step have been traced.
 
     Raises:
       AssertionError: with what doesn't hold.
@@ -68,9 +71,10 @@ def check_preset(spec: MethodSpec, preset: str) -> None:
     """
     run = default_run(spec, preset)
     check_configuration(spec, preset, run)
-    check_experiment(spec, preset, run)
+    experiment = check_experiment(spec, preset, run)
     if preset == "smoke":
         check_learned_by(spec, run)
+    return experiment
 
 
 def check_configuration(spec: MethodSpec, preset: str, run: Run) -> None:
@@ -104,12 +108,15 @@ def check_configuration(spec: MethodSpec, preset: str, run: Run) -> None:
         _require(named == world.name, where, f"on {world.name} its tasks are {named}")
 
 
-def check_experiment(spec: MethodSpec, preset: str, run: Run) -> None:
+def check_experiment(spec: MethodSpec, preset: str, run: Run) -> Experiment:
     """An experiment whose steps can be counted, repeated, put away and shown.
 
     A step leaves the state's structure, shapes and types as they were; metrics are single real
     numbers, with those of the headline and of symptoms among them; and what is learned can be read
     from the state.
+
+    Returns:
+      The experiment.
 
     Raises:
       AssertionError: with what doesn't hold.
@@ -134,6 +141,7 @@ def check_experiment(spec: MethodSpec, preset: str, run: Run) -> None:
     unknown = [one.metric for one in experiment.symptoms if one.metric not in metrics]
     _require(not unknown, where, f"symptoms: no metric is called {', '.join(unknown)}")
     jax.eval_shape(spec.learned, state)
+    return experiment
 
 
 def check_learned_by(spec: MethodSpec, run: Run) -> None:

@@ -126,7 +126,7 @@ def _field_to_change(plan: "Plan", memory: float) -> str:
     def least_with(name: str) -> float:
         return _least(plan, replace_at(plan.run, sizes[name].path, smaller[name]), memory)
 
-    name = min(smaller, key=least_with)
+    name = min(smaller, key=least_with) if len(smaller) > 1 else next(iter(smaller))
     return f"{name}: {to_text(found[name].value)} is not allowed on this machine"
 
 

@@ -14,6 +14,7 @@ from rlsuite.experiments.fitting import building, too_large
 from rlsuite.experiments.registry import Methods, absolute, find_world, import_module
 from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec
 from rlsuite.experiments.trackers import check_wandb
+from rlsuite.method import Method
 
 
 @dataclass(frozen=True)
@@ -72,10 +73,9 @@ class Plan:
         # What is made before any program is of 32 bits, as programs are (`single_precision`).
         with building(self.run), jax.enable_x64(False):
             experiment = self.spec.build(self.run, self.world)
-            jax.eval_shape(experiment.method.init, jax.random.key(0))
-        # Traced once, for all who ask what a step takes and for the program that makes it.
-        step = jax.jit(experiment.method.step, inline=True)
-        method = experiment.method._replace(step=step)
+            # Traced once, for all who ask what they take and for the programs that make them.
+            method = Method(*(jax.jit(function, inline=True) for function in experiment.method))
+            jax.eval_shape(method.init, jax.random.key(0))
         return experiment._replace(
             method=method, learned=self.spec.learned, symptoms=self.spec.symptoms
         )

@@ -11,6 +11,10 @@ from rlsuite.experiments.registry import Methods
 from rlsuite.experiments.runner import run
 
 METHODS = Methods()
+LARGEST = {
+    spec.name: "paper" if "paper" in spec.presets else list(spec.presets)[-1] for spec in METHODS
+}
+"""The papers' own sizes, which no machine of a test can run."""
 
 
 def plan_of(method, *, tasks=None, parts=None, **changes):

@@ -1,6 +1,7 @@
 """That every method fits the shell, and that what doesn't fit is named.
 
-What needs a run is in test_devices.py.
+What needs a run is in test_devices.py; the largest presets are checked where they are lowered, in
+test_lowered_methods.py.
 """
 
 from dataclasses import dataclass, replace
@@ -23,7 +24,7 @@ from rlsuite.experiments.evaluation import Contender, Evaluation, Table
 from rlsuite.experiments.specs import Experiment, MethodSpec, Run
 from rlsuite.method import Method
 from rlsuite.ranges import Count
-from tests.experiments.running import METHODS
+from tests.experiments.running import LARGEST, METHODS
 
 
 @pytest.mark.parametrize("spec", list(METHODS), ids=METHODS.names)
@@ -32,7 +33,13 @@ def test_records_of_methods_conform(spec):
 
 
 @pytest.mark.parametrize(
-    ("name", "preset"), [(spec.name, preset) for spec in METHODS for preset in spec.presets]
+    ("name", "preset"),
+    [
+        (spec.name, preset)
+        for spec in METHODS
+        for preset in spec.presets
+        if preset != LARGEST[spec.name]
+    ],
 )
 def test_presets_of_methods_conform(name, preset):
     check_preset(METHODS.find(name), preset)

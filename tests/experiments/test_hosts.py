@@ -32,7 +32,6 @@ def start(folder, *arguments):
             cwd=folder,
             env={
                 **os.environ,
-                "XLA_FLAGS": "",
                 "JAX_ENABLE_COMPILATION_CACHE": "true",
                 "JAX_COMPILATION_CACHE_DIR": str(folder / f"cache{index}"),
             },

@@ -2,29 +2,24 @@
 
 import sys
 from contextlib import suppress
-from functools import cache
 
 import jax
-import jax.export
 import jax.numpy as jnp
 import pytest
 from lowered import algebra
 
 from rlsuite import compiling
+from rlsuite.experiments.conformance import check_preset
 from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.meta_test import _final_return
-from rlsuite.experiments.plans import Plan, default_run
+from rlsuite.experiments.plans import default_run
 from rlsuite.experiments.programs import abstract_state, trace_chunk
 from rlsuite.experiments.specs import Watch
-from tests.experiments.running import METHODS
+from tests.experiments.running import LARGEST, METHODS, plan_of
 
 DECOMPOSING = {"lpg": (True, False), "lpo": (False, True)}
 """The recurrent kernels of learned rules start orthogonal, and so do PPO's agents, later on."""
 PLATFORMS = ("cpu", "cuda", "tpu")
-LARGEST = {
-    spec.name: "paper" if "paper" in spec.presets else list(spec.presets)[-1] for spec in METHODS
-}
-"""The papers' own sizes, which no machine of a test can run."""
 TESTED = {spec.kind: spec.name for spec in METHODS if spec.test is not None}
 """What is tested, and a method that learns it."""
 
@@ -36,33 +31,27 @@ class EnoughError(Exception):
     """That the programs looked at are enough."""
 
 
-@cache
-def experiment_of(name, preset):
-    spec = METHODS.find(name)
-    return Plan(spec, name, preset, default_run(spec, preset)).experiment
-
-
 @pytest.fixture(autouse=True)
 def on_an_accelerator(monkeypatch):
     """What asks JAX where it runs is told so."""
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
 
 
-def export(program, *arguments):
-    """JAX refuses what a platform hasn't got, and calls of the host from within a program."""
-    exported = jax.export.export(program, platforms=PLATFORMS)(*arguments)
-    assert exported.platforms == PLATFORMS and exported.nr_devices == 1
-    return exported.mlir_module()
+def lowered(program, *arguments):
+    """For all platforms at once: JAX refuses what one of them hasn't got."""
+    module = program.trace(*arguments).lower(lowering_platforms=PLATFORMS).as_text()
+    assert "mhlo.num_partitions = 1" in module and "callback" not in module
+    return module
 
 
 @pytest.mark.parametrize("name", METHODS.names)
-def test_seeds_side_by_side_lower_for_all_and_no_batch_of_matrices_is_decomposed(name):
-    """Such batches can wait for ever on machines of two cores; see `one_at_a_time`."""
-    experiment = experiment_of(name, LARGEST[name])
+def test_the_largest_presets_conform_and_lower_and_no_batch_of_matrices_is_decomposed(name):
+    """With seeds side by side; such batches can wait for ever on two cores: see `one_at_a_time`."""
+    experiment = check_preset(METHODS.find(name), LARGEST[name])
     init, step = (experiment.jit(jax.vmap(one)) for one in experiment.method)
     keys = jax.random.split(jax.random.key(0), 3)
-    first = algebra(export(init, keys))
-    later = algebra(export(step, jax.eval_shape(init, keys)))
+    first = algebra(lowered(init, keys))
+    later = algebra(lowered(step, jax.eval_shape(init, keys)))
     assert all(len(shape) <= 2 for shapes in first + later for shape in shapes)
     # Of some it is known, so that what is looked for is seen.
     found = bool(first), bool(later)
@@ -70,7 +59,7 @@ def test_seeds_side_by_side_lower_for_all_and_no_batch_of_matrices_is_decomposed
 
 
 def test_chunks_with_their_checks_lower_for_accelerators():
-    experiment = experiment_of("ppo", "smoke")
+    experiment = plan_of("ppo").experiment
     chunk = trace_chunk(experiment, abstract_state(experiment.method), 2)
     for platform in PLATFORMS:
         assert "optimization_barrier" in chunk.lower(lowering_platforms=(platform,)).as_text()
@@ -83,16 +72,16 @@ def test_tests_lower_for_accelerators(name, monkeypatch):
     # As if it had been read from the run's folder.
     state = ones(abstract_state(finished.experiment.method))
     monkeypatch.setitem(finished.__dict__, "_newest", (0, state))
-    exported = []
+    seen = []
 
-    def exporting(function, **options):
-        """A program that is exported where it would be compiled, and returns ones."""
+    def lowering(function, **options):
+        """A program that is lowered where it would be compiled, and returns ones."""
         program = jax.jit(function)
 
         def stand_in(*arguments):
-            export(program, *jax.eval_shape(lambda *shapes: shapes, *arguments))
-            exported.append(program)
-            if len(exported) == PROGRAMS_OF_A_TEST:
+            lowered(program, *jax.eval_shape(lambda *shapes: shapes, *arguments))
+            seen.append(program)
+            if len(seen) == PROGRAMS_OF_A_TEST:
                 raise EnoughError
             return ones(jax.eval_shape(program, *arguments))
 
@@ -100,12 +89,12 @@ def test_tests_lower_for_accelerators(name, monkeypatch):
 
     for module in list(sys.modules.values()):
         if module is not compiling and getattr(module, "jit", None) is compiling.jit:
-            monkeypatch.setattr(module, "jit", exporting)
+            monkeypatch.setattr(module, "jit", lowering)
     _final_return.cache_clear()
     with suppress(EnoughError):
         spec.test(finished, (), Watch(lambda description: lambda: None))
     _final_return.cache_clear()
-    assert exported
+    assert seen
 
 
 def ones(tree):

@@ -16,6 +16,7 @@ from rlsuite.methods.lpg import MetaGradientLPGConfig, meta_gradient_lpg
 from rlsuite.objectives.learned_policy_gradient import LPGConfig
 
 NUM_SEEDS, NUM_STEPS = 4, 5
+KEYS = jax.random.split(jax.random.key(0), NUM_SEEDS)
 SIZES = {
     "objective": LPGConfig(recurrent_width=16, embedding_width=4),
     "life": LifeConfig(num_workers=2, rollout_length=3),
@@ -52,6 +53,20 @@ def test_training_for_no_steps_is_refused(num_steps):
         train(random_walk(), num_steps)
 
 
+def seeds_of(method):
+    """The same for seeds side by side; both functions are compiled once for all tests."""
+    return Method(*(jax.jit(jax.vmap(function)) for function in method))
+
+
+def run(method, keys, num_steps):
+    """The last state, and metrics with a trailing axis of steps."""
+    state, found = method.init(keys), []
+    for _ in range(num_steps):
+        state, metrics = method.step(state)
+        found.append(metrics)
+    return state, jax.tree.map(lambda *steps: jnp.stack(steps, -1), *found)
+
+
 @pytest.fixture(scope="module")
 def groove_on_grids(tiny_grid):
     def sample_task(key):
@@ -61,7 +76,8 @@ def groove_on_grids(tiny_grid):
         )
         return Task(level, jax.random.randint(lifetime_key, (), 1, 5))
 
-    return groove(tiny_grid, sample_task, GrooveConfig(**SIZES, buffer=BufferConfig(size=8)))
+    method = groove(tiny_grid, sample_task, GrooveConfig(**SIZES, buffer=BufferConfig(size=8)))
+    return method, seeds_of(method)
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +92,9 @@ def lpg_on_cart_pole():
     )
     level = level.replace(max_steps_in_episode=6)
     task = Task(jax.tree.map(jnp.asarray, level), jnp.array(4))
-    return meta_gradient_lpg(world, lambda key: task, MetaGradientLPGConfig(**SIZES, agent=agent))
+    config = MetaGradientLPGConfig(**SIZES, agent=agent)
+    method = meta_gradient_lpg(world, lambda key: task, config)
+    return method, seeds_of(method)
 
 
 @pytest.mark.parametrize("name", ["groove_on_grids", "lpg_on_cart_pole"])
@@ -85,21 +103,19 @@ def test_many_seeds_do_not_touch_each_other(request, name):
 
     Alone it would be rounded in another way, which one sampled action can make any difference of.
     """
-    run = jax.jit(jax.vmap(train(request.getfixturevalue(name), NUM_STEPS)))
-    keys = jax.random.split(jax.random.key(0), NUM_SEEDS)
-    together = run(keys)
+    side_by_side = request.getfixturevalue(name)[1]
+    together = run(side_by_side, KEYS, NUM_STEPS)
     for seed in range(NUM_SEEDS):
-        copies = run(keys[jnp.full(NUM_SEEDS, seed)])
+        copies = run(side_by_side, KEYS[jnp.full(NUM_SEEDS, seed)], NUM_STEPS)
         assert_same_run(item(together, seed), item(copies, 0))
         assert_sound(*item(together, seed))
 
 
 def test_a_first_step_of_groove_is_the_same_alone_as_among_others(groove_on_grids):
-    run = train(groove_on_grids, 1)
-    keys = jax.random.split(jax.random.key(0), NUM_SEEDS)
-    together, alone = jax.jit(jax.vmap(run))(keys), jax.jit(run)
+    method, side_by_side = groove_on_grids
+    together, alone = run(side_by_side, KEYS, 1)[0], Method(*map(jax.jit, method))
     for seed in range(NUM_SEEDS):
-        first, second = item(together, seed)[0], alone(keys[seed])[0]
+        first, second = item(together, seed), run(alone, KEYS[seed], 1)[0]
         jax.tree_util.tree_map_with_path(
             assert_same, first.optimiser_state[0].mu, second.optimiser_state[0].mu
         )
