@@ -13,13 +13,6 @@ if _IS_OURS:
 os.environ["JAX_COMPILATION_CACHE_DIR"] = os.environ["RLSUITE_TESTS_CACHE"]
 # Small ones as well: each process makes the same hundred of them.
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
-# The allocator keeps what programs and tracers give back, for the next ones; other systems' don't
-# know it.
-os.environ.setdefault(
-    "GLIBC_TUNABLES",
-    "glibc.malloc.trim_threshold=1073741824:glibc.malloc.top_pad=16777216"
-    ":glibc.malloc.mmap_threshold=1073741824",
-)
 # Nearly all tests compile much and compute little, so that compiling well doesn't pay.
 os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "true"
 os.environ["XLA_FLAGS"] = " ".join(
