@@ -423,13 +423,10 @@ SHARDED = """
 
 
 def test_two_devices_share_the_lives_and_come_to_the_same():
+    flags = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
     process = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(SHARDED)],
-        env={
-            **os.environ,
-            "JAX_PLATFORMS": "cpu",
-            "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
-        },
+        env={**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags},
         capture_output=True,
         text=True,
         check=False,

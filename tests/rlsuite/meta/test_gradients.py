@@ -388,22 +388,27 @@ def test_the_return_of_no_ended_life_is_missing(long_run):
     assert all(np.isfinite(metrics["meta_loss"]) for metrics in history)
 
 
-def test_any_objective_is_trained_without_a_regulariser_and_by_any_optimiser(counting_world):
+@pytest.fixture(scope="module")
+def without_regulariser(counting_world):
+    return run(make_of_values(counting_world), 1)
+
+
+def test_any_objective_is_trained_without_a_regulariser_and_by_any_optimiser(without_regulariser):
     """Plain gradient descent moves the parameters by the gradient whose norm is reported."""
-    (before, after), (metrics,) = run(make_of_values(counting_world), 1)
+    (before, after), (metrics,) = without_regulariser
     np.testing.assert_array_equal(metrics["meta_loss"], metrics["policy_loss"])
     assert metrics["gradient_norm"] > 0
     change = abs(after.parameters - before.parameters)
     np.testing.assert_allclose(change, metrics["gradient_norm"], rtol=1e-4)
 
 
-def test_a_regulariser_is_any_function_of_what_updates_report(counting_world):
+def test_a_regulariser_is_any_function_of_what_updates_report(counting_world, without_regulariser):
     """With L = P + θ̄² the gradient differs from that of P by 2 θ̄ dθ̄/dη, averaged over agents."""
 
     def square(metrics):
         return metrics["policy_entropy"] ** 2
 
-    (before, plain), _ = run(make_of_values(counting_world), 1)
+    (before, plain), _ = without_regulariser
     (_, after), (metrics,) = run(make_of_values(counting_world, regulariser=square), 1)
     start = np.asarray(before.slots.agent.learner, np.float64)
     mean = start * ((1 + GROWTH) + (1 + GROWTH) ** 2) / 2
