@@ -1,6 +1,6 @@
 """Tests of the buffer: what may be drawn, what may be replaced and how often."""
 
-from functools import partial
+from functools import cache, partial
 from itertools import product
 
 import jax
@@ -18,6 +18,7 @@ from rlsuite.curricula.buffer import (
     prioritised_replay,
     replay_log_weights,
 )
+from rlsuite.curricula.curriculum import Curriculum
 from rlsuite.lifetime import Task
 
 AGENTS, SIZE = 3, 7
@@ -28,11 +29,9 @@ def sample_task(key):
     return Task(level=jax.random.uniform(key), lifetime=jax.random.randint(key, (), 1, 100))
 
 
-def make(**options):
-    curriculum = prioritised_replay(sample_task, BufferConfig(**({"size": SIZE} | options)))
-    return curriculum._replace(
-        propose=jax.jit(curriculum.propose), report=jax.jit(curriculum.report)
-    )
+def make(*, edit=None, **options):
+    config = BufferConfig(**({"size": SIZE} | options))
+    return Curriculum(*map(jax.jit, prioritised_replay(sample_task, config, edit=edit)))
 
 
 CURRICULA = {
@@ -138,10 +137,10 @@ def test_any_history_of_proposals_and_reports_keeps_the_buffer_right(name, seed,
 
 
 def test_a_buffer_too_small_for_its_agents_is_refused():
-    curriculum = prioritised_replay(sample_task, BufferConfig(size=5))
+    curriculum = make(size=5)
     with pytest.raises(ValueError, match=r"buffer.size: 5 .* at least twice the 3 agents"):
         curriculum.propose(jax.random.key(0), curriculum.init(jax.random.key(0)), jnp.ones(3, bool))
-    exact = prioritised_replay(sample_task, BufferConfig(size=6))
+    exact = make(size=6)
     exact.propose(jax.random.key(0), exact.init(jax.random.key(0)), jnp.ones(3, bool))
 
 
@@ -166,8 +165,13 @@ ELIGIBLE = jnp.array([True, True, True, False, True])
 SCORED = np.array([3.0, 9.0, -1.0, 5.0])
 
 
+@partial(jax.jit, static_argnums=3)
+def weigh(scores, ages, eligible, config):
+    return replay_log_weights(scores, ages, eligible, config)
+
+
 def weights(**options):
-    log_weights = replay_log_weights(SCORES, AGES, ELIGIBLE, BufferConfig(**options))
+    log_weights = np.asarray(weigh(SCORES, AGES, ELIGIBLE, BufferConfig(**options)))
     assert log_weights[3] == -jnp.inf
     return np.delete(np.exp(log_weights), 3)
 
@@ -199,9 +203,8 @@ def test_weights_of_the_highest_scores_alone(num_top, expected):
     mixed = 0.7 * np.array(expected) + 0.3 * by_age
     np.testing.assert_allclose(weights(staleness=0.3, **options), mixed, rtol=1e-5, atol=1e-7)
     # Equal scores share what ranks among the highest they have.
-    log_weights = replay_log_weights(
-        jnp.array([1.0, 2, 2, 0]), jnp.zeros(4), jnp.ones(4, bool), BufferConfig(**options)
-    )
+    scores = np.array([1.0, 2, 2, 0], np.float32)
+    log_weights = weigh(scores, np.zeros(4, np.float32), np.ones(4, bool), BufferConfig(**options))
     shared = {1: [0, 0.5, 0.5, 0], 2: [0, 0.5, 0.5, 0], 9: [0.25] * 4}[num_top]
     np.testing.assert_allclose(np.exp(log_weights), shared, atol=1e-7)
 
@@ -219,7 +222,7 @@ def test_replays_are_drawn_with_their_probabilities_and_without_replacement():
     probabilities = np.array([0.05, 0.1, 0.0, 0.25, 0.6])
     num_draws = 20_000
     keys = jax.random.split(jax.random.key(0), num_draws)
-    draw = jax.vmap(partial(choose_replays, num=2), in_axes=(0, None))
+    draw = jax.jit(jax.vmap(partial(choose_replays, num=2), in_axes=(0, None)))
     first, second = np.asarray(draw(keys, jnp.log(probabilities))).T
     assert (first != second).all()
     possible = probabilities > 0
@@ -298,11 +301,6 @@ slot_masks = st.lists(st.booleans(), min_size=SLOTS, max_size=SLOTS)
 slot_ages = st.just([0] * SLOTS) | st.lists(st.integers(0, 3), min_size=SLOTS, max_size=SLOTS)
 
 
-@partial(jax.jit, static_argnums=3)
-def weigh(scores, ages, eligible, config):
-    return replay_log_weights(scores, ages, eligible, config)
-
-
 @pytest.mark.parametrize(
     ("prioritisation", "temperature"),
     [*product(("rank", "proportional"), (1e-3, 0.5, 1.0)), ("top", 1.0)],
@@ -371,7 +369,7 @@ def test_what_is_drawn_after_the_weights_are_spent_is_drawn_uniformly():
     config = BufferConfig(prioritisation="proportional")
     log_weights = weigh(scores, np.zeros(5, np.float32), np.ones(5, bool), config)
     keys = jax.random.split(jax.random.key(0), 4000)
-    draw = jax.vmap(partial(choose_replays, num=2), in_axes=(0, None))
+    draw = jax.jit(jax.vmap(partial(choose_replays, num=2), in_axes=(0, None)))
     first, second = np.asarray(draw(keys, log_weights)).T
     assert (first == 2).all()
     counts = np.bincount(second, minlength=5)[[0, 1, 3, 4]]
@@ -426,20 +424,19 @@ def test_metrics_speak_of_finite_scores():
     assert np.isnan(with_nothing["buffer_score"]) and np.isnan(with_nothing["buffer_score_highest"])
 
 
-@pytest.mark.parametrize("staleness", [0.0, 0.5, 1.0])
-@pytest.mark.parametrize("prioritisation", ["rank", "proportional"])
-@pytest.mark.parametrize("score", [np.nan, np.inf, -np.inf, 0.0])
-def test_equal_scores_round_after_round_replay_and_replace_every_slot(
-    prioritisation, staleness, score
-):
-    curriculum = prioritised_replay(
-        sample_task,
-        BufferConfig(SIZE, 0.5, prioritisation, temperature=0.1, staleness=staleness),
+@cache
+def rounds_of(prioritisation, staleness):
+    """A program, of a key and the score of all: which slots are taken, and which are replays."""
+    curriculum = make(
+        replay_probability=0.5,
+        prioritisation=prioritisation,
+        temperature=0.1,
+        staleness=staleness,
     )
     everyone = jnp.ones(AGENTS, bool)
 
     @jax.jit
-    def run(key):
+    def run(key, score):
         def turn(state, key):
             buffer, tickets = state
             buffer = curriculum.report(buffer, tickets, jnp.full(AGENTS, score), everyone)
@@ -451,7 +448,17 @@ def test_equal_scores_round_after_round_replay_and_replace_every_slot(
         keys = jax.random.split(key, 400)
         return jax.lax.scan(turn, (buffer, proposal.ticket), keys)[1]
 
-    tickets, is_replay = jax.tree.map(np.asarray, run(jax.random.key(0)))
+    return run
+
+
+@pytest.mark.parametrize("staleness", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("prioritisation", ["rank", "proportional"])
+@pytest.mark.parametrize("score", [np.nan, np.inf, -np.inf, 0.0])
+def test_equal_scores_round_after_round_replay_and_replace_every_slot(
+    prioritisation, staleness, score
+):
+    run = rounds_of(prioritisation, staleness)
+    tickets, is_replay = jax.tree.map(np.asarray, run(jax.random.key(0), score))
     for chosen in (tickets[is_replay], tickets[~is_replay]):
         counts = np.bincount(chosen, minlength=SIZE)
         assert counts.min() > 0.3 * counts.mean()
@@ -460,10 +467,10 @@ def test_equal_scores_round_after_round_replay_and_replace_every_slot(
 @pytest.mark.parametrize("prioritisation", ["rank", "proportional"])
 @pytest.mark.parametrize("temperature", [1e-300, 1e300, float("inf")])
 def test_no_temperature_makes_weights_no_numbers(prioritisation, temperature):
-    scores = jnp.array([1.0, jnp.nan, -jnp.inf, 2.0])
+    scores = np.array([1.0, np.nan, -np.inf, 2.0], np.float32)
     config = BufferConfig(prioritisation=prioritisation, temperature=temperature)
-    everything = jnp.ones(4, bool)
-    found = np.exp(replay_log_weights(scores, jnp.arange(4.0), everything, config))
+    everything = np.ones(4, bool)
+    found = np.exp(weigh(scores, np.arange(4.0, dtype=np.float32), everything, config))
     np.testing.assert_allclose(found.sum(), 1, rtol=1e-5)
 
 
@@ -476,11 +483,7 @@ def test_tiny_ages_are_ages():
 
 def test_fresh_tasks_are_edits_of_what_is_scored():
     """Levels lie between 0 and 1, edits move them by ten; nothing is edited before it is scored."""
-    curriculum = prioritised_replay(
-        sample_task,
-        BufferConfig(size=SIZE, replay_probability=0.0),
-        edit=lambda key, level: level + 10.0,
-    )
+    curriculum = make(replay_probability=0.0, edit=lambda key, level: level + 10.0)
     everyone = jnp.ones(AGENTS, bool)
     state = curriculum.init(jax.random.key(0))
     state, first = curriculum.propose(jax.random.key(1), state, everyone)
@@ -489,7 +492,8 @@ def test_fresh_tasks_are_edits_of_what_is_scored():
     state, second = curriculum.propose(jax.random.key(2), state, everyone)
     edited = np.asarray(second.task.level)
     # Two were scored, so that two are edited and one is drawn.
-    np.testing.assert_allclose(np.sort(edited)[1:], np.sort(first.task.level[:2]) + 10.0, rtol=1e-5)
+    scored = np.asarray(first.task.level)[:2]
+    np.testing.assert_allclose(np.sort(edited)[1:], np.sort(scored) + 10.0, rtol=1e-5)
     assert edited.min() < 1
     lifetimes = dict(zip(first.task.level.tolist(), first.task.lifetime.tolist(), strict=True))
     for level, lifetime in zip(edited, second.task.lifetime, strict=True):

@@ -31,9 +31,14 @@ def pairs_of(strategy, draw):
 
 def generation(strategy, mean=MEAN, key=0):
     """The state, the draw and all candidates [pair, 2, …] of a first generation."""
-    init_key, ask_key = jax.random.split(jax.random.key(key))
-    state, draw = strategy.ask(ask_key, strategy.init(init_key, mean))
-    return state, draw, pairs_of(strategy, draw)
+
+    @jax.jit
+    def first(key, mean):
+        init_key, ask_key = jax.random.split(key)
+        state, draw = strategy.ask(ask_key, strategy.init(init_key, mean))
+        return state, draw, pairs_of(strategy, draw)
+
+    return first(jax.random.key(key), mean)
 
 
 def make(name, population_size, mean=MEAN):
@@ -95,17 +100,23 @@ def test_it_moves_the_mean_as_evosax_does_given_the_same_candidates():
     )
     their_state = theirs.init(jax.random.key(0), MEAN, theirs.default_params)
     state = ours.init(jax.random.key(0), MEAN)
+
+    @jax.jit
+    def step_of_ours(key, state):
+        state, draw = ours.ask(key, state)
+        values = jax.random.normal(key, (num_pairs, 2))
+        return ours.tell(key, state, draw, values.reshape(-1)), pairs_of(ours, draw), values
+
+    @jax.jit
+    def step_of_theirs(key, state, candidates, values):
+        population = jax.tree.map(lambda x: jnp.concatenate([x[:, 0], x[:, 1]]), candidates)
+        state, _ = theirs.tell(key, population, -values.T.ravel(), state, theirs.default_params)
+        return state, theirs.get_mean(state)
+
     for step in range(3):
         key = jax.random.key(step)
-        state, draw = ours.ask(key, state)
-        candidates = pairs_of(ours, draw)
-        values = jax.random.normal(key, (num_pairs, 2))
-        state = ours.tell(key, state, draw, values.reshape(-1))
-        population = jax.tree.map(lambda x: jnp.concatenate([x[:, 0], x[:, 1]]), candidates)
-        their_state, _ = theirs.tell(
-            key, population, -values.T.ravel(), their_state, theirs.default_params
-        )
-        expected = theirs.get_mean(their_state)
+        state, candidates, values = step_of_ours(key, state)
+        their_state, expected = step_of_theirs(key, their_state, candidates, values)
         jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-5), state.mean, expected)
 
 
@@ -221,14 +232,10 @@ def test_costs_that_are_no_numbers_share_the_last_ranks():
 # --- Shaping ------------------------------------------------------------------------------------
 
 # Whole numbers, so that transforming them is exact, few enough that ties are frequent.
-fitnesses = arrays(
-    np.float32, st.integers(1, 6).map(lambda pairs: 2 * pairs), elements=st.integers(-6, 6)
-)
-with_failures = arrays(
-    np.float32,
-    st.integers(1, 6).map(lambda pairs: 2 * pairs),
-    elements=st.integers(-6, 6) | st.just(FAILED),
-)
+SIZES = st.sampled_from([2, 4, 12])
+fitnesses = arrays(np.float32, SIZES, elements=st.integers(-6, 6))
+with_failures = arrays(np.float32, SIZES, elements=st.integers(-6, 6) | st.just(FAILED))
+COMPILED = {name: jax.jit(shape) for name, shape in SHAPINGS.items()}
 
 
 def test_shapings_in_closed_form():
@@ -262,8 +269,8 @@ def test_a_generation_in_which_all_failed_is_told_nothing(name):
 def test_whatever_is_not_finite_has_failed(name, fitness, seed):
     failures = np.random.default_rng(seed).choice([np.nan, np.inf, -np.inf], fitness.shape)
     spoilt = np.where(fitness == FAILED, failures, fitness).astype(np.float32)
-    shape = SHAPINGS[name]
-    np.testing.assert_array_equal(shape(jnp.asarray(spoilt)), shape(jnp.asarray(fitness)))
+    shape = COMPILED[name]
+    np.testing.assert_array_equal(shape(spoilt), shape(fitness))
 
 
 @pytest.mark.parametrize("fitness", [3.0, FAILED, jnp.nan])
@@ -292,7 +299,7 @@ def test_z_scores_of_huge_fitness_do_not_overflow():
 @settings(max_examples=25, deadline=None)
 @given(fitness=with_failures)
 def test_shaped_fitness_is_finite_and_keeps_the_order_within_pairs(name, fitness):
-    shaped = np.asarray(SHAPINGS[name](jnp.asarray(fitness)))
+    shaped = np.asarray(COMPILED[name](fitness))
     assert np.isfinite(shaped).all()
     fitness, shaped = fitness.reshape(-1, 2), shaped.reshape(-1, 2)
     better = fitness[:, 0] > fitness[:, 1]
@@ -305,31 +312,31 @@ def test_shaped_fitness_is_finite_and_keeps_the_order_within_pairs(name, fitness
 @settings(max_examples=25, deadline=None)
 @given(fitness=with_failures)
 def test_ranks_depend_on_the_order_alone(name, fitness):
-    shape = SHAPINGS[name]
-    np.testing.assert_array_equal(shape(jnp.asarray(fitness**3 + 2)), shape(jnp.asarray(fitness)))
+    shape = COMPILED[name]
+    np.testing.assert_array_equal(shape(fitness**3 + 2), shape(fitness))
 
 
 @settings(max_examples=25, deadline=None)
 @given(fitness=fitnesses, scale=st.sampled_from([0.25, 1.0, 8.0]), shift=st.integers(-9, 9))
 def test_z_scores_depend_on_neither_shift_nor_scale(fitness, scale, shift):
-    np.testing.assert_allclose(
-        z_score(jnp.asarray(scale * fitness + shift)), z_score(jnp.asarray(fitness)), atol=1e-4
-    )
+    shape = COMPILED["z_score"]
+    moved = (scale * fitness + shift).astype(np.float32)
+    np.testing.assert_allclose(shape(moved), shape(fitness), atol=1e-4)
 
 
 @pytest.mark.parametrize(("name", "total"), [("pairwise", 1), ("z_score", 0), ("centred_rank", 0)])
 @settings(max_examples=25, deadline=None)
 @given(fitness=fitnesses)
 def test_negated_fitness_is_told_as_the_opposite(name, total, fitness):
-    shape = SHAPINGS[name]
-    both = shape(jnp.asarray(fitness)) + shape(jnp.asarray(-fitness))
+    shape = COMPILED[name]
+    both = np.asarray(shape(fitness)) + np.asarray(shape(-fitness))
     np.testing.assert_allclose(both, total, atol=1e-5)
 
 
 @settings(max_examples=25, deadline=None)
 @given(fitness=fitnesses)
 def test_shaped_fitness_has_the_mean_it_should(fitness):
-    fitness = jnp.asarray(fitness)
-    np.testing.assert_array_equal(pairwise(fitness).reshape(-1, 2).sum(axis=1), 1)
-    np.testing.assert_allclose(centred_rank(fitness).mean(), 0, atol=1e-6)
-    np.testing.assert_allclose(z_score(fitness).mean(), 0, atol=1e-5)
+    shaped = {name: np.asarray(shape(fitness)) for name, shape in COMPILED.items()}
+    np.testing.assert_array_equal(shaped["pairwise"].reshape(-1, 2).sum(axis=1), 1)
+    np.testing.assert_allclose(shaped["centred_rank"].mean(), 0, atol=1e-6)
+    np.testing.assert_allclose(shaped["z_score"].mean(), 0, atol=1e-5)

@@ -101,14 +101,17 @@ def test_the_best_objective_has_all_and_returns_stand_in_where_the_best_is_not_k
     np.testing.assert_allclose(unknown["held_out_return"], expected)
 
 
+middle_of = jax.jit(interquartile_mean)
+
+
 @settings(deadline=None, max_examples=30)
-@given(st.integers(1, 5), st.integers(0, 4), st.integers(0, 2**16))
+@given(st.sampled_from([1, 2, 5]), st.sampled_from([0, 3]), st.integers(0, 2**16))
 def test_the_interquartile_mean_is_that_of_the_numbers_among_the_values(quarters, missing, seed):
     values = np.random.default_rng(seed).normal(size=4 * quarters).astype(np.float32)
     shown = np.concatenate([values, np.full(missing, np.nan, np.float32)])
     shown = np.random.default_rng(seed + 1).permutation(shown)
     expected = trim_mean(values, 0.25)
-    np.testing.assert_allclose(interquartile_mean(jnp.array(shown)), expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(middle_of(shown), expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(

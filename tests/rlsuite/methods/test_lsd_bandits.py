@@ -32,6 +32,7 @@ from rlsuite.envs.bandits import (
     random_monotone,
     recharging,
 )
+from rlsuite.method import train
 from rlsuite.methods.lsd_bandits import (
     LSDBanditsConfig,
     Visits,
@@ -52,7 +53,7 @@ def relaxed(payoffs):
 @pytest.fixture(scope="module")
 def instances():
     keys = jax.random.split(jax.random.key(0), 32)
-    return jax.vmap(lambda key: random_monotone(key, 3, STATES))(keys)
+    return jax.jit(jax.vmap(lambda key: random_monotone(key, 3, STATES)))(keys)
 
 
 def by_linear_programming(states, payoffs):
@@ -98,14 +99,14 @@ def test_shares_are_feasible_and_worth_the_value(instances):
 )
 def test_relaxations_of_named_instances(name, value):
     states, payoffs = NAMED[name]()
-    found = relaxation(cycles(states, jnp.asarray(payoffs))).value
+    found = jax.jit(lambda payoffs: relaxation(cycles(states, payoffs)).value)(payoffs)
     assert float(found) == pytest.approx(value, abs=5e-5)
 
 
 def test_one_arm_that_always_pays_the_same_is_worth_that():
     assert float(relaxed(jnp.full((1, 7), 0.4)).value) == pytest.approx(0.4)
-    alternating = cycles(SwitchStates(1, 1), jnp.array([[0.0, 0.7]]))
-    assert float(relaxation(alternating).value) == pytest.approx(0.35)
+    alternating = jax.jit(lambda payoffs: relaxation(cycles(SwitchStates(1, 1), payoffs)))
+    assert float(alternating(np.array([[0.0, 0.7]], np.float32)).value) == pytest.approx(0.35)
 
 
 def test_where_plays_in_a_row_do_not_matter_one_dimension_is_enough(instances):
@@ -124,17 +125,21 @@ def test_where_plays_in_a_row_do_not_matter_one_dimension_is_enough(instances):
 
 def test_nobody_beats_the_optimum_nor_the_optimum_the_relaxation(instances):
     few = instances[:6]
-    bounds = jax.vmap(relaxed)(few).value
+    bounds = np.asarray(jax.jit(jax.vmap(relaxed))(few).value)
     best = jax.jit(jax.vmap(lambda p: best_average(last_switch_graph(STATES, p))))(few)
+    best = jax.tree.map(np.asarray, best)
     assert (best.low <= bounds + 1e-5).all() and (best.high - best.low < 1e-3).all()
     bandit = last_switch_bandit(3, STATES, noiseless)
+    keys = jax.random.split(jax.random.key(1), 6)
     for player in (oracle_greedy(bandit), interleaved(STATES)):
-        games = jax.vmap(lambda key, p, one=player: begin(bandit, one, key, p))(
-            jax.random.split(jax.random.key(1), 6), few
-        )
+
+        @jax.jit
+        def played(few, player=player):
+            games = jax.vmap(lambda key, p: begin(bandit, player, key, p))(keys, few)
+            return mean_payoffs(bandit, player, games, 2, 840)[1]
+
         # The first rounds, when all are rested, are nobody's average.
-        _, blocks = mean_payoffs(bandit, player, games, 2, 840)
-        assert (blocks[1] <= best.high + 2e-3).all()
+        assert (np.asarray(played(few))[1] <= best.high + 2e-3).all()
 
 
 @pytest.mark.parametrize(
@@ -176,7 +181,6 @@ def test_pinwheels_pay_what_independent_arms_would(periods, value):
     length = jnp.array(periods)
     rounds = lcm(*periods)
 
-    @jax.jit
     def paid(offset):
         schedule = Schedule(length - 1, length, offset, table)
         bandit = last_switch_bandit(len(periods), states, noiseless)
@@ -190,9 +194,10 @@ def test_pinwheels_pay_what_independent_arms_would(periods, value):
         return jax.lax.scan(one, bandit.init(table), later)[1][rounds:].sum()
 
     offsets = jnp.array(list(product(*map(range, periods))))
-    total = float(jax.vmap(paid)(offsets).sum())
+    total = float(jax.jit(jax.vmap(paid))(offsets).sum())
     assert Fraction(round(total), rounds * len(offsets)) == value
-    drawn = jax.vmap(lambda key: plan(states, key, table))(jax.random.split(jax.random.key(0), 64))
+    draw = jax.jit(jax.vmap(lambda key: plan(states, key, table)))
+    drawn = draw(jax.random.split(jax.random.key(0), 64))
     np.testing.assert_array_equal(drawn.length, np.broadcast_to(periods, (64, len(periods))))
 
 
@@ -237,7 +242,7 @@ def test_schedules_are_drawn_by_their_shares_and_offsets_evenly():
     choices = cycles(SwitchStates(1, 2), jnp.zeros((2, 3)))
     assert choices.length.tolist() == [2, 3, 1]
     shares = jnp.array([[0.5, 0.2, 0.0], [0.0, 0.6, 0.4]])
-    draw = jax.vmap(lambda key: draw_schedule(key, choices, shares, jnp.zeros((2, 3))))
+    draw = jax.jit(jax.vmap(lambda key: draw_schedule(key, choices, shares, jnp.zeros((2, 3)))))
     found = draw(jax.random.split(jax.random.key(0), 10_000))
     lengths, offsets = np.asarray(found.length), np.asarray(found.offset)
     for arm, wanted in enumerate(({0: 0.3, 2: 0.5, 3: 0.2}, {1: 0.4, 3: 0.6})):
@@ -259,26 +264,28 @@ def test_isotonic_regression_is_scipys():
     random = np.random.default_rng(0)
     count = random.integers(1, 9, (5, 7))
     mean = random.random((5, 7)).astype(np.float32)
-    found = monotone(Visits(jnp.asarray(count, jnp.int32), jnp.asarray(mean)))
+    found = jax.jit(monotone)(Visits(jnp.asarray(count, jnp.int32), jnp.asarray(mean)))
     for ours, weights, values in zip(found, count, mean, strict=True):
         np.testing.assert_allclose(ours, isotonic_regression(values, weights=weights).x, rtol=1e-5)
 
 
 def test_exploration_visits_every_state_and_commits_to_what_it_found():
     """Without noise it knows the payoffs afterwards, and plays as one who was told them."""
-    payoffs = random_monotone(jax.random.key(5), 2, STATES)
     bandit = last_switch_bandit(2, STATES, noiseless)
     explored = exploration(2, STATES, horizon=1000, num_repeats=2)
     player = explore_then_commit(2, STATES, explored)
-    game = begin(bandit, player, jax.random.key(0), payoffs)
-    games = jax.tree.map(lambda leaf: leaf[None], game)
-    games, _ = jax.jit(
-        lambda games: play_rounds(bandit, player, games, jnp.int32(0), explored.num_rounds)
-    )(games)
-    after = games.player
+
+    @jax.jit
+    def explore():
+        payoffs = random_monotone(jax.random.key(5), 2, STATES)
+        game = begin(bandit, player, jax.random.key(0), payoffs)
+        games = jax.tree.map(lambda leaf: leaf[None], game)
+        games, _ = play_rounds(bandit, player, games, jnp.int32(0), explored.num_rounds)
+        return payoffs, games.player, plan(STATES, game.player.key, payoffs)
+
+    payoffs, after, informed = explore()
     assert (after.visits.plays[0] >= 2).all()
     np.testing.assert_allclose(after.visits.mean[0], payoffs, rtol=1e-6)
-    informed = plan(STATES, game.player.key, payoffs)
     for ours, theirs in zip(after.schedule, informed, strict=True):
         np.testing.assert_allclose(ours[0], theirs, rtol=1e-6)
 
@@ -296,10 +303,7 @@ def test_learners_come_close_to_the_planner_who_knows():
     config = LSDBanditsConfig(
         instances="greedy_trap", horizon=4000, num_agents=64, rounds_per_step=500
     )
-    method = lsd_bandits(config)
-    _, metrics = jax.jit(lambda state: jax.lax.scan(lambda s, _: method.step(s), state, length=8))(
-        method.init(jax.random.key(0))
-    )
+    _, metrics = jax.jit(train(lsd_bandits(config), 8))(jax.random.key(0))
     assert metrics["payoff"][0] < 0.3 < 0.42 < metrics["payoff"][-1]
     assert metrics["regret"][-1] == pytest.approx(
         4000 * (0.5 - float(metrics["mean_payoff"][-1])), rel=1e-3

@@ -41,7 +41,8 @@ def sequence():
 
 @pytest.fixture(scope="module")
 def network():
-    return make_predictor(gymnax.make("CartPole-v1")[0], 2, GRU)
+    network = make_predictor(gymnax.make("CartPole-v1")[0], 2, GRU)
+    return network._replace(init=jax.jit(network.init))
 
 
 def test_along_a_rollout_a_network_is_itself_step_by_step(network, sequence):
@@ -99,14 +100,17 @@ def random_experience(objective, learner, sequence):
     start = spread(objective.init_memory(WORKERS), seed=5)
     memory, log_probabilities = start, []
     actions = jnp.asarray(random.integers(2, size=shape))
-    policy = jax.jit(lambda memory, observation: objective.policy(learner, memory, observation))
-    for t in range(LENGTH):
-        distribution, memory = policy(memory, observations[t])
-        log_probabilities.append(distribution.log_prob(actions[t]))
+
+    @jax.jit
+    def act(memory, observation, action, ended):
+        distribution, after = objective.policy(learner, memory, observation)
         fresh = objective.init_memory(WORKERS)
-        memory = jax.tree.map(
-            lambda new, old, t=t: jnp.where(ended[t][:, None], new, old), fresh, memory
-        )
+        memory = jax.tree.map(lambda new, old: jnp.where(ended[:, None], new, old), fresh, after)
+        return distribution.log_prob(action), memory
+
+    for t in range(LENGTH):
+        log_probability, memory = act(memory, observations[t], actions[t], ended[t])
+        log_probabilities.append(log_probability)
     terminated = ended & jnp.asarray(random.random(shape) < 0.5)
     transitions = Transition(
         observation=observations,
@@ -148,8 +152,9 @@ def test_truncated_episodes_are_bootstrapped_with_what_was_remembered(network, s
     """Where an episode goes on, the value of what comes next is that of the next step."""
     observations, ended, memory = sequence
     parameters = spread(network.init(KEY))
-    outputs, memories = network.unroll(parameters, memory, observations, ended)
-    following, _ = network.apply(parameters, memories[:-1], observations[1:])
+    outputs, memories = jax.jit(network.unroll)(parameters, memory, observations, ended)
+    following, _ = jax.jit(network.apply)(parameters, memories[:-1], observations[1:])
+    outputs, following = np.asarray(outputs), np.asarray(following)
     goes_on = ~np.asarray(ended[:-1])
     np.testing.assert_allclose(following[goes_on], outputs[1:][goes_on], rtol=1e-4, atol=1e-5)
     assert not np.allclose(following[~goes_on], outputs[1:][~goes_on], atol=1e-2)
@@ -159,7 +164,7 @@ def test_mini_batches_must_divide_the_workers(sequence):
     world, _ = gymnax.make("CartPole-v1")
     config = PPOConfig(num_mini_batches=7)
     objective = ppo(world, GRU, config, ppo_clip(), WORKERS)
-    learner = objective.init(KEY)
+    learner = jax.jit(objective.init)(KEY)
     experience = random_experience(objective, learner, sequence)
     with pytest.raises(ValueError, match=r"num_mini_batches: 7 is not .* divide the 4"):
         objective.update(KEY, (), learner, experience, CLOCK)
