@@ -97,6 +97,7 @@ def draw(path: Path, found: Sequence[Point]) -> None:
             axis.vlines(point.spread, *estimate[1:], color=look["color"], linewidth=1.0)
             axis.plot(point.spread, estimate.value, **look)
         axis.set_xlabel("spread of best values, S", color=INK, fontsize=9)
+        axis.locator_params(axis="x", nbins=3)
         style(axis, f"{bonus}: {correlation_with_spread(own)}")
     panels[0].set_ylabel("return, without the bonus", color=INK, fontsize=9)
     key_below(figure, [line_mark(where, **look) for where, look in looks.items()])
