@@ -40,7 +40,7 @@ GUIDES = [page for page in DOCS if page not in LONG and page not in WRITTEN]
 
 
 def python_in(page):
-    """Its blocks of Python, but for those that are files of the tests."""
+    """Its blocks of Python, but for files of the tests, and `py`, which reads what runs left."""
     blocks = [code for language, code in FENCED.findall(page.read_text()) if language == "python"]
     return [code for code in blocks if not code.startswith("--8<--")]
 
