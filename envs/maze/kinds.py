@@ -53,7 +53,7 @@ def corridor(key: PRNGKeyArray, world: Maze) -> Params:
         max_steps_in_episode=_limit(world),
         walls=jnp.array(is_inside & ((column % 2 == 1) | (row == middle))),
         start=jnp.int32(middle * side),
-        direction=jax.random.randint(turn_key, (), 0, 4),
+        direction=jax.random.randint(turn_key, (), 0, 4, jnp.int32),
         goal=jax.random.choice(end_key, jnp.array(ends, jnp.int32)),
     )
 
@@ -71,8 +71,8 @@ def four_rooms(key: PRNGKeyArray, world: Maze) -> Params:
     middle, cell = side // 2, np.arange(world.cells)
     row, column = np.divmod(cell, side)
     door_key, place_key, turn_key = jax.random.split(key, 3)
-    doors = jax.random.randint(door_key, (4,), 0, middle)
-    along = doors + jnp.array([0, middle + 1, 0, middle + 1])
+    doors = jax.random.randint(door_key, (4,), 0, middle, jnp.int32)
+    along = doors + jnp.array([0, middle + 1, 0, middle + 1], jnp.int32)
     doors = jnp.where(jnp.arange(4) < 2, along * side + middle, middle * side + along)
     walls = jnp.array((row == middle) | (column == middle)).at[doors].set(False)
     placed, _ = draw_free_cells(jax.random.uniform(place_key, (2,)), ~walls, jnp.ones(2, bool))
@@ -80,7 +80,7 @@ def four_rooms(key: PRNGKeyArray, world: Maze) -> Params:
         max_steps_in_episode=jnp.int32(FOUR_ROOMS_STEPS),
         walls=walls,
         start=placed[0],
-        direction=jax.random.randint(turn_key, (), 0, 4),
+        direction=jax.random.randint(turn_key, (), 0, 4, jnp.int32),
         goal=placed[1],
     )
 
@@ -99,7 +99,7 @@ def crossing(key: PRNGKeyArray, world: Maze, num_crossings: int) -> Params:
             odd rows and columns.
     """
     side = _odd_side(world, 3)
-    lines = jnp.arange(1, side, 2)
+    lines = jnp.arange(1, side, 2, jnp.int32)
     if not 0 <= num_crossings <= 2 * lines.size:
         raise ValueError(
             f"num_crossings: {num_crossings} is not allowed; it must be from 0 to {2 * lines.size}"
@@ -115,11 +115,11 @@ def crossing(key: PRNGKeyArray, world: Maze, num_crossings: int) -> Params:
         here = rows[room[0]], columns[room[1]]
         ahead = rows[room[0] + 1], columns[room[1] + 1]
         row, column = (
-            jax.random.randint(one, (), low + 1, high)
+            jax.random.randint(one, (), low + 1, high, jnp.int32)
             for one, low, high in zip(jax.random.split(key), here, ahead, strict=True)
         )
         opening = jnp.where(down, ahead[0] * side + column, row * side + ahead[1])
-        return room + jnp.where(down, jnp.array([1, 0]), jnp.array([0, 1])), opening
+        return room + jnp.array([down, ~down], jnp.int32), opening
 
     steps = jax.random.split(opening_key, num_crossings), jax.random.permutation(order_key, is_down)
     _, openings = jax.lax.scan(cross, jnp.zeros(2, jnp.int32), steps)
@@ -162,7 +162,7 @@ def perfect_maze(key: PRNGKeyArray, world: Maze) -> Params:
         max_steps_in_episode=_limit(world),
         walls=jnp.array((row % 2 == 1) | (column % 2 == 1)).at[between].set(~joins),
         start=start,
-        direction=jax.random.randint(turn_key, (), 0, 4),
+        direction=jax.random.randint(turn_key, (), 0, 4, jnp.int32),
         goal=goal,
     )
 
@@ -205,7 +205,7 @@ def _limits(
 ) -> Int[Array, " limit"]:
     """What rooms lie between: before the first cell, each line that is chosen, after the last."""
     inside = jnp.sort(jnp.where(chosen, lines, side))
-    return jnp.concatenate([jnp.array([-1]), inside, jnp.array([side])])
+    return jnp.pad(jnp.pad(inside, (1, 0), constant_values=-1), (0, 1), constant_values=side)
 
 
 def _limit(world: Maze) -> Int[Array, ""]:

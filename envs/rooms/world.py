@@ -183,7 +183,7 @@ class Rooms(environment.Environment[State, Params]):
     def reset_env(self, key: PRNGKeyArray, params: Params) -> tuple[Float[Array, " number"], State]:
         """Starts an episode on one of the maps, all equally likely."""
         context_key, view_key = jax.random.split(key)
-        context = jax.random.randint(context_key, (), 0, params.num_maps)
+        context = jax.random.randint(context_key, (), 0, params.num_maps, jnp.int32)
         state = self.start(params, context)
         return self.get_obs(state, params, view_key), state
 
@@ -269,7 +269,7 @@ class Rooms(environment.Environment[State, Params]):
         """The cells around a position, and their codes; beyond the grid there are walls."""
         row, column = jnp.divmod(position, self.side)
         rows, columns = (
-            place + jnp.array(change)
+            place + jnp.array(change, jnp.int32)
             for place, change in zip((row, column), zip(*_MOVES, strict=True), strict=True)
         )
         inside = (rows >= 0) & (rows < self.side) & (columns >= 0) & (columns < self.side)

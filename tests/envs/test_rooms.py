@@ -275,3 +275,19 @@ def test_cells_go_by_name():
         9,
         2,
     )
+
+
+def test_in_a_process_of_64_bits_states_are_of_32_bits():
+    """So that a scan over steps carries what it began with."""
+    world = Rooms(5, has_keys=True)
+
+    def play_once(key, level):
+        _, state = world.reset_env(key, level)
+        return state, world.step_env(key, state, 0, level)
+
+    def traced(bits_64):
+        with jax.enable_x64(bits_64):
+            return jax.eval_shape(play_once, KEY_0, level)
+
+    level = level_of(LOCKED)
+    assert jax.tree.leaves(traced(True)) == jax.tree.leaves(traced(False))

@@ -133,6 +133,37 @@ def test_four_rooms_have_a_door_to_each_neighbour(drawn):
 
 
 @pytest.mark.parametrize(
+    ("draw", "num_walls"),
+    [
+        (partial(corridor, world=Maze(5)), 25 - 16 - 2),
+        (partial(four_rooms, world=Maze(3)), 1),
+        (partial(crossing, world=Maze(5), num_crossings=0), 0),
+        # A ladder of cells between two lines each way, which each have an opening.
+        (partial(crossing, world=Maze(5), num_crossings=4), 25 - 9 - 4),
+    ],
+)
+def test_the_smallest_sizes_and_numbers_are_levels_that_can_be_solved(draw, num_walls):
+    world = draw.keywords["world"]
+    levels = jax.jit(jax.vmap(draw))(jax.random.split(jax.random.key(2), 20))
+    for level in each(jax.tree.map(np.asarray, levels)):
+        check_level(world, level)
+        assert level.walls.sum() == num_walls
+        regions, _ = scipy.ndimage.label(~level.walls.reshape(world.side, -1))
+        assert regions.flat[level.start] == regions.flat[level.goal]
+
+
+@pytest.mark.parametrize("name", MAZE_KINDS)
+def test_in_a_process_of_64_bits_levels_are_of_32_bits(name):
+    """As `random_level` draws them, and so that one program can try both."""
+
+    def traced(bits_64):
+        with jax.enable_x64(bits_64):
+            return jax.eval_shape(MAZE_KINDS[name].sample, jax.random.key(0))
+
+    assert jax.tree.leaves(traced(True)) == jax.tree.leaves(traced(False))
+
+
+@pytest.mark.parametrize(
     ("draw", "message"),
     [
         (partial(corridor, world=Maze(3)), "side: 3 is not allowed; it must be odd and at least 5"),
