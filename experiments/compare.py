@@ -11,7 +11,7 @@ from rlsuite.experiments.evaluation import Evaluation, Table, estimate
 from rlsuite.experiments.field_values import to_text
 from rlsuite.experiments.fields import leaves
 from rlsuite.experiments.files import reason, write_text
-from rlsuite.experiments.finished import Finished, tested_with
+from rlsuite.experiments.finished import Finished, as_tested
 from rlsuite.experiments.folder import check_named_once
 from rlsuite.experiments.options import typed
 from rlsuite.experiments.report import caption, markdown_table, test_drawings, written
@@ -43,11 +43,7 @@ def compare(runs: Sequence[Finished], out: Path) -> Path:
     Raises:
       UserError: if a run has not been tested, or not like the others, or `out` is no folder.
     """
-    evaluations = [_evaluation(run) for run in runs]
-    runs = [
-        tested_with(run, evaluation.settings)
-        for run, evaluation in zip(runs, evaluations, strict=True)
-    ]
+    runs, evaluations = zip(*map(_as_tested, runs), strict=True)
     for run in runs:
         if run.spec.kind != runs[0].spec.kind or not tested_alike(run, runs[0]):
             raise UserError(
@@ -149,12 +145,13 @@ def _settings(runs: Sequence[Finished], groups: Groups) -> str:
     return "\n\n".join(lines)
 
 
-def _evaluation(run: Finished) -> Evaluation:
-    if run.evaluation is None:
+def _as_tested(run: Finished) -> tuple[Finished, Evaluation]:
+    tested, evaluation = as_tested(run)
+    if evaluation is None:
         raise UserError(
             f"'{run.directory}' has not been tested; '{typed('evaluate', run.directory)}'"
         )
-    return run.evaluation
+    return tested, evaluation
 
 
 def _check_apart(runs: Sequence[Finished], out: Path) -> None:

@@ -30,6 +30,7 @@ from rlsuite.experiments.evaluation import (
     tested_at,
     to_json,
 )
+from rlsuite.experiments.fields import leaves
 from rlsuite.experiments.files import check_writable, sealed, write_text
 from rlsuite.experiments.finished import Finished, tested_with
 from rlsuite.experiments.specs import Test, Watch
@@ -51,7 +52,7 @@ def evaluate(
       run: what is tested.
       rivals: runs to compare with.
       settings: texts by fields such as `evaluation.num_levels`, in place of the runs' own; the
-        evaluation says which.
+        evaluation says which, where they differ from the first run's.
       console: where to print; the terminal by default.
 
     Raises:
@@ -59,9 +60,12 @@ def evaluate(
         something of another kind, or the folder can't be written.
     """
     console = console or wide_console()
+    own = leaves(run.run)
     run, *rivals = (tested_with(one, settings) for one in (run, *rivals))
     _check(run, rivals)
-    evaluation = replace(_tested(run, rivals, console), settings=settings)
+    asked = leaves(run.run)
+    others = {name: text for name, text in settings.items() if asked[name].value != own[name].value}
+    evaluation = replace(_tested(run, rivals, console), settings=others)
     # Shown even if it can't be saved, and saved even if it can't be shown.
     try:
         _show(evaluation, run.run.steps, console)

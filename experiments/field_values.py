@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from annotated_types import Ge, GroupedMetadata, Gt, Le, Lt, MinLen
 
 from rlsuite.experiments.errors import ConfigError, closest
-from rlsuite.ranges import COUNTABLE, OneOf
+from rlsuite.ranges import COUNTABLE, EachOnce, OneOf
 
 
 def describe(field_type: Any) -> str:
@@ -111,6 +111,8 @@ def _choices(field_type: Any) -> tuple[Any, ...]:
 def _holds(constraint: Any, value: Any) -> bool:
     if isinstance(constraint, MinLen):
         return len(value) >= constraint.min_length
+    if isinstance(constraint, EachOnce):
+        return len(set(value)) == len(value)
     name, compare = _COMPARISONS.get(type(constraint), ("", None))
     return compare is None or compare(value, getattr(constraint, name))
 
@@ -145,6 +147,7 @@ def _allowed(constraints: list[Any]) -> str:
         for one in constraints
         if isinstance(one, MinLen)
     ]
+    words += ["a list that names each value once" for one in constraints if one == EachOnce()]
     return " and ".join(words)
 
 

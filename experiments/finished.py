@@ -254,6 +254,23 @@ def tested_with(run: Finished, settings: Mapping[str, str]) -> Finished:
     return _planned_anew(run, override(run.run, settings)) if settings else run
 
 
+def as_tested(run: Finished) -> tuple[Finished, Evaluation | None]:
+    """The run with the settings that its test was made with, and what that has found, if anything.
+
+    Nobody asks for these settings now, so that the method is not asked whether it refuses them.
+
+    Raises:
+      UserError: if what was found can't be read, or the settings are those of another version.
+    """
+    evaluation = run.evaluation
+    if evaluation is None:
+        return run, None
+    try:
+        return replace(run, run=override(run.run, evaluation.settings)), evaluation
+    except ConfigError as error:
+        raise UserError(f"'{run.directory}' was tested with other settings: {error}") from error
+
+
 def _tested_step(run: Finished) -> int | None:
     try:
         return None if run.evaluation is None else run.evaluation.step

@@ -20,7 +20,7 @@ from rlsuite.experiments.level_sets import HELD_OUT_SEED, LevelSet, take
 from rlsuite.experiments.registry import find_world, world_names
 from rlsuite.experiments.specs import Watch, WorldSpec
 from rlsuite.experiments.trainers import LearnedBy
-from rlsuite.ranges import Count, Counts
+from rlsuite.ranges import Count, Counts, EachOnce
 
 UPDATES_SHOWN = 100
 AGENTS_WATCHED = 16
@@ -53,7 +53,7 @@ class ObjectiveEvaluationConfig(EvaluationConfig):
     """
 
     max_lifetime: Count | None = None
-    horizons: Annotated[Counts, MinLen(1)] | None = None
+    horizons: Annotated[Counts, MinLen(1), EachOnce()] | None = None
     worlds: tuple[str, ...] = ()
 
 

@@ -12,7 +12,7 @@ from rlsuite.experiments.evaluation import Evaluation, Table, standings, tested_
 from rlsuite.experiments.field_values import to_text
 from rlsuite.experiments.fields import leaves
 from rlsuite.experiments.files import inside, replacing, write_text
-from rlsuite.experiments.finished import Finished, tested_with
+from rlsuite.experiments.finished import Finished, as_tested
 from rlsuite.experiments.metrics import missing_steps
 from rlsuite.experiments.options import typed
 from rlsuite.experiments.specs import Drawing, Section
@@ -27,9 +27,7 @@ def report(run: Finished) -> Path:
     Shows what there is: the learning curve always, what the method has to show of what was learned,
     and the test once `rlsuite evaluate` has been run.
     """
-    evaluation, damage = _evaluation(run)
-    if evaluation is not None:
-        run = tested_with(run, evaluation.settings)
+    run, evaluation, damage = _as_tested(run)
     sections = [
         *_learning_curves(run),
         *run.spec.pictures(run, evaluation),
@@ -48,13 +46,13 @@ def report(run: Finished) -> Path:
     return path
 
 
-def _evaluation(run: Finished) -> tuple[Evaluation | None, str | None]:
-    """What a test has found; if that can't be read, why, which is also said at once."""
+def _as_tested(run: Finished) -> tuple[Finished, Evaluation | None, str | None]:
+    """As `as_tested`; if that can't be, the run alone and why, which is also said at once."""
     try:
-        return run.evaluation, None
+        return *as_tested(run), None
     except UserError as error:
         say(str(error))
-        return None, str(error)
+        return run, None, str(error)
 
 
 def _lost(run: Finished) -> list[str]:

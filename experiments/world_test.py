@@ -19,7 +19,7 @@ from rlsuite.experiments.fields import leaves
 from rlsuite.experiments.level_sets import HELD_OUT_SEED, LevelSet, lasting, take
 from rlsuite.experiments.meta_test import Contender, EvaluationConfig, tested
 from rlsuite.experiments.specs import Watch, WorldSpec
-from rlsuite.ranges import Count, Counts
+from rlsuite.ranges import Count, Counts, EachOnce
 from rlsuite.rollout import episode_returns
 
 RANDOM = "random policy"
@@ -39,7 +39,7 @@ class WorldTestConfig(EvaluationConfig):
 
     num_seeds: Count = 8
     num_levels: Count = 16
-    lifetimes: Annotated[Counts, MinLen(1)] | None = None
+    lifetimes: Annotated[Counts, MinLen(1), EachOnce()] | None = None
 
 
 _FIELDS = {
@@ -66,10 +66,6 @@ def settings_of(texts: Mapping[str, str | Sequence[str]]) -> WorldTestConfig:
         )
         for name, text in texts.items()
     }
-    if len(set(values.get("lifetimes", ()))) < len(values.get("lifetimes", ())):
-        raise ConfigError(
-            f"lifetimes: {texts['lifetimes']} is not allowed; it must name each one once"
-        )
     return WorldTestConfig(**values)
 
 

@@ -16,6 +16,11 @@ class OneOf:
     choices: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class EachOnce:
+    """A tuple that names each of its values once."""
+
+
 Fraction = Annotated[float, Interval(ge=0, le=1)]
 Positive = Annotated[float, Gt(0)]
 NotNegative = Annotated[float, Ge(0)]

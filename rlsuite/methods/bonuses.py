@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 import jax
 import jax.numpy as jnp
@@ -40,7 +40,7 @@ from rlsuite.living import live
 from rlsuite.method import Method
 from rlsuite.methods.ppo import PPOAgentsConfig
 from rlsuite.networks import NetworkConfig
-from rlsuite.ranges import Count, Fraction, NotNegative, Positive
+from rlsuite.ranges import Counts, EachOnce, Fraction, NotNegative, Positive
 
 BonusKind = Literal[
     "none",
@@ -100,7 +100,7 @@ class BonusAgentsConfig(PPOAgentsConfig):
 
     bonus: BonusConfig = field(default_factory=BonusConfig)
     beside: tuple[BonusKind, ...] = ()
-    contexts: tuple[Count, ...] = ()
+    contexts: Annotated[Counts, EachOnce()] = ()
 
     @property
     def kinds(self) -> tuple[BonusKind, ...]:

@@ -26,6 +26,7 @@ from rlsuite.experiments.finished import tested_with as set_otherwise
 from rlsuite.experiments.folder import create_run
 from rlsuite.experiments.methods.bandits.common import (
     Games,
+    check_horizon,
     in_parts,
     payoffs_of,
     regret_curve,
@@ -89,7 +90,14 @@ def test_last_switch_bandits_from_training_to_the_report(tmp_path):
             {"num_repeats": "14", "horizon": "4000", "evaluation.horizons": "4000"},
             "num_repeats: 14 is not allowed; it must be at most 13, or evaluation.planned",
         ),
-        ({"evaluation.num_rounds": "9"}, "num_rounds: 9 is not allowed; it must be at least 10"),
+        ({"evaluation.num_rounds": "27"}, "num_rounds: 27 is not allowed; it must be at least 28"),
+        (
+            {"num_rests": "40", "horizon": "100000", "evaluation.horizons": "100000"},
+            "and num_rests 40",
+        ),
+        ({"horizon": "9973"}, "horizon: 9973 is not allowed; above 1000 it must be a multiple of"),
+        ({"evaluation.horizons": ""}, "evaluation.horizons: () is not allowed; it must be at"),
+        ({"evaluation.horizons": "900,900"}, "a list that names each value once"),
     ],
 )
 def test_what_cannot_be_learned_is_refused_in_a_line(texts, message):
@@ -103,8 +111,8 @@ def test_what_cannot_be_learned_is_refused_in_a_line(texts, message):
     [
         (
             "lsd-bandits",
-            {"num_rounds": 9},
-            "evaluation.num_rounds: 9 is not allowed; it must be at least 10",
+            {"num_rounds": 27},
+            "evaluation.num_rounds: 27 is not allowed; it must be at least 28",
             {"evaluation.horizons": "80"},
         ),
         (
@@ -175,7 +183,7 @@ def test_repeats_of_exploration_are_those_of_the_run():
     last, after = (player.act(jax.random.key(0), state, jnp.int32(rounds - i)) for i in (1, 0))
     assert (int(last), int(after)) == (2, 3)
     named = exploration(3, SwitchStates(3, 11), 10**6, 2).num_rounds
-    assert horizon_at_named(replace(config, horizon=400)) == 3 * named
+    assert horizon_at_named(replace(config, horizon=400)) == 100 * math.ceil(3 * named / 100)
     assert horizon_at_named(replace(config, horizon=10**5)) == 10**5
 
 
@@ -231,6 +239,19 @@ def test_a_round_of_burn_in_costs_what_blocks_of_each_action_say():
     assert rise == pytest.approx(blocks_of_each(losses) @ (losses[:, -1] - 0.1), abs=0.02)
 
 
+@pytest.mark.parametrize("horizon", [1, 19, 150, 199, 400, 991, 999, 1000, 3300, 20_000, 10**6])
+def test_games_have_all_rounds_of_their_horizon(horizon):
+    games = whole_course(jax.random.key(0), 1, horizon)
+    assert games.num_rounds == horizon and games.num_blocks >= min(horizon, 20)
+    check_horizon("horizon", horizon)
+
+
+@pytest.mark.parametrize("field", ["horizons", "burn_ins", "memories"])
+def test_tests_without_anything_to_vary_are_refused(field):
+    with pytest.raises(ConfigError, match=rf"evaluation\.{field}: \(\) is not allowed"):
+        plan(METHODS, "weighted-tallying-bandits", "smoke", {f"evaluation.{field}": ""})
+
+
 def test_one_value_tells_no_rise():
     """Nor does one that is given twice."""
     regrets = np.array([[10.0, 20.0], [30.0, 40.0]])
@@ -243,8 +264,8 @@ def test_regrets_have_a_row_for_each_player():
     losses = {"own": np.array([[0.3], [0.5]]), "rival": np.array([[0.2], [0.2]])}
     least = {"with": np.full(2, 0.1), "without": np.full(2, 0.2)}
     without, courses = {"own": np.full((2, 1), 0.3)}, {"own": np.full((10, 2, 1), 0.7)}
-    own, rival = regret_rows(losses, without, courses, least, {"own": 100, "rival": 100})
-    assert own[2:] == ["20 … 40", "0.200 [0.200, 0.200]", "10 [10, 10]"]
+    own, rival = regret_rows(losses, without, courses, least, {"own": 100, "rival": 100}, 50)
+    assert own[2:] == ["20 … 40", "0.200 [0.200, 0.200]", "5 [5, 5]"]
     assert rival == ["rival", "10 [10, 10]", "10 … 10", "–", "–"]
 
 

@@ -23,6 +23,7 @@ from rlsuite.experiments.methods.drifts.meta_test import DriftEvaluationConfig
 from rlsuite.experiments.methods.learned_policy_gradient.levels import (
     LEAST_OPTIMAL_RETURN,
     LevelEvaluationConfig,
+    held_out_levels,
     level_set,
     level_sets,
 )
@@ -147,7 +148,7 @@ def test_an_objective_is_tested_at_the_rate_that_is_best_on_training_levels(runs
     best = rates[np.argmax(qualities)]
     chosen = evaluation.extras["policy_rates"]
     assert chosen["GROOVE"] == best and set(chosen.values()) <= set(rates)
-    expected = returns_at(best, level_sets(world, TINY)[0], trained, HELD_OUT_SEED)
+    expected = returns_at(best, held_out_levels(world, TINY), trained, HELD_OUT_SEED)
     np.testing.assert_allclose(evaluation.tables[0].results["GROOVE"], expected, rtol=1e-5)
     assert any("times 0.25 or 4" in note for note in evaluation.notes)
 
@@ -192,6 +193,37 @@ def test_a_test_with_other_settings_is_shown_and_compared_by_these(runs, evaluat
         compare([run, other], tmp_path / "comparison")
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "damage"),
+    [("worlds", "TheirWorld-v0", None), ("gone", "1", "unknown field 'evaluation.gone'")],
+)
+def test_tests_with_what_nobody_knows_any_more_are_still_reported(
+    runs, evaluation, tmp_path, capsys, field, value, damage
+):
+    folder = tmp_path / "older"
+    shutil.copytree(runs["lpg"].directory, folder)
+    kept = replace(open_run(folder).evaluation, settings={f"evaluation.{field}": value})
+    (folder / EVALUATION).write_bytes(sealed(to_json(kept)).encode())
+    run = open_run(folder)
+    assert "## Test" in report(run).read_text()
+    said = capsys.readouterr().err
+    if damage is None:
+        compare([run], tmp_path / "comparison")
+        assert not said
+        return
+    assert str(folder) in said and damage in said
+    with pytest.raises(UserError, match=f"older' was tested with other settings: {damage}"):
+        compare([run], tmp_path / "comparison")
+
+
+def test_settings_that_are_the_runs_own_are_no_others(runs, evaluation, monkeypatch, quiet):
+    monkeypatch.setattr("rlsuite.experiments.evaluate._tested", lambda run, *_: run.evaluation)
+    monkeypatch.setattr("rlsuite.experiments.evaluate._save", lambda *_: None)
+    asked = {"evaluation.num_levels": "3", "evaluation.num_seeds": "1"}
+    found = evaluate(runs["lpg"], settings=asked, console=quiet)
+    assert found.settings == {"evaluation.num_seeds": "1"}
+
+
 def test_evaluation_is_reproducible(runs, evaluation, quiet):
     again = evaluate(runs["groove"], [runs["lpg"]], console=quiet)
     assert to_json(again) == to_json(evaluation)
@@ -199,7 +231,7 @@ def test_evaluation_is_reproducible(runs, evaluation, quiet):
 
 def test_held_out_levels_do_not_depend_on_the_run():
     small = find_world("small")
-    first, second = (level_sets(small, TINY)[0].tasks.level for _ in range(2))
+    first, second = (held_out_levels(small, TINY).tasks.level for _ in range(2))
     assert np.array_equal(first.walls, second.walls)
 
 

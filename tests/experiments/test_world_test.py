@@ -185,7 +185,7 @@ def test_levels_of_a_world_that_has_many_are_measured_by_the_solver(folder):
         ("ppo --worlds small --seeds 0", "seeds: 0 is not allowed"),
         ("ppo --worlds small --levels x", "levels: 'x' is not allowed"),
         ("ppo --worlds small --lifetimes 5 x", "lifetimes: 'x' is not allowed"),
-        ("ppo --worlds small --lifetimes 5 5", "it must name each one once"),
+        ("ppo --worlds small --lifetimes 5 5", "a list that names each value once"),
         ("ppo --worlds small --against a2c ppo", "'PPO' is not allowed; it must be named once"),
         ("ppo --worlds small --out file", "cannot write to 'file'"),
         ("ppo --worlds small --import nothing", "'nothing' can't be imported"),

@@ -18,10 +18,13 @@ from rlsuite.bandits.playing import (
 )
 from rlsuite.compiling import Program, jit
 from rlsuite.envs.bandits.bandit import Instance
+from rlsuite.experiments.errors import ConfigError
 from rlsuite.experiments.evaluation import Curve, curve_of
 from rlsuite.experiments.specs import Watch
 
-_NUM_BLOCKS = 100
+_MOST_BLOCKS, _LEAST_BLOCKS = 100, 20
+_MOST_ROUNDS_ALONE = 1000
+"""That are played one by one, where they can't be divided into blocks."""
 _FEW_PLAYS = 1_000_000
 """That take less time in any code than compiling it well."""
 
@@ -54,9 +57,30 @@ class Games(NamedTuple):
 
 
 def whole_course(key: PRNGKeyArray, num_draws: int, horizon: int) -> Games:
-    """Games of a horizon, in a hundred blocks if there are so many rounds."""
-    num_blocks = min(_NUM_BLOCKS, horizon)
+    """Games of all rounds of a horizon, in as many equal blocks as there can be up to a hundred."""
+    num_blocks = _blocks_of(horizon)
+    assert num_blocks is not None, horizon
     return Games(key, num_draws, num_blocks, horizon // num_blocks)
+
+
+def check_horizon(field: str, horizon: int) -> None:
+    """Refuses a horizon that can't be divided into blocks of rounds.
+
+    Raises:
+      ConfigError: if it can't.
+    """
+    if _blocks_of(horizon) is None:
+        raise ConfigError(
+            f"{field}: {horizon} is not allowed; above {_MOST_ROUNDS_ALONE} it must be a multiple "
+            f"of a number from {_LEAST_BLOCKS} to {_MOST_BLOCKS}, such as one of 100"
+        )
+
+
+def _blocks_of(horizon: int) -> int | None:
+    for number in range(_MOST_BLOCKS, _LEAST_BLOCKS - 1, -1):
+        if horizon % number == 0:
+            return number
+    return horizon if horizon <= _MOST_ROUNDS_ALONE else None
 
 
 def kind_of_program(num_plays: int) -> Program:

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 from rlsuite.envs.bandits.last_switch import SwitchStates, spike
 from rlsuite.experiments.errors import ConfigError
+from rlsuite.experiments.methods.bandits.common import check_horizon
 from rlsuite.experiments.methods.bandits.last_switch_blocks import PLANNED
-from rlsuite.experiments.methods.bandits.last_switch_players import PlannedName
+from rlsuite.experiments.methods.bandits.last_switch_players import NAMED_STATES, PlannedName
 from rlsuite.experiments.specs import Run, WorldSpec
 from rlsuite.methods.lsd_bandits import LSDBanditsConfig, exploration
 
@@ -19,6 +20,7 @@ def check_test(run: Run, world: WorldSpec | None) -> None:
     """
     del world
     config, settings = run.method, run.evaluation
+    check_horizon("horizon", config.horizon)
     _check_horizons(config, settings.horizons)
     _check_planned(settings.planned, config.num_repeats)
     _check_num_rounds(config, settings.num_rounds)
@@ -27,11 +29,13 @@ def check_test(run: Run, world: WorldSpec | None) -> None:
 def _check_horizons(config: LSDBanditsConfig, horizons: Sequence[int]) -> None:
     """That fresh learners will see every state."""
     for horizon in horizons:
+        check_horizon("evaluation.horizons", horizon)
         try:
             _ = replace(config, horizon=horizon).player
         except ValueError as error:
             text = str(error).replace("horizon:", "evaluation.horizons:", 1)
-            raise ConfigError(text) from error
+            wanted = "" if config.num_repeats is None else ", or num_repeats be fewer"
+            raise ConfigError(f"{text}{wanted}") from error
 
 
 def _check_planned(names: Sequence[PlannedName], num_repeats: int | None) -> None:
@@ -47,11 +51,13 @@ def _check_planned(names: Sequence[PlannedName], num_repeats: int | None) -> Non
 
 
 def _check_num_rounds(config: LSDBanditsConfig, num_rounds: int) -> None:
-    """That some of the planner's rounds count wherever it plays by itself."""
+    """That all cycles have begun in the second half of the planner's rounds, wherever it plays."""
     drawn = SwitchStates(config.num_plays, config.num_rests)
-    least = 1 + max(states.num_plays + states.num_rests for states in (drawn, spike().states))
+    every = drawn, spike().states, NAMED_STATES
+    least = 2 * max(states.num_plays + states.num_rests for states in every)
     if num_rounds < least:
         raise ConfigError(
             f"evaluation.num_rounds: {num_rounds} is not allowed; it must be at least {least}, or "
-            "not all cycles have begun"
+            f"not all cycles have begun, with num_plays {config.num_plays} and num_rests "
+            f"{config.num_rests}"
         )

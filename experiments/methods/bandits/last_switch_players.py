@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, NamedTuple, get_args
+from typing import Annotated, Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from annotated_types import MinLen
 from jaxtyping import Array, Float
 
 from rlsuite.bandits.dynamic_programming import best_average
@@ -31,7 +32,7 @@ from rlsuite.envs.bandits.last_switch import (
 )
 from rlsuite.experiments.methods.bandits.common import Seats
 from rlsuite.methods.lsd_bandits import exploration, explore_then_commit
-from rlsuite.ranges import Count, Counts
+from rlsuite.ranges import Count, Counts, EachOnce
 
 PLANNER, BLIND = "planner who knows", "planner blind to plays in a row"
 GREEDY, OPTIMUM = "oracle greedy", "optimum"
@@ -50,6 +51,9 @@ BASELINES: tuple[BaselineName, ...] = get_args(BaselineName)
 
 PlannedName = Literal["trap", "spike"]
 
+NAMED_STATES = SwitchStates(3, 11)
+"""Of the bandits with names, as learners take them."""
+
 _MOST_STATES = 5000
 """Joint states of which the optimum is still worked out."""
 
@@ -62,8 +66,8 @@ class LSDEvaluationConfig:
       num_instances: bandits with random monotone payoffs that the planner's floor is measured on,
         and as many whose payoffs are shuffled.
       num_draws: schedules drawn at each bandit.
-      num_rounds: that each schedule is played for; the second half of them counts, once every cycle
-        has begun.
+      num_rounds: that each schedule is played for; the second half of them counts, in which every
+        cycle has begun.
       num_shown: of the run's bandits, how many all players are compared at.
       baselines: who plays there and at bandits with names, beside the planner who knows.
       horizons: rounds for which fresh learners learn, each horizon by itself.
@@ -77,7 +81,7 @@ class LSDEvaluationConfig:
     num_rounds: Count = 420
     num_shown: Count = 512
     baselines: tuple[BaselineName, ...] = BASELINES
-    horizons: Counts = (1000, 10_000, 100_000, 1_000_000)
+    horizons: Annotated[Counts, MinLen(1), EachOnce()] = (1000, 10_000, 100_000, 1_000_000)
     num_learners: Count = 256
     planned: tuple[PlannedName, ...] = get_args(PlannedName)
     num_block_learners: Count = 64

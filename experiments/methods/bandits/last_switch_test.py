@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from rlsuite.bandits.playing import Bandit, Player
-from rlsuite.envs.bandits.last_switch import NAMED, SwitchStates, recharging
+from rlsuite.envs.bandits.last_switch import NAMED, recharging
 from rlsuite.experiments.errors import UserError
 from rlsuite.experiments.evaluation import Contender, Curves, Evaluation, Table
 from rlsuite.experiments.finished import Finished
@@ -32,6 +32,7 @@ from rlsuite.experiments.methods.bandits.last_switch_blocks import in_blocks
 from rlsuite.experiments.methods.bandits.last_switch_checks import check_test
 from rlsuite.experiments.methods.bandits.last_switch_players import (
     BLIND,
+    NAMED_STATES,
     OPTIMUM,
     PLANNER,
     Believed,
@@ -48,7 +49,6 @@ from rlsuite.methods.lsd_bandits import LSDBanditsConfig, exploration, monotone
 from rlsuite.ranges import LARGEST_COUNT
 
 BEST_DRAW = f"{PLANNER}, best draw"
-_NAMED_STATES = SwitchStates(3, 11)
 _LEAST_SHARE = 1 / 3
 """Of a horizon, that exploration may take at bandits with names."""
 
@@ -128,8 +128,8 @@ def _at_run(learned: Mapping[Contender, Finished], watch: Watch) -> tuple[Table,
 def horizon_at_named(config: LSDBanditsConfig) -> int:
     """The run's, or as long as more states than it has take to be seen."""
     repeats = config.num_repeats or 1
-    seen = exploration(3, _NAMED_STATES, LARGEST_COUNT, repeats)
-    return max(config.horizon, math.ceil(seen.num_rounds / _LEAST_SHARE))
+    seen = exploration(3, NAMED_STATES, LARGEST_COUNT, repeats)
+    return max(config.horizon, 100 * math.ceil(seen.num_rounds / _LEAST_SHARE / 100))
 
 
 def _learner(setting: Setting, config: LSDBanditsConfig) -> tuple[Bandit, Player]:
@@ -143,7 +143,7 @@ def _at_named(
 
     Planners also play traps that are ever deeper.
     """
-    states = _NAMED_STATES
+    states = NAMED_STATES
     made = [*(make() for make in NAMED.values()), *claims.traps()]
     payoffs = jnp.stack([one.widened(3, states).payoffs for one in made])
     both = Setting("bandits with names", states, payoffs)

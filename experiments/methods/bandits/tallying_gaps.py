@@ -18,7 +18,7 @@ from rlsuite.envs.bandits.tallying import (
 from rlsuite.experiments.errors import ConfigError
 from rlsuite.experiments.evaluation import Curve, Curves, curve_of
 from rlsuite.experiments.level_sets import HELD_OUT_SEED
-from rlsuite.experiments.methods.bandits.common import slope
+from rlsuite.experiments.methods.bandits.common import check_horizon, slope
 from rlsuite.experiments.methods.bandits.tallying_claims import eliminated
 from rlsuite.experiments.methods.bandits.tallying_players import TallyingEvaluationConfig
 from rlsuite.experiments.specs import Run, Watch, WorldSpec
@@ -65,14 +65,17 @@ def gap(width: float, horizon: int) -> float:
 
 
 def check_horizons(run: Run, world: WorldSpec | None) -> None:
-    """Refuses horizons of a test in which even the smallest of the gaps is too large to be tried.
+    """Refuses horizons that can't be played, or in which the smallest of the gaps is too large.
 
     Raises:
       ConfigError: if there is one.
     """
     del world
     least = next(horizon for horizon in count(1) if gap(_WIDTHS[0], horizon) <= _LARGEST_GAP)
+    check_horizon("horizon", run.method.horizon)
+    check_horizon("evaluation.horizon", run.evaluation.horizon)
     for horizon in run.evaluation.horizons:
+        check_horizon("evaluation.horizons", horizon)
         if horizon < least:
             raise ConfigError(
                 f"evaluation.horizons: {horizon} is not allowed; it must be at least {least}, or "

@@ -3,10 +3,11 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import jax
 import numpy as np
+from annotated_types import MinLen
 from jaxtyping import Float
 
 from rlsuite.bandits.adversarial import discounted_ucb, exp3, in_blocks, sliding_window_ucb
@@ -23,7 +24,7 @@ from rlsuite.envs.bandits.bandit import noiseless
 from rlsuite.envs.bandits.tallying import TallyingInstance, best_repeated, tallying_bandit
 from rlsuite.experiments.methods.bandits.common import Seats
 from rlsuite.methods.weighted_tallying_bandits import WeightedTallyingBanditsConfig
-from rlsuite.ranges import Count, Counts
+from rlsuite.ranges import Count, Counts, EachOnce
 
 BEST, WITHOUT = "best action repeated", "elimination without burn-in"
 BaselineName = Literal[
@@ -60,11 +61,11 @@ class TallyingEvaluationConfig:
     num_games: Count = 256
     baselines: tuple[BaselineName, ...] = BASELINES
     horizon: Count = 20_000
-    horizons: Counts = (1000, 10_000, 100_000, 1_000_000)
+    horizons: Annotated[Counts, MinLen(1), EachOnce()] = (1000, 10_000, 100_000, 1_000_000)
     num_gap_games: Count = 64
-    burn_ins: Counts = (10, 20, 50, 100, 200)
-    memories: Counts = (1, 5, 10, 25, 50)
-    long_memories: Counts = (50, 200)
+    burn_ins: Annotated[Counts, MinLen(1), EachOnce()] = (10, 20, 50, 100, 200)
+    memories: Annotated[Counts, MinLen(1), EachOnce()] = (1, 5, 10, 25, 50)
+    long_memories: Annotated[Counts, EachOnce()] = (50, 200)
 
 
 def players(

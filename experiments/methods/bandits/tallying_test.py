@@ -92,7 +92,7 @@ def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evalua
         extras={
             "losses": claims.shown_losses(instances),
             "strip": claims.strip(config, instances, watch),
-            "regrets": regret_rows(losses, without, courses, least, rounds),
+            "regrets": regret_rows(losses, without, courses, least, rounds, games.num_rounds),
             "gaps": _in_words(gaps),
             "widths": list(gaps.widths),
             "weights": [
@@ -147,6 +147,7 @@ def regret_rows(
     courses: Mapping[str, Course],
     least: Mapping[str, Float[np.ndarray, " instance"]],
     rounds: Mapping[str, int],
+    fresh_rounds: int,
 ) -> list[list[str]]:
     """A row for each player: regret, its extremes, what is lost in the end, and without memory.
 
@@ -158,6 +159,7 @@ def regret_rows(
       courses: of fresh games.
       least: the least loss per round that is counted against, `with` memory and `without`.
       rounds: that losses are of.
+      fresh_rounds: of fresh games.
     """
     rows = []
     for name, found in losses.items():
@@ -168,7 +170,7 @@ def regret_rows(
             end = course[-max(1, len(course) // 5) :].mean(axis=0)
             last = f"{mean_of(1 - end - least['with']):.3f}"
             lost = without[name][:, 0] - least["without"]
-            plain = f"{mean_of(lost * rounds[name]):.0f}"
+            plain = f"{mean_of(lost * fresh_rounds):.0f}"
         rows.append(
             [
                 name,

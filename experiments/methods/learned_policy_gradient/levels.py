@@ -46,6 +46,12 @@ class LevelEvaluationConfig(ObjectiveEvaluationConfig):
     a2c_entropies: Annotated[tuple[NotNegative, ...], MinLen(1)] = (0.0, 0.01, 0.05)
 
 
+def held_out_levels(world: WorldSpec, settings: LevelEvaluationConfig) -> LevelSet:
+    """Levels of the training distribution that nobody trained on."""
+    name, number = f"held-out {world.name}", settings.num_levels
+    return level_set(name, (world,), world, number, settings.max_lifetime, HELD_OUT_SEED)
+
+
 def level_sets(world: WorldSpec, settings: LevelEvaluationConfig) -> list[LevelSet]:
     """The training distribution's held-out levels, the five tabular levels, and the mazes.
 
@@ -54,9 +60,9 @@ def level_sets(world: WorldSpec, settings: LevelEvaluationConfig) -> list[LevelS
 
     All grid worlds of them that are tabular share one size, so that they share compiled code.
     """
-    own, drawn, draws = f"held-out {world.name}", settings.num_levels, settings.num_draws
+    draws = settings.num_draws
     sets = [
-        level_set(own, (world,), world, drawn, settings.max_lifetime, HELD_OUT_SEED),
+        held_out_levels(world, settings),
         *(
             level_set(
                 name,

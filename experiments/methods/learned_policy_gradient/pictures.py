@@ -13,7 +13,7 @@ from rlsuite.experiments.evaluation import Evaluation
 from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.level_sets import take
 from rlsuite.experiments.lives import life_sections
-from rlsuite.experiments.methods.learned_policy_gradient.levels import level_sets
+from rlsuite.experiments.methods.learned_policy_gradient.levels import held_out_levels
 from rlsuite.experiments.specs import Drawing, Section
 from rlsuite.watching import unwatched
 
@@ -77,7 +77,7 @@ def _held_out_levels(finished: Finished, evaluation: Evaluation | None) -> _Scor
     """Held-out levels with the mean regret of agents against the optimal return."""
     if evaluation is None or finished.named_world.draw is None:
         return None
-    held_out = level_sets(finished.named_world, finished.run.evaluation)[0]
+    held_out = held_out_levels(finished.named_world, finished.run.evaluation)
     if held_out.optimal is None or held_out.world.draw is None:
         return None
     regret = held_out.optimal - evaluation.tables[0].results[evaluation.own].mean(axis=1)
