@@ -54,12 +54,15 @@ def share(cases: Bool[np.ndarray, " case"]) -> Estimate:
 def rank_correlation(
     first: Float[np.ndarray, "*batch case"], second: Float[np.ndarray, "*batch case"]
 ) -> Float[np.ndarray, "*batch"]:
-    """Spearman's; 0 where one of them is the same for all cases, and has no ranks."""
+    """Spearman's; 0 where one of them is the same for all cases, and has no ranks.
+
+    NaN where a value is.
+    """
     ranks = [rankdata(values, axis=-1) for values in (first, second)]
     above, other = (rank - rank.mean(axis=-1, keepdims=True) for rank in ranks)
     size = np.sqrt((above**2).sum(axis=-1) * (other**2).sum(axis=-1))
     product = np.asarray((above * other).sum(axis=-1))
-    return np.divide(product, size, out=np.zeros_like(product), where=size > 0)
+    return np.divide(product, size, out=np.zeros_like(product), where=size != 0)
 
 
 class Resampled(NamedTuple):

@@ -134,11 +134,10 @@ class Rooms(environment.Environment[State, Params]):
 
     @property
     def cells(self) -> dict[str, Cells]:
-        """The position, what is seen, hashed, distractions and all; with keys, also the message."""
-        known = {
-            "position": Cells(self.side**2, lambda state, seen: state.position),
-            "view": rounded_observations(_NUM_VIEWS, 1.0),
-        }
+        """The position; with keys, also the message; without distractions what is seen, hashed."""
+        known = {"position": Cells(self.side**2, lambda state, seen: state.position)}
+        if not self.num_distractions:
+            known["view"] = rounded_observations(_NUM_VIEWS, 1.0)
         if self.has_keys:
             known["message"] = Cells(len(MESSAGES), lambda state, seen: state.message)
         return known

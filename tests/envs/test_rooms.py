@@ -261,6 +261,8 @@ def test_cells_go_by_name():
     hashed = rounded_observations(16, 1.0)
     rooms = Rooms(8, has_keys=True)
     assert set(named_cells(rooms)) == {"position", "view", "message"}
+    # Of random bits there is no state to tell.
+    assert set(named_cells(Rooms(8, has_keys=False, num_distractions=1))) == {"position"}
     assert find_cells(rooms, None, hashed).number == 64
     assert find_cells(rooms, "message", hashed).number == 6
     assert find_cells(KeyDoors(), None, hashed).number == KeyDoors().num_situations

@@ -71,6 +71,8 @@ def test_success_is_set_against_the_spread_of_values(tmp_path):
     assert value == -1 and low == pytest.approx(-1, abs=0.05) and high <= -0.9
     level = [point._replace(bonus="none", returns=np.zeros(8)) for point in falling]
     assert correlation_with_spread(level) == (0, 0, 0)
+    with pytest.raises(ValueError, match="found: 1 is not allowed"):
+        correlation_with_spread(falling[:1])
     draw(tmp_path / "spread.png", [*falling, *level])
     assert (tmp_path / "spread.png").stat().st_size > 5000
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from scipy.stats import mannwhitneyu, wilcoxon
+from scipy.stats import mannwhitneyu, spearmanr, wilcoxon
 
 from rlsuite.experiments import statistics
 from rlsuite.experiments.statistics import (
@@ -18,6 +18,7 @@ from rlsuite.experiments.statistics import (
     optimality_gap,
     performance_profile,
     probability_of_improvement,
+    rank_correlation,
 )
 
 ONE_STRATUM = np.zeros(4, int)
@@ -212,3 +213,12 @@ def test_a_threshold_that_is_met_is_not_passed():
 
 def test_text_form():
     assert str(Estimate(0.618, 0.58, 0.661)) == "0.62 [0.58, 0.66]"
+
+
+def test_rank_correlations_are_those_of_scipy():
+    random = np.random.default_rng(0)
+    first, second = random.integers(5, size=(2, 3, 20)).astype(float)
+    expected = [spearmanr(*both).statistic for both in zip(first, second, strict=True)]
+    np.testing.assert_allclose(rank_correlation(first, second), expected)
+    assert rank_correlation(np.ones(4), np.arange(4.0)) == 0
+    assert np.isnan(rank_correlation(np.array([1, np.nan, 3]), np.arange(3.0)))

@@ -50,9 +50,9 @@ def points(evaluations: Iterable[Evaluation]) -> list[Point]:
         Point(told["where"], bonus, told["spread"], results[0])
         for evaluation in evaluations
         for table in evaluation.tables
-        for told in [evaluation.extras["contexts"][table.name]]
+        for told in [evaluation.extras.get("contexts", {}).get(table.name, {})]
         for bonus, results in table.results.items()
-        if "spread" in told and bonus != CHANCE
+        if {"where", "spread"} <= told.keys() and bonus != CHANCE
     ]
 
 
@@ -64,8 +64,13 @@ def correlation_with_spread(found: Sequence[Point]) -> Estimate:
 
     Returns:
       With its 95 % bootstrap interval, for which points are resampled, and of each its agents.
+
+    Raises:
+      ValueError: if there are fewer points.
     """
     random, number = np.random.default_rng(0), len(found)
+    if number < 2:
+        raise ValueError(f"found: {number} is not allowed; there must be at least 2 points")
     spread = np.array([point.spread for point in found])
 
     drawn = random.integers(number, size=(NUM_RESAMPLES, number))
