@@ -57,6 +57,20 @@ def test_without_replay_a_student_that_learns_from_all_is_that_of_domain_randomi
     assert others["buffer_scored"].max() > 4
 
 
+def test_sfl_searches_by_the_judge_that_it_is_given():
+    asked = []
+
+    def judge(key, policy, levels):
+        asked.append(levels.goal.shape)
+        return jnp.zeros(levels.goal.shape), jnp.zeros(levels.goal.shape)
+
+    sizes = LearnableLevelsConfig(num_batches=2, batch_size=8, search_length=LIMIT + 1, size=4)
+    config = SFLConfig(**PARTS, levels=sizes)
+    method = sfl(WORLD, sample_task, config, lifetime=3, judge=judge)
+    jax.eval_shape(lambda key: method.step(method.init(key)), jax.random.key(0))
+    assert set(asked) == {(8,)}
+
+
 def forward(learner, memory, observation):
     del learner
     logits = jnp.array([-jnp.inf, -jnp.inf, 0.0])

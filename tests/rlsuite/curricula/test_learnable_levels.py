@@ -93,16 +93,25 @@ def test_by_exact_success_rates_the_most_learnable_levels_of_all_are_kept():
         actions, _ = policy.act((), every_view(WORLD, level))
         return policy_value(WORLD, level, actions.probs).solve_rate
 
-    exact = by_success_rate(success_rate)
-    designer = learnable_levels(life_of(uniformly), sample_task, config(size=60), judge=exact)
-    state, _ = jax.jit(designer.propose)(jax.random.key(1), designer.init(jax.random.key(0)), ())
-    success = np.asarray(state.success)
-    np.testing.assert_allclose(state.learnability, success * (1 - success), rtol=1e-6)
-    np.testing.assert_array_equal(np.sort(state.learnability)[::-1], state.learnability)
+    def found(size):
+        exact = by_success_rate(success_rate)
+        designer = learnable_levels(life_of(uniformly), sample_task, config(size=size), judge=exact)
+        state = designer.init(jax.random.key(0))
+        state, _ = jax.jit(designer.propose)(jax.random.key(1), state, ())
+        return jax.tree.map(np.asarray, state)
+
+    kept, pool = found(10), found(60)
+    success = pool.success
+    np.testing.assert_allclose(pool.learnability, success * (1 - success), rtol=1e-6)
     # Levels of one kind are as learnable as each other, and those behind walls not at all.
-    walled, near = np.asarray(state.task.level.walls.any(axis=1)), state.task.level.goal == 1
+    walled, near = pool.task.level.walls.any(axis=1), pool.task.level.goal == 1
     rates = [np.unique(success[kind]) for kind in (walled, near, ~walled & ~near)]
     assert [len(rate) for rate in rates] == [1, 1, 1] and rates[0] == 0
+    # The ten are the best of the pool, which has others too.
+    best = sorted(pool.learnability, reverse=True)[:10]
+    np.testing.assert_array_equal(kept.learnability, best)
+    np.testing.assert_allclose(kept.success * (1 - kept.success), best, rtol=1e-6)
+    assert best[-1] > pool.learnability.min()
 
 
 def test_where_all_levels_are_kept_it_is_domain_randomisation():
