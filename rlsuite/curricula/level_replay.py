@@ -99,8 +99,11 @@ def replayed_levels(
       parents: which of them are edited, such as the `easiest`; none edits each once.
 
     Raises:
-      ValueError: if the buffer has fewer slots than the student has workers.
+      ValueError: if the buffer has fewer slots than the student has workers, or there are parents
+        and no editor.
     """
+    if parents is not None and edit is None:
+        raise ValueError("parents: a value is not allowed without an editor; nothing is edited")
     if config.size < num_workers:
         raise ValueError(
             f"buffer.size: {config.size} is not allowed; it must be at least the {num_workers} "
@@ -177,14 +180,14 @@ def replayed_levels(
         kept = _put(written, state.remembered, remembered)
         kept = _put(inserted, kept, remembered)
         state = state._replace(buffer=buffer, remembered=kept)
-        if edit is None or parents is None:
+        if parents is None:
             return state, scores
         return state._replace(last=_at(parents(evidence, returns), state.last)), scores
 
     return Designer(init, propose, report, lambda state: buffer_metrics(state.buffer))
 
 
-def easiest(number: int) -> Parents:
+def easiest(num_parents: int, num_workers: int) -> Parents:
     r"""The levels that the student does best on, each as often, as ACCEL's paper has it.
 
     They are those of the highest return less the critic's error, the mean :math:`|\hat A_t|` of the
@@ -192,20 +195,22 @@ def easiest(number: int) -> Parents:
     takes the lowest of these instead, which are the hardest.
 
     Args:
-      number: of levels; where it doesn't divide the workers', the easiest of them come once more.
+      num_parents: how many levels; where it doesn't divide the workers', the easiest of them come
+        once more.
+      num_workers: of the student.
 
     Raises:
       ValueError: if there are fewer workers, or none of the levels is taken.
     """
+    if not 1 <= num_parents <= num_workers:
+        raise ValueError(
+            f"num_parents: {num_parents} is not allowed; it must be from 1 to the {num_workers} "
+            "workers of the student"
+        )
 
     def choose(evidence, returns):
-        if not 1 <= number <= returns.size:
-            raise ValueError(
-                f"num_parents: {number} is not allowed; it must be from 1 to the {returns.size} "
-                "workers of the student"
-            )
         ease = returns - jnp.abs(evidence.advantages).mean(axis=0)
-        return jnp.resize(jnp.argsort(-ease)[:number], returns.shape)
+        return jnp.resize(jnp.argsort(-ease)[:num_parents], num_workers)
 
     return choose
 

@@ -77,7 +77,7 @@ class TestRisk:
         (
             "accel",
             ["--num_parents", "5"],
-            "num_parents: 5 is not allowed; it must be at most",
+            "num_parents: 5 is not allowed; it must be from 1 to the 4 workers",
         ),
         ("accel", ["--editor", "cell"], "editor: unknown editor 'cell' (did you mean 'cells'?)"),
         ("accel", ["--tasks.max_walls", "15"], "tasks.max_walls: 15 is not allowed; it must be"),

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from annotated_types import Interval
 
 from rlsuite.curricula.learnable_levels import LearnableLevelsConfig
-from rlsuite.curricula.level_replay import LevelReplayConfig, Parents, easiest
+from rlsuite.curricula.level_replay import LevelReplayConfig, easiest
 from rlsuite.experiments.errors import ConfigError, nearest
 from rlsuite.experiments.level_design import LevelDesign
 from rlsuite.experiments.methods.design.evaluation import test
@@ -190,26 +190,12 @@ def _build_accel(run: Run, world: WorldSpec | None) -> Experiment:
     starts = {"random": world.sample_task, **design.starts}
     sample_task = _chosen("start", config.start, starts)
     named = _named(config, world)
-    parents = _parents(config)
+    number, workers = config.num_parents, config.life.num_workers
+    parents = None if number is None else easiest(number, workers)
     method = accel(
         world.world, sample_task, edit, config, lifetime=run.steps, parents=parents, **named
     )
     return experiment(method, config, world)
-
-
-def _parents(config: ACCELConfig) -> Parents | None:
-    """Which levels are edited.
-
-    Raises:
-      ConfigError: if they are to be more than there are.
-    """
-    number, workers = config.num_parents, config.life.num_workers
-    if number is not None and number > workers:
-        raise ConfigError(
-            f"num_parents: {number} is not allowed; it must be at most the {workers} workers of "
-            "the student"
-        )
-    return None if number is None else easiest(number)
 
 
 def _chosen(field: str, name: str, known: Mapping[str, Any]) -> Any:

@@ -233,7 +233,7 @@ def test_edits_follow_every_replay_and_are_of_what_was_replayed():
 
 def test_only_the_easiest_are_edited_where_these_are_the_parents():
     """Those of the highest return less the critic's mean error, each as often as may be."""
-    designer = make(lambda key, level: level + 100.0, easiest(2), replay_probability=1.0)
+    designer = make(lambda key, level: level + 100.0, easiest(2, WORKERS), replay_probability=1.0)
     state, random = designer.init(KEY), np.random.default_rng(0)
     expected, num_edited = np.zeros(WORKERS), 0
     for number in range(12):
@@ -255,10 +255,13 @@ def test_only_the_easiest_are_edited_where_these_are_the_parents():
 
 @pytest.mark.parametrize("number", [0, WORKERS + 1])
 def test_there_are_not_more_parents_than_workers(number):
-    designer = make(lambda key, level: level, easiest(number))
-    state = designer.init(KEY)
     with pytest.raises(ValueError, match=f"num_parents: {number} is not allowed; it must be from"):
-        report(designer, state, [1, 2, 3], [1.0, 2.0, 3.0])
+        easiest(number, WORKERS)
+
+
+def test_parents_of_no_edits_are_refused():
+    with pytest.raises(ValueError, match="parents: a value is not allowed without an editor"):
+        make(parents=easiest(2, WORKERS))
 
 
 def test_edits_that_change_nothing_add_nothing():
