@@ -152,12 +152,12 @@ def test_a_lone_advantage_is_left_as_it_is():
 @quickly
 @given(
     st.floats(-1e4, 1e4, width=32),
-    hnp.arrays(np.int64, st.integers(2, 300), elements=st.integers(-4, 4)),
+    hnp.arrays(np.int64, st.sampled_from([2, 3, 7, 64, 300]), elements=st.integers(-4, 4)),
 )
 def test_advantages_that_differ_by_rounding_normalise_to_zero(value, ulps):
     """Up to four units in the last place, around any number, whatever rounding does to the mean."""
     advantages = np.float32(value) + ulps * np.spacing(np.float32(abs(value)))
-    result = jax.jit(normalise)(jnp.asarray(advantages.astype(np.float32)))
+    result = jax.jit(normalise)(advantages.astype(np.float32))
     np.testing.assert_array_equal(result, 0)
 
 
@@ -167,18 +167,22 @@ def test_many_equal_advantages_normalise_to_zero(size, value):
     np.testing.assert_array_equal(jax.jit(normalise)(jnp.full(size, value)), 0)
 
 
+@jax.jit
+def by_its_equation(values):
+    return (values - values.mean()) / (values.std() + 1e-8)
+
+
 @quickly
 @given(numbers)
 def test_the_normalisation_of_a_batch_with_some_deviation_has_the_bits_of_its_equation(advantages):
     assume(advantages.std() > 1e-4 * np.abs(advantages).max())
-    plain = jax.jit(lambda values: (values - values.mean()) / (values.std() + 1e-8))
-    np.testing.assert_array_equal(jax.jit(normalise)(advantages), plain(advantages))
+    np.testing.assert_array_equal(jax.jit(normalise)(advantages), by_its_equation(advantages))
 
 
 @pytest.mark.parametrize("advantages", [[2.0, 2.0, 2.0], [0.0, 0.0], [5.0], [1.0, 2.0, 4.0]])
 def test_the_gradient_of_normalised_advantages_is_a_number(advantages):
     advantages = jnp.array(advantages)
-    jacobian = np.asarray(jax.jacobian(normalise)(advantages), np.float64)
+    jacobian = np.asarray(jax.jit(jax.jacobian(normalise))(advantages), np.float64)
     size, values = advantages.size, np.asarray(advantages, np.float64)
     if size == 1:
         expected = np.eye(1)

@@ -280,13 +280,13 @@ def test_what_is_foretold_is_no_longer_new():
             0, 300, lambda i, s: novelty.learn(jax.random.fold_in(KEY, i), s, steps), state
         )
 
-    before = novelty.init(KEY)
+    before, of = jax.jit(novelty.init)(KEY), jax.jit(novelty.of)
     after = learned(before)
-    places = jnp.arange(world.num_places)
-    old, new = novelty.of(before, places), novelty.of(after, places)
+    places = np.arange(world.num_places)
+    old, new = (np.asarray(of(state, places)) for state in (before, after))
     assert (new[:3] < 0.05 * old[:3]).all() and (new[3:] > 0.2 * old[3:]).all()
     (_, paid), (_, gained) = (
-        bonus.measure(before, steps)
+        jax.jit(bonus.measure)(before, steps)
         for bonus in (novelty_bonus(novelty), novelty_difference(novelty, 0.5))
     )
     np.testing.assert_allclose(paid, old[known], rtol=1e-5)
@@ -311,8 +311,8 @@ def test_features_tell_the_action():
             0, 150, lambda i, s: features.learn(jax.random.fold_in(KEY, i), s, steps), state
         )
 
-    state = learned(features.init(KEY))
-    left, entered = features.of(state, steps)
+    state = learned(jax.jit(features.init)(KEY))
+    left, entered = jax.jit(features.of)(state, steps)
     assert left.shape == entered.shape == (LENGTH, NUM_WORKERS, 16)
     ends = [np.asarray(entered)[np.asarray(action) == which][0] for which in range(3)]
     gaps = [np.linalg.norm(ends[a] - ends[b]) for a, b in ((0, 1), (0, 2), (1, 2))]

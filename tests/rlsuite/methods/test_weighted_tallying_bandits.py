@@ -1,6 +1,7 @@
 """Complete policy regret, beside dynamic programming, and elimination with burn-in."""
 
 from dataclasses import replace
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -31,6 +32,7 @@ from rlsuite.envs.bandits import (
     tallying_bandit,
     tallying_graph,
 )
+from rlsuite.method import train
 from rlsuite.methods.weighted_tallying_bandits import (
     WeightedTallyingBanditsConfig,
     weighted_tallying_bandits,
@@ -42,18 +44,28 @@ def regret(player, instance, num_rounds, num_games=8, noise=None):
     num_actions, memory = instance.losses.shape[0], instance.weights.size
     bandit = tallying_bandit(num_actions, memory, *([noise] if noise else []))
     keys = jax.random.split(jax.random.key(0), num_games)
-    games = jax.vmap(lambda key: begin(bandit, player, key, instance))(keys)
-    program = jax.jit(lambda games: mean_payoffs(bandit, player, games, 100, num_rounds // 100)[1])
-    lost = 1 - np.asarray(program(games), np.float64) - float(instance.losses[:, -1].min())
+
+    @jax.jit
+    def payoffs(keys):
+        games = jax.vmap(lambda key: begin(bandit, player, key, instance))(keys)
+        return mean_payoffs(bandit, player, games, 100, num_rounds // 100)[1]
+
+    lost = 1 - np.asarray(payoffs(keys), np.float64) - float(instance.losses[:, -1].min())
     return lost.mean(axis=0) * num_rounds
+
+
+@partial(jax.jit, static_argnums=1)
+def most_in(instance, num_rounds):
+    """What an optimal player is paid in so many rounds."""
+    return best_total(tallying_graph(instance), num_rounds)[-1]
 
 
 @pytest.mark.parametrize("weights", [flat_weights, exponential_weights])
 def test_the_optimum_is_between_what_repeating_the_best_costs_and_m_less(weights):
     """Under repeated exposure optimality: T h(W) ≤ optimum ≤ T h(W) + m."""
-    instance = TallyingInstance(random_losses(jax.random.key(1), 3, 5), weights(5))
-    graph = tallying_graph(instance)
-    optimum = 60 - float(best_total(graph, 60)[-1])
+    losses = jax.jit(lambda key: random_losses(key, 3, 5))(jax.random.key(1))
+    instance = TallyingInstance(losses, weights(5))
+    optimum = 60 - float(most_in(instance, 60))
     best = float(instance.losses[:, -1].min()) * 60
     assert best - 1e-4 <= optimum <= best + 5
 
@@ -107,7 +119,7 @@ def test_the_horizon_cuts_a_block_without_dropping_anything():
 
 def test_where_alternating_is_best_elimination_pays_for_repeating():
     instance = TallyingInstance(alternating_losses(), flat_weights(2))
-    optimum = 400 - float(best_total(tallying_graph(instance), 400)[-1])
+    optimum = 400 - float(most_in(instance, 400))
     assert optimum == pytest.approx(40, rel=1e-4)
     found = regret(successive_elimination(2, 400, burn_in=2), instance, 400, 2)
     lost = found / 400 + 0.9 - optimum / 400
@@ -128,9 +140,7 @@ def metrics():
         instances="random", memory=5, burn_in=5, horizon=8000, num_agents=16, rounds_per_step=1000
     )
     method = weighted_tallying_bandits(config)
-    return jax.jit(lambda state: jax.lax.scan(lambda s, _: method.step(s), state, length=8))(
-        method.init(jax.random.key(0))
-    )[1]
+    return jax.jit(train(method, 8))(jax.random.key(0))[1]
 
 
 def test_learners_come_to_play_what_is_best_repeated(metrics):

@@ -119,7 +119,8 @@ class TestNetwork:
         assert changed_targets(network, inputs, terminated).any()
 
     def test_predictions_now_and_next_share_an_embedding(self):
-        variables = LPGNetwork(CONFIG).init(jax.random.key(0), LPGInputs(**random_inputs(0)))
+        inputs = LPGInputs(**random_inputs(0))
+        variables = jax.eval_shape(LPGNetwork(CONFIG).init, jax.random.key(0), inputs)
         # Embedding, recurrence and two heads: were there two embeddings, these would be 3 + 2.
         dense = [name for name in variables["params"] if name.startswith("Dense")]
         assert len(dense) == 4

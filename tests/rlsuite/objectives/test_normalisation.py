@@ -16,6 +16,8 @@ from rlsuite.objectives.normalisation import (
     standardise,
 )
 
+merged, standardised = jax.jit(merge), jax.jit(standardise)
+
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.integers(1, 4), min_size=1, max_size=4), st.integers(0, 1000))
@@ -26,7 +28,7 @@ def test_merged_statistics_are_those_of_all_samples(sizes, seed):
     ]
     statistics = no_statistics((3,))
     for batch in batches:
-        statistics = merge(statistics, jnp.asarray(batch, jnp.float32))
+        statistics = merged(statistics, batch.astype(np.float32))
     samples = np.concatenate(batches).reshape(-1, 3)
     assert statistics.num_samples == len(samples)
     np.testing.assert_allclose(statistics.mean, samples.mean(0), rtol=1e-4, atol=1e-4)
@@ -102,15 +104,15 @@ def test_statistics_of_one_sample_leave_the_scale_alone():
 @settings(max_examples=25, deadline=None)
 @given(
     st.floats(-1e3, 1e3, width=32),
-    st.lists(st.integers(1, 700), min_size=1, max_size=4),
+    st.lists(st.sampled_from([1, 2, 3, 7, 100, 699]), min_size=1, max_size=4),
     st.sampled_from([-1.0, 0.5, 3.0]),
 )
 def test_statistics_of_equal_samples_leave_the_scale_alone(value, sizes, change):
     """However rounding has it: merged means of equal samples may differ in their last digits."""
     statistics = no_statistics()
     for size in sizes:
-        statistics = merge(statistics, jnp.full(size, value, jnp.float32))
-    result = standardise(statistics, jnp.float32(value) + jnp.array([0.0, change]))
+        statistics = merged(statistics, np.full(size, value, np.float32))
+    result = standardised(statistics, np.float32(value) + np.array([0.0, change], np.float32))
     np.testing.assert_allclose(result, [0, change], rtol=1e-2, atol=1e-6 + 1e-6 * abs(value))
 
 
