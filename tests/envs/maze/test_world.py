@@ -151,13 +151,13 @@ def test_sizes_out_of_range(sizes, message):
 def test_windows_hold_what_lies_in_the_cells_that_are_seen(side, view):
     """Also where a line of the grid is longer than one number has bits."""
     world = Maze(side, view=view)
-    walls_key, state_key = jax.random.split(jax.random.key(0))
-    walls = jax.random.bernoulli(walls_key, 0.4, (world.cells,))
-    cells, turns = jax.random.randint(state_key, (2, 50), 0, world.cells)
-    states = State(time=jnp.zeros(50, jnp.int32), position=cells, direction=turns % 4)
+    random = np.random.default_rng(0)
+    walls = random.random(world.cells) < 0.4
+    cells, turns = random.integers(0, world.cells, (2, 50), dtype=np.int32)
+    states = State(time=np.zeros(50, np.int32), position=cells, direction=turns % 4)
     level = world.default_params.replace(walls=walls, goal=cells[0])
-    seen = jax.vmap(world.seen_cells)(states)
+    seen = np.asarray(jax.jit(jax.vmap(world.seen_cells))(states))
     expected = np.array([FLOOR, WALL])[np.append(walls, True)[seen].astype(int)]
     expected[seen == cells[0]] = np.where(walls[cells[0]], np.add(WALL, GOAL) - FLOOR, GOAL)
-    image = jax.vmap(world.get_obs, (0, None))(states, level).image
+    image = jax.jit(jax.vmap(world.get_obs, (0, None)))(states, level).image
     np.testing.assert_allclose(image, expected / 10, atol=1e-6)
