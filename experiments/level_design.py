@@ -42,6 +42,7 @@ class LevelDesign:
         world whose levels can't be drawn as text.
       kinds: by name, what else may be tested on: levels that are drawn in worlds of their own size,
         in which all is seen and done that is in this one.
+      usual_kinds: those of them that are tested on at the published size.
     """
 
     editors: Mapping[str, Callable[[int], Editor]]
@@ -54,3 +55,4 @@ class LevelDesign:
     starts: Mapping[str, SampleTask] = field(default_factory=dict)
     read: Callable[[str], Level] | None = None
     kinds: Mapping[str, LevelKind] = field(default_factory=dict)
+    usual_kinds: tuple[str, ...] = ()

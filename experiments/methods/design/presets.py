@@ -23,16 +23,12 @@ class _Size(NamedTuple):
     ppo: PPOConfig
     num_workers: int
     held_out: FollowConfig = FollowConfig()
+    has_kinds: bool = False
 
 
 _SMALL = StudentConfig(recurrent_width=32)
 _FAST = replace(PUBLISHED_PPO, learning_rate=2e-3)
 _EVALUATION = StudentEvaluationConfig(num_levels=500)
-_KINDS = (
-    *("SimpleCrossingS11N5", "SmallCorridor", "LargeCorridor", "FourRooms"),
-    *("PerfectMaze", "PerfectMazeMedium"),
-)
-"""All that are tested on at the published size but the largest mazes, which take minutes."""
 
 SIZES: Mapping[str, _Size] = {
     "smoke": _Size(
@@ -84,12 +80,13 @@ SIZES: Mapping[str, _Size] = {
             log_every=50,
             checkpoint_every=1000,
             keep_every=5000,
-            evaluation=StudentEvaluationConfig(num_levels=10_000, kinds=_KINDS),
+            evaluation=StudentEvaluationConfig(num_levels=10_000),
         ),
         StudentConfig(),
         PUBLISHED_PPO,
         num_workers=32,
         held_out=FollowConfig(period=500),
+        has_kinds=True,
     ),
 }
 
@@ -128,8 +125,7 @@ def _run(
         held_out=size.held_out,
         **own,
     )
-    known = {} if world.design is None else world.design.kinds
-    kinds = tuple(kind for kind in size.run.evaluation.kinds if kind in known)
+    kinds = world.design.usual_kinds if size.has_kinds and world.design is not None else ()
     evaluation = replace(size.run.evaluation, kinds=kinds)
     return replace(size.run, tasks=world.name, method=config, evaluation=evaluation)
 
