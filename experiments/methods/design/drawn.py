@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rlsuite.experiments.errors import ConfigError
+from rlsuite.experiments.files import reason
 from rlsuite.experiments.specs import WorldSpec
 from rlsuite.rollout import Level
 
@@ -15,13 +16,14 @@ def read_drawings(file: str) -> dict[str, str]:
     """Drawings by name, from a TOML file of strings.
 
     Raises:
-      ConfigError: if it is none, or draws nothing.
-      OSError: if it can't be read.
+      ConfigError: if it can't be read, is none, or draws nothing.
     """
     try:
         drawings = tomllib.loads(Path(file).read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{FIELD}: '{file}' is no TOML file: {error}") from error
+    except OSError as error:
+        raise ConfigError(f"{FIELD}: '{file}' can't be read: {reason(error)}") from error
     if not drawings:
         raise ConfigError(f"{FIELD}: '{file}' is not allowed; it must draw at least one maze")
     for name, text in drawings.items():

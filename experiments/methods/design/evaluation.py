@@ -1,7 +1,11 @@
-"""The test of students: on mazes drawn by hand, on random ones, and on the worst of these."""
+"""The test of students: on levels drawn by hand, random ones, the worst of these, and on kinds.
+
+Kinds are levels that an algorithm draws in worlds of their own size.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, NamedTuple
 
 import jax
@@ -13,11 +17,17 @@ from jaxtyping import Float
 from rlsuite.compiling import jit
 from rlsuite.experiments.evaluation import Contender, Curves, Evaluation, Table
 from rlsuite.experiments.finished import Finished
-from rlsuite.experiments.level_sets import HELD_OUT_SEED, take
+from rlsuite.experiments.level_sets import HELD_OUT_SEED
 from rlsuite.experiments.methods.design.attempts import attempts_at, contenders_of, together
 from rlsuite.experiments.methods.design.drawn import levels_drawn, read_drawings
 from rlsuite.experiments.methods.design.kinds import KINDS, kinds_named, try_kinds
-from rlsuite.experiments.methods.design.risk import curve_over, even_edges, risk_curve
+from rlsuite.experiments.methods.design.random_levels import random_levels, shortfall
+from rlsuite.experiments.methods.design.risk import (
+    curve_over,
+    even_edges,
+    rates_of_groups,
+    risk_curve,
+)
 from rlsuite.experiments.methods.design.scored import scores_beside_rates
 from rlsuite.experiments.specs import Watch, WorldSpec
 from rlsuite.ranges import Count
@@ -32,7 +42,7 @@ class StudentEvaluationConfig:
     """How students are tested.
 
     Attributes:
-      num_levels: random levels that can be solved.
+      num_levels: random levels that can be solved, of four times as many that are drawn.
       num_attempts: at each level, with actions drawn from the policy; half of those at random
         levels say which are the worst, the other half how it does on these.
       num_scored: random levels whose scores are set beside how often they are solved, at each
@@ -51,19 +61,28 @@ class StudentEvaluationConfig:
 
 
 class _Levels(NamedTuple):
-    """Levels with their names, and the best return on each where it is known."""
+    """Levels, the names of all or that of where they are from, and best returns where known."""
 
     name: str
     levels: Level
     strata: list[str]
     optimal: Float[np.ndarray, " level"] | None
+    is_named: bool = True
 
 
 _Returns = Mapping[Contender, Float[np.ndarray, "level attempt"]]
 
 
 def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evaluation:
-    """Shares of attempts that are solved, beside a student that has not learned and mere chance."""
+    """Shares of attempts that are solved, beside a student that has not learned and mere chance.
+
+    Levels are those drawn by hand, random ones, and as many as are asked for of each kind. What is
+    refused here was allowed when the run was planned, by an older version or another file.
+
+    Raises:
+      ConfigError: if there is no such kind, the file of mazes draws none that can be solved, or no
+        random level can be.
+    """
     world, settings = finished.named_world, finished.run.evaluation
     drawings = None if settings.mazes is None else read_drawings(settings.mazes)
     sets = [*_drawn(world, drawings), _random(world, settings.num_levels)]
@@ -85,12 +104,13 @@ def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evalua
         named = _Levels(KINDS, (), list(kinds), of_kinds.optimal)
         tables += [_solved(named, of_kinds.returns), _returned(named, of_kinds.returns)]
         solved[KINDS] = _means(of_kinds.returns)
+    # Runs of one setting have had the same.
+    counts = dict.fromkeys(_count(run) for run in (finished, *rivals))
     return Evaluation(
         contenders=list(contenders),
         tables=tables,
         curves=_curves(world, sets[-1].levels, of_set[-1]),
-        # Runs of one setting have had the same.
-        notes=[*_notes(settings), *dict.fromkeys(_count(run) for run in (finished, *rivals))],
+        notes=[*_notes(settings, len(sets[-1].strata)), *counts],
         extras=({} if drawings is None else {"drawings": drawings})
         | _paths(finished, sets[:-1])
         | _scores(finished)
@@ -110,16 +130,9 @@ def _drawn(world: WorldSpec, drawings: Mapping[str, str] | None) -> list[_Levels
 
 
 def _random(world: WorldSpec, number: int) -> _Levels:
-    """The first random levels that can be solved; they are the same for all runs."""
-    drawn = 4 * number
-    keys = jax.random.split(jax.random.key(HELD_OUT_SEED), drawn)
-    levels = jit(jax.vmap(world.sample_task), program="once")(keys).level
-    solvable = np.ones(drawn, bool)
-    if world.design is not None:
-        solvable = np.asarray(jit(jax.vmap(world.design.is_solvable), program="once")(levels))
-    levels = take(levels, np.flatnonzero(solvable)[:number])
-    number = len(jax.tree.leaves(levels)[0])
-    return _Levels("random mazes", levels, [world.name] * number, _optimal(world, levels))
+    levels = random_levels(world, number)
+    strata = [world.name] * len(jax.tree.leaves(levels)[0])
+    return _Levels("random mazes", levels, strata, _optimal(world, levels), is_named=False)
 
 
 def _optimal(world: WorldSpec, levels: Level) -> Float[np.ndarray, " level"] | None:
@@ -174,15 +187,9 @@ def _scores(finished: Finished) -> dict[str, Any]:
 
 
 def _solved(levels: _Levels, returns: _Returns) -> Table:
-    """Shares of attempts with a positive return, in groups of attempts on mazes with a name."""
-    named = len(set(levels.strata)) == len(levels.strata)
-
-    def shares(found):
-        groups = min(_MOST_GROUPS, found.shape[1]) if named else 1
-        whole = found[:, : found.shape[1] // groups * groups] > 0
-        return whole.reshape(len(found), groups, -1).mean(-1)
-
-    results = {who.name: shares(found) for who, found in returns.items()}
+    """Shares of attempts with a positive return, in groups of attempts on levels with a name."""
+    rates = partial(rates_of_groups, most=_MOST_GROUPS if levels.is_named else 1)
+    results = {who.name: rates(found > 0) for who, found in returns.items()}
     return Table(levels.name, "solve rate", results, levels.strata)
 
 
@@ -221,7 +228,7 @@ def _means(returns: _Returns) -> dict[str, list[float]]:
     return {who.name: (found > 0).mean(axis=1).tolist() for who, found in returns.items()}
 
 
-def _notes(settings: StudentEvaluationConfig) -> list[str]:
+def _notes(settings: StudentEvaluationConfig, num_random: int) -> list[str]:
     of_kinds = (
         f"{KINDS.capitalize()} are {settings.num_of_a_kind}, with one attempt at each; they are "
         "drawn anew after the rules of published ones."
@@ -231,6 +238,7 @@ def _notes(settings: StudentEvaluationConfig) -> list[str]:
         "policy; an attempt with a positive return has solved it.",
         "The worst of the random mazes are chosen by half of the attempts and measured by the "
         "other half; bands are over mazes that were not drawn.",
+        *shortfall(settings.num_levels, num_random),
         *([of_kinds] if settings.kinds else []),
     ]
 

@@ -12,10 +12,10 @@ from rlsuite.curricula.learnable_levels import LearnableLevelsConfig
 from rlsuite.curricula.level_replay import LevelReplayConfig, easiest
 from rlsuite.experiments.errors import ConfigError, nearest
 from rlsuite.experiments.level_design import LevelDesign
+from rlsuite.experiments.methods.design.checks import check_students, checked
 from rlsuite.experiments.methods.design.evaluation import test
 from rlsuite.experiments.methods.design.pictures import pictures
 from rlsuite.experiments.methods.design.presets import episode_limit, presets
-from rlsuite.experiments.ppo_settings import check_mini_batches
 from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec, required
 from rlsuite.following import follow
 from rlsuite.method import Method
@@ -58,51 +58,6 @@ class ACCELConfig(PLRConfig):
     num_edits: Annotated[int, Interval(ge=0, le=10_000)] = 5
     num_parents: Count | None = None
     start: str = "random"
-
-
-def check_lifetimes(run: Run, world: WorldSpec | None) -> None:
-    """Refuses lifetimes, which would change nothing.
-
-    Raises:
-      ConfigError: if there are any.
-    """
-    del world
-    for field in ("min_lifetime", "max_lifetime"):
-        if (lifetime := getattr(run, field)) is not None:
-            raise ConfigError(
-                f"{field}: {lifetime} is not allowed; a student lives as long as the run, --steps"
-            )
-
-
-def checked(run: Run, world: WorldSpec | None) -> WorldSpec:
-    """The world of a student's life, once it is clear that it can live there.
-
-    Raises:
-      ConfigError: if it can't.
-    """
-    config, world = run.method, required(world)
-    check_mini_batches("ppo", config.ppo, config.life, config.student)
-    check_network(partial(config.life_in, world.world), "student", "ppo", "tasks")
-    return world
-
-
-def check_network(make: Callable[[], Any], network: str, ppo: str, rest: str) -> None:
-    """Checks that somebody can live somewhere.
-
-    Args:
-      make: a life.
-      network: the field of its network.
-      ppo: that of how it learns.
-      rest: that of all else.
-
-    Raises:
-      ConfigError: if it can't.
-    """
-    try:
-        make()
-    except ValueError as error:
-        parts = {"num_filters": network, "normalise_observations": ppo}
-        raise ConfigError(f"{parts.get(str(error).split(':')[0], rest)}.{error}") from error
 
 
 def design_of(world: WorldSpec) -> LevelDesign:
@@ -210,8 +165,8 @@ def _chosen(field: str, name: str, known: Mapping[str, Any]) -> Any:
 
 
 def _check_sfl(run: Run, world: WorldSpec | None) -> None:
-    """Refuses searches in which no episode has the time to fail, besides lifetimes."""
-    check_lifetimes(run, world)
+    """Refuses searches in which no episode has the time to fail, besides what all students are."""
+    check_students(run, world)
     world, levels = required(world), run.method.levels
     limit = episode_limit(world)
     if levels.search_length <= limit:
@@ -262,7 +217,7 @@ _NOTHING: dict[str, dict[str, Any]] = {size: {} for size in _BUFFERS}
 _spec = partial(
     MethodSpec,
     kind=KIND,
-    check=check_lifetimes,
+    check=check_students,
     test=test,
     pictures=pictures,
     learned=lambda state: unwatched(state).learner,

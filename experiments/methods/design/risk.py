@@ -1,16 +1,30 @@
-"""Results on many levels: on the worst of them, and over what a level is like."""
+"""Results on many levels: of groups of attempts, on the worst, and over what a level is like."""
 
 from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from rlsuite.experiments.evaluation import Curve
 from rlsuite.experiments.statistics import bootstrap
 
 SHARES = (0.001, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 _NUM_RESAMPLES = 500
+
+
+def rates_of_groups(
+    solved: Bool[np.ndarray, "level attempt"], most: int
+) -> Float[np.ndarray, "level group"]:
+    """Shares of attempts that solved a level, in groups of equally many: all attempts are in one.
+
+    Args:
+      solved: by each attempt.
+      most: groups there may be; they are as many of these as divide the attempts.
+    """
+    number = solved.shape[1]
+    groups = max(groups for groups in range(1, most + 1) if number % groups == 0)
+    return solved.reshape(len(solved), groups, -1).mean(axis=-1)
 
 
 def conditional_value_at_risk(

@@ -7,13 +7,11 @@ from functools import partial
 import jax
 
 from rlsuite.experiments.errors import ConfigError
+from rlsuite.experiments.methods.design.checks import check_network, check_students, checked
 from rlsuite.experiments.methods.design.evaluation import test
 from rlsuite.experiments.methods.design.methods import (
     KIND,
     PANELS,
-    check_lifetimes,
-    check_network,
-    checked,
     design_of,
     experiment,
     measures_of,
@@ -85,7 +83,7 @@ _BUFFERS = {
 _spec = partial(
     MethodSpec,
     kind=KIND,
-    check=check_lifetimes,
+    check=check_students,
     test=test,
     pictures=pictures,
     learned=first_student,
