@@ -210,7 +210,7 @@ def easiest(num_parents: int, num_workers: int) -> Parents:
 
     def choose(evidence, returns):
         ease = returns - jnp.abs(evidence.advantages).mean(axis=0)
-        return jnp.resize(jnp.argsort(-ease)[:num_parents], num_workers)
+        return jnp.resize(jnp.argsort(-ease)[:num_parents], (num_workers,))
 
     return choose
 
