@@ -6,6 +6,7 @@ depend on the others: what a run comes to depends on how many there are beside i
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
 from typing import Any
 
 import jax
@@ -43,9 +44,21 @@ class Programs:
 
     def restored_as(self) -> State:
         """Shapes and types of a state of one run, and where its leaves go when it is restored."""
-        method = self._experiment.method
-        state, places = abstract_state(method), _places(method, None)
-        return state if self._num_seeds or places is None else jax.tree.map(_placed, state, places)
+        state = abstract_state(self._experiment.method)
+        places = None if self._num_seeds else self._places
+        return state if places is None else jax.tree.map(_placed, state, places)
+
+    @cached_property
+    def _init(self) -> jax.stages.Compiled:
+        """What makes first states, compiled once for all who ask where their leaves are."""
+        return _compiled_init(self._experiment.method, self._num_seeds)
+
+    @property
+    def _places(self) -> PyTree | None:
+        """Where the leaves of a state are, if devices share them."""
+        if jax.sharding.get_abstract_mesh().empty:
+            return None
+        return self._init.output_shardings
 
     def start(self, restored: Sequence[State | None]) -> State:
         """The state from which all go on.
@@ -53,20 +66,19 @@ class Programs:
         Args:
           restored: of each run, or none for one that begins.
         """
-        method, num_seeds = self._experiment.method, self._num_seeds
-        if num_seeds is None:
+        if self._num_seeds is None:
             (state,) = restored
-            return initial_state(method, self._seeds[0]) if state is None else state
+            return self._init(np.uint32(self._seeds[0])) if state is None else state
         if all(state is not None for state in restored):
-            return _stack(restored, _places(method, num_seeds))
-        fresh = _compiled_init(method, num_seeds)(np.array(self._seeds, np.uint32))
+            return _stack(restored, self._places)
+        fresh = self._init(np.array(self._seeds, np.uint32))
         if all(state is None for state in restored):
             return fresh
         states = [
             self.one(fresh, index) if state is None else state
             for index, state in enumerate(restored)
         ]
-        return _stack(states, _places(method, num_seeds))
+        return _stack(states, self._places)
 
     def one(self, state: State, index: int) -> State:
         """The state of one run."""
@@ -183,13 +195,6 @@ def _compiled_init(method: Method, num_seeds: int | None) -> jax.stages.Compiled
         return state if num_seeds is None else jax.tree.map(_shared_by_seeds, state)
 
     return jit(init, program="once").lower(_abstract_seeds(num_seeds)).compile()
-
-
-def _places(method: Method, num_seeds: int | None) -> PyTree | None:
-    """Where the leaves of a state are, if devices share them."""
-    if jax.sharding.get_abstract_mesh().empty:
-        return None
-    return _compiled_init(method, num_seeds).output_shardings
 
 
 def _stack(states: Sequence[State], places: PyTree | None) -> State:
