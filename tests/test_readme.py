@@ -121,7 +121,8 @@ def distinct(lines):
 
 @pytest.mark.parametrize("line", distinct([line for line in COMMANDS if is_whole(line)]), ids=shown)
 def test_commands_are_understood(line, folder, monkeypatch, capsys):
-    argv = shlex.split(line.text)
+    # What predicts a run is understood as what makes it.
+    argv = [word for word in shlex.split(line.text) if word != "--dry-run"]
     if argv[0] != "train":
         parser, _ = cli._parsers()
         arguments, rest = parser.parse_known_args(join_settings(argv))
