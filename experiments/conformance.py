@@ -9,6 +9,7 @@ run can, and `check_test(folder)` what only the test of that run can.
 import dataclasses
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -167,10 +168,10 @@ def check_learned_by(spec: MethodSpec, run: Run) -> None:
 
 
 def check_run(method: str, folder: Path) -> None:
-    """One step of the smoke preset, another one after it was put away, and the report.
+    """Two steps of the smoke preset, the second again from the checkpoint of the first, the report.
 
-    All of it goes through the command, and compiles the step twice unless JAX keeps what it has
-    compiled (`jax_compilation_cache_dir`).
+    All of it goes through the command. The second step comes to the same bits. The step is compiled
+    twice unless JAX keeps what it has compiled (`jax_compilation_cache_dir`).
 
     Args:
       method: as `rlsuite train` takes it: a name, `package.module:SPEC` or `file.py:SPEC`.
@@ -180,16 +181,29 @@ def check_run(method: str, folder: Path) -> None:
       AssertionError: with what doesn't hold.
     """
     every = ["--log_every", "1", "--checkpoint_every", "1"]
-    status = main(["train", method, "smoke", "--steps", "1", *every, "--out", str(folder)])
+    status = main(["train", method, "smoke", "--steps", "2", *every, "--out", str(folder)])
     _require(status == 0, method, f"training ends with exit status {status}")
-    status = main(["resume", str(folder), "--steps", "2"])
+    first = _bits(open_run(folder).learned)
+    # As if it had been killed before the second step was saved.
+    shutil.rmtree(folder / "checkpoints" / "2")
+    status = main(["resume", str(folder)])
     _require(status == 0, method, f"resuming ends with exit status {status}")
 
     finished = open_run(folder)
     steps = [line["step"] for line in finished.metrics]
     _require(steps == [1, 2], method, f"steps {steps} were logged where 1 and 2 were made")
-    _require(jax.tree.leaves(finished.learned), method, "learned: there is nothing in it")
+    _require(first, method, "learned: there is nothing in it")
+    is_same = first == _bits(finished.learned)
+    _require(is_same, method, "learned: a resumed run has come to other bits")
     _require((folder / "report.md").exists(), method, "there is no report")
+
+
+def _bits(learned: Any) -> list[bytes]:
+    def bits(leaf: Any) -> bytes:
+        is_key = jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+        return np.asarray(jax.random.key_data(leaf) if is_key else leaf).tobytes()
+
+    return [bits(jnp.asarray(leaf)) for leaf in jax.tree.leaves(learned)]
 
 
 def check_test(folder: Path) -> None:
