@@ -163,9 +163,10 @@ class RestartWorld(StateWrapper):
         """Begins an episode at a state of the demonstration."""
         share_key, window_key, place_key, view_key = jax.random.split(key, 4)
         shown = params.demonstration
-        back = jax.random.randint(window_key, (), 0, params.window)
+        back = jax.random.randint(window_key, (), 0, params.window, jnp.int32)
         own = jnp.maximum(params.latest - back, 0)
-        later = jax.random.randint(place_key, (), own, jnp.maximum(shown.length, own + 1))
+        after = jnp.maximum(shown.length, own + 1)
+        later = jax.random.randint(place_key, (), own, after, jnp.int32)
         place = jnp.where(jax.random.bernoulli(share_key, params.own_share), own, later)
         within = jax.tree.map(lambda leaf: leaf[place], shown.state)
         seen = self.world.observe(view_key, within, None, params.level)

@@ -69,6 +69,25 @@ def other_worlds(settings: ObjectiveEvaluationConfig) -> list[WorldSpec]:
     return list(map(find_world, dict.fromkeys(settings.worlds)))
 
 
+def check_other_worlds(
+    settings: ObjectiveEvaluationConfig, make: Callable[[WorldSpec], Any]
+) -> None:
+    """Refuses other worlds that aren't there, or that agents can't act in.
+
+    Args:
+      settings: of the test.
+      make: makes who acts in a world; it raises a ValueError if nobody can.
+
+    Raises:
+      ConfigError: if there is one.
+    """
+    for other in other_worlds(settings):
+        try:
+            make(other)
+        except ValueError as error:
+            raise ConfigError(f"evaluation.worlds: {other.name}: {error}") from error
+
+
 class Contender(NamedTuple):
     """Something agents can learn by.
 

@@ -126,7 +126,7 @@ def maze(name: str, config: MazeConfig) -> WorldSpec:
             place=lambda state: state.position,
             draw_path=partial(render_path, world),
             kinds={
-                name: LevelKind(*kind, partial(optimal_return, kind.world))
+                name: LevelKind(kind.world, kind.sample, partial(optimal_return, kind.world))
                 for name, kind in MAZE_KINDS.items()
             },
             # The largest takes minutes.

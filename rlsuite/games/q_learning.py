@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from rlsuite.games.gradients import Opponents
@@ -83,6 +84,10 @@ def q_learning(
         if number < 1:
             raise ValueError(f"{name}: {number} is not allowed; it must be at least 1")
 
+    exploration = optax.linear_schedule(
+        config.first_exploration, config.last_exploration, max(config.num_matches - 1, 1)
+    )
+
     def init(key):
         key, instance_key = jax.random.split(key)
         keys = spread(jax.random.split(instance_key, num_agents))
@@ -92,7 +97,7 @@ def q_learning(
     def start(key):
         return sample_instance(key), jnp.zeros((5, 2))
 
-    def learn(key, instance, values, exploration):
+    def learn(key, instance, values, explored):
         """One match."""
         opponent_key, rounds_key = jax.random.split(key)
         which = jax.random.randint(opponent_key, (), 0, instance.machines.chances.shape[0])
@@ -102,7 +107,7 @@ def q_learning(
             values, context, place = carry
             now, chances = drawn
             best = (values[context, 1] > values[context, 0]).astype(jnp.int32)
-            own = jnp.where(chances[0] < exploration, (chances[1] < 0.5).astype(jnp.int32), best)
+            own = jnp.where(chances[0] < explored, (chances[1] < 0.5).astype(jnp.int32), best)
             other = (chances[2] < machine.chances[place]).astype(jnp.int32)
             payoff, after = instance.view.own[own, other], 1 + 2 * own + other
             follows = jnp.where(now == num_rounds - 1, 0.0, config.discount * values[after].max())
@@ -117,12 +122,10 @@ def q_learning(
 
     def step(state):
         key, match_key = jax.random.split(state.key)
-        done = jnp.minimum(state.match / max(config.num_matches - 1, 1), 1.0)
-        first, last = config.first_exploration, config.last_exploration
         keys = spread(jax.random.split(match_key, num_agents))
         axes = (0, 0, 0, None)
         values, payoffs = apart(jax.vmap(learn, axes), axes)(
-            keys, state.instances, state.values, first + (last - first) * done
+            keys, state.instances, state.values, exploration(state.match)
         )
         after = QLearningState(key, state.match + 1, state.instances, values)
         return after, {"payoff": payoffs.mean()}

@@ -38,10 +38,21 @@ def on_an_accelerator(monkeypatch):
 
 
 def lowered(program, *arguments):
-    """For all platforms at once: JAX refuses what one of them hasn't got."""
+    """For all platforms at once: JAX refuses what one hasn't got, and calls of the host."""
     module = program.trace(*arguments).lower(lowering_platforms=PLATFORMS).as_text()
-    assert "mhlo.num_partitions = 1" in module and "callback" not in module
+    assert "mhlo.num_partitions = 1" in module
     return module
+
+
+def test_calls_of_the_host_are_refused():
+    """So that methods which can be lowered are known to have none."""
+
+    def calling(value):
+        shape = jax.ShapeDtypeStruct((), jnp.float32)
+        return jax.pure_callback(lambda value: value, shape, value)
+
+    with pytest.raises(NotImplementedError, match="callback"):
+        lowered(jax.jit(calling), jnp.float32(1))
 
 
 @pytest.mark.parametrize("name", METHODS.names)

@@ -13,6 +13,7 @@ from rlsuite.envs.bandits.tallying import tallying_bandit
 from rlsuite.experiments.level_sets import HELD_OUT_SEED
 from rlsuite.experiments.methods.bandits.common import play_all, whole_course
 from rlsuite.experiments.methods.bandits.tallying_claims import drawn
+from rlsuite.experiments.methods.bandits.tallying_gaps import NUM_ACTIONS
 from rlsuite.experiments.methods.bandits.tallying_players import (
     TallyingEvaluationConfig,
     benchmarks,
@@ -25,7 +26,6 @@ from rlsuite.methods.weighted_tallying_bandits import (
     WeightsName,
 )
 
-NUM_ACTIONS = 5
 _KINDS: tuple[InstancesName, ...] = ("decoy", "random")
 Regrets = dict[str, Mapping[str, Estimate]]
 """By kinds of losses and weights, mean regrets by player."""

@@ -6,12 +6,11 @@ Networks, PPO, workers, rollouts and lifetimes are those with which PPO is good 
 from collections.abc import Callable
 from dataclasses import replace
 
-from rlsuite.agents import ActorCriticConfig
+from rlsuite.agents import ActorCriticConfig, make_actor
 from rlsuite.drifts import LearnedDriftConfig
-from rlsuite.experiments.errors import ConfigError
 from rlsuite.experiments.evolution import AS_IN_PUBLIC_CODE, PANELS, SYMPTOMS, evolution_experiment
 from rlsuite.experiments.knowledge_of_time import check_known_time
-from rlsuite.experiments.meta_test import other_worlds
+from rlsuite.experiments.meta_test import check_other_worlds
 from rlsuite.experiments.methods.drifts.meta_test import DriftEvaluationConfig, learned_by, test
 from rlsuite.experiments.methods.drifts.pictures import pictures
 from rlsuite.experiments.ppo_settings import check_actor, check_mini_batches
@@ -129,13 +128,8 @@ def _build(run: Run, world: WorldSpec | None) -> Experiment:
 
 
 def _check(run: Run, world: WorldSpec | None) -> None:
-    """Refuses worlds of a test that aren't there, or that agents can't act in."""
     del world
-    for other in other_worlds(run.evaluation):
-        try:
-            check_actor(other.world, other.ppo.networks)
-        except ConfigError as error:
-            raise ConfigError(f"evaluation.worlds: {other.name}: {error}") from error
+    check_other_worlds(run.evaluation, lambda other: make_actor(other.world, other.ppo.networks))
 
 
 LPO = MethodSpec(

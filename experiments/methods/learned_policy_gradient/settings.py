@@ -8,7 +8,7 @@ import jax
 from rlsuite.agents import make_agent
 from rlsuite.experiments.errors import ConfigError
 from rlsuite.experiments.knowledge_of_time import check_known_time
-from rlsuite.experiments.meta_test import other_worlds
+from rlsuite.experiments.meta_test import check_other_worlds
 from rlsuite.experiments.methods.learned_policy_gradient.levels import LevelEvaluationConfig
 from rlsuite.experiments.specs import Run, WorldSpec
 from rlsuite.precision import Precision
@@ -76,14 +76,6 @@ def check(run: Run, world: WorldSpec) -> None:
 
 
 def check_worlds(run: Run, world: WorldSpec | None) -> None:
-    """Refuses worlds of a test that aren't there, or that agents can't act in.
-
-    Raises:
-      ConfigError: if there is one.
-    """
+    """As `check_other_worlds`, of the usual agents there."""
     del world
-    for other in other_worlds(run.evaluation):
-        try:
-            make_agent(other.world, other.agent)
-        except ValueError as error:
-            raise ConfigError(f"evaluation.worlds: {other.name}: {error}") from error
+    check_other_worlds(run.evaluation, lambda other: make_agent(other.world, other.agent))

@@ -142,9 +142,8 @@ def test_twelve_jobs_of_which_workers_are_killed_end_as_if_nothing_had_happened(
 def test_a_job_of_submitit_trains_and_tests(tmp_path, capfd):
     file, out = tmp_path / "one.toml", tmp_path / "out"
     text = TWELVE.replace(f"steps = {STEPS}", "steps = 2").replace("seeds = 6", "seeds = 1")
-    one = text.replace(', {name = "many"}', "")
-    file.write_text(f"{one}\nslurm = {{cluster = 'local'}}")
+    file.write_text(f"{text}\nslurm = {{cluster = 'local'}}")
     command = ["sweep", str(file), "--out", str(out), "--slurm", "--slurm.partition", "short"]
     assert main(command) == 0
-    assert "(1 of 1 jobs)" in capfd.readouterr().out
-    assert len(list(out.glob("runs/*/evaluation.json"))) == 1
+    assert "(2 of 2 jobs)" in capfd.readouterr().out
+    assert len(list(out.glob("runs/*/evaluation.json"))) == 2

@@ -68,6 +68,9 @@ def test_episodes_begin_in_the_window_and_end_with_success_or_behind():
     keys = jax.random.split(KEY, 500)
     states = jax.vmap(lambda key: world.reset(key, where(4, window=3))[1])(keys)
     assert np.unique(states.place).tolist() == [2, 3, 4]
+    with jax.enable_x64(True):
+        _, state = jax.eval_shape(world.reset, jax.random.key(0), where(4))
+    assert (state.place.dtype, state.clock.dtype) == (jnp.int32, jnp.int32)
     np.testing.assert_array_equal(states.world.place, states.place)
     states = jax.vmap(lambda key: world.reset(key, where(1, window=3))[1])(keys)
     assert np.bincount(states.place, minlength=2) / 500 == pytest.approx([2 / 3, 1 / 3], abs=0.07)
