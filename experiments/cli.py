@@ -25,6 +25,7 @@ from rlsuite.experiments.evaluate_options import (
 from rlsuite.experiments.files import reason
 from rlsuite.experiments.interruption import INTERRUPTED, interrupting
 from rlsuite.experiments.options import Parser, join_options, methods_of
+from rlsuite.experiments.postponing import import_gymnax
 from rlsuite.experiments.streams import outlets
 from rlsuite.experiments.sweeping.command import FLAGS as SWEEP_FLAGS
 from rlsuite.experiments.sweeping.command import add_parser as add_sweep
@@ -85,6 +86,7 @@ def _dispatch(argv: list[str], specs: tuple[Any, ...]) -> int:
     command: Callable[[argparse.Namespace, list[str]], int] = arguments.run
     if rest and not arguments.takes_more:
         raise UserError(f"unknown argument '{rest[0]}'; see 'rlsuite {argv[0]} --help'")
+    import_gymnax()
     with _single_precision():
         return command(arguments, rest)
 

@@ -13,8 +13,8 @@ from math import comb, log
 from typing import NamedTuple
 
 import numpy as np
+import scipy  # Whose sub-packages are imported when they are first used, which takes a while.
 from jaxtyping import Bool, Float, Int
-from scipy.stats import binomtest, rankdata, trim_mean
 
 Results = Float[np.ndarray, "run level seed"]
 Strata = Int[np.ndarray, " level"]
@@ -46,7 +46,7 @@ def mean_of(values: Float[np.ndarray, " case"]) -> Estimate:
 
 def share(cases: Bool[np.ndarray, " case"]) -> Estimate:
     """The share of independent cases in which something holds, with Wilson's interval."""
-    found = binomtest(int(cases.sum()), cases.size)
+    found = scipy.stats.binomtest(int(cases.sum()), cases.size)
     interval = found.proportion_ci(method="wilson")
     return Estimate(found.statistic, interval.low, interval.high)
 
@@ -58,7 +58,7 @@ def rank_correlation(
 
     NaN where a value is.
     """
-    ranks = [rankdata(values, axis=-1) for values in (first, second)]
+    ranks = [scipy.stats.rankdata(values, axis=-1) for values in (first, second)]
     above, other = (rank - rank.mean(axis=-1, keepdims=True) for rank in ranks)
     size = np.sqrt((above**2).sum(axis=-1) * (other**2).sum(axis=-1))
     product = np.asarray((above * other).sum(axis=-1))
@@ -90,7 +90,7 @@ def interquartile_mean(
     values: Float[np.ndarray, "*shape"], axis: int | None = None
 ) -> np.ndarray | np.floating:
     """Mean of the middle half of the values, robust to a few extreme levels."""
-    return trim_mean(values, 0.25, axis=axis)
+    return scipy.stats.trim_mean(values, 0.25, axis=axis)
 
 
 def optimality_gap(

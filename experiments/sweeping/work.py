@@ -14,6 +14,7 @@ from pathlib import Path
 
 from rlsuite.experiments.errors import BAD_INPUT, UserError, say
 from rlsuite.experiments.interruption import INTERRUPTED, interrupting
+from rlsuite.experiments.postponing import import_gymnax
 
 _STDIN = 0  # Not `sys.stdin`, whose lock the interpreter wants at its end.
 
@@ -27,6 +28,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         with interrupting():
             _end_with_parent()
+            import_gymnax()
             from rlsuite.experiments.sweeping.doing import do
 
             return do(Path(directory), names)

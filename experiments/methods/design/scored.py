@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, get_args
 
 import jax
 import numpy as np
-import scipy.stats
+import scipy
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from rlsuite.compiling import jit

@@ -1,0 +1,38 @@
+"""Imports that wait until they are needed."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+
+class _Postponed(ModuleType):
+    """A module that is imported when something of it is first asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # The import system's own questions are no use of it.
+            raise AttributeError(name)
+        return getattr(import_module(self.__name__), name)
+
+
+@contextmanager
+def postponed(*names: str) -> Iterator[None]:
+    """What is imported within gets these modules only when it uses them; others are imported now.
+
+    A module that is there already stays. Afterwards, importing one of them is as ever.
+    """
+    absent = {name: _Postponed(name) for name in names if name not in sys.modules}
+    sys.modules.update(absent)
+    try:
+        yield
+    finally:
+        for name in absent:
+            del sys.modules[name]
+
+
+def import_gymnax() -> None:
+    """gymnax, without what its worlds draw with, which is most of what it has to import."""
+    with postponed("seaborn", "matplotlib.pyplot"):
+        import gymnax  # noqa: F401
