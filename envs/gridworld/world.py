@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import struct
 from gymnax.environments import environment, spaces
 from jax.typing import ArrayLike
@@ -326,16 +327,17 @@ def open_cells(params: Params, max_side: int) -> Bool[Array, " cells"]:
 
 
 def _corner_level(world: GridWorld) -> Params:
+    # Filled in by NumPy: it is asked for often where programs are traced, which takes long.
     def per_type(value: float) -> Float[Array, " types"]:
-        return jnp.zeros(world.max_types).at[0].set(value)
+        return jnp.asarray(value * (np.arange(world.max_types) == 0), jnp.float32)
 
     return Params(
         max_steps_in_episode=jnp.int32(100),
         side=jnp.int32(world.max_side),
-        walls=jnp.zeros(world.cells, bool),
+        walls=jnp.asarray(np.zeros(world.cells, bool)),
         start=jnp.int32(0),
-        object_type=jnp.full(world.max_objects, -1, jnp.int32).at[0].set(0),
-        object_position=jnp.full(world.max_objects, world.cells - 1, jnp.int32),
+        object_type=jnp.asarray(np.where(np.arange(world.max_objects), -1, 0), jnp.int32),
+        object_position=jnp.asarray(np.full(world.max_objects, world.cells - 1), jnp.int32),
         type_reward=per_type(1.0),
         type_termination_probability=per_type(1.0),
         type_respawn_probability=per_type(0.0),

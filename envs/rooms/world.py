@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import struct
 from gymnax.environments import environment, spaces
 from jax.typing import ArrayLike
@@ -128,8 +129,9 @@ class Rooms(environment.Environment[State, Params]):
         """The level that was given, else a room of floor alone."""
         if self._default_params is not None:
             return self._default_params
-        grid = jnp.full((self.side, self.side), WALL, jnp.int8).at[1:-1, 1:-1].set(FLOOR)
-        maps = Map(grid.reshape(1, -1), jnp.array([self.side + 1]))
+        grid = np.full((self.side, self.side), WALL, np.int8)
+        grid[1:-1, 1:-1] = FLOOR
+        maps = Map(jnp.asarray(grid.reshape(1, -1)), jnp.array([self.side + 1]))
         return Params(max_steps_in_episode=jnp.int32(100), maps=maps)
 
     @property
