@@ -1,32 +1,12 @@
 """MAP-Elites: the best solution of each cell, and children of these."""
 
-from typing import NamedTuple
-
 import jax
-import jax.numpy as jnp
-from jaxtyping import Array, Bool, PRNGKeyArray
 
-from rlsuite.archive import choose
-from rlsuite.method import Method, single_precision
+from rlsuite.method import Method
 from rlsuite.quality_diversity.batches import BatchConfig
-from rlsuite.quality_diversity.descriptors import true_position
 from rlsuite.quality_diversity.domain import Domain
-from rlsuite.quality_diversity.found import Found, metrics, nothing_found, told
-from rlsuite.quality_diversity.map_elites import Elites, improved, no_elites
-from rlsuite.quality_diversity.solutions import Solutions, evaluated, mutated, random_genomes
-
-
-class MapElitesState(NamedTuple):
-    """Everything that changes."""
-
-    key: PRNGKeyArray
-    elites: Elites
-    found: Found
-
-    @property
-    def kept(self) -> tuple[Solutions, Bool[Array, " cell"]]:
-        """All elites, and which of them are there."""
-        return self.elites.solutions, self.elites.entered
+from rlsuite.quality_diversity.map_elites import Variation, elite_search
+from rlsuite.quality_diversity.solutions import mutated
 
 
 def map_elites(domain: Domain, config: BatchConfig) -> Method:
@@ -39,41 +19,19 @@ def map_elites(domain: Domain, config: BatchConfig) -> Method:
       config: sizes.
 
     Returns:
-      A method whose state is a `MapElitesState`; a step is `evaluations_per_step` evaluations.
-      Metrics are those of `rlsuite.quality_diversity.found.metrics`, `kept_coverage`, which is the
-      coverage, and `kept`, how many elites there are.
+      A method as `elite_search` has it.
 
     Raises:
       ValueError: if a step isn't whole batches.
     """
-    descriptor, num_batches = true_position(), config.num_batches
 
-    def init(key):
-        key, first_key = jax.random.split(key)
-        genome = random_genomes(first_key, config.num_first, domain.num_genes)
-        none = nothing_found(domain, config.bins)
-        first = evaluated(domain, descriptor, (), genome, after=none.evaluations)
-        elites = no_elites(first, domain.num_cells(config.bins))
-        return MapElitesState(
-            key, improved(elites, first, domain, config.bins), told(none, domain, first)
-        )
+    def propose(key, state, elites):
+        parent_key, noise_key = jax.random.split(key)
+        parents = elites.drawn(parent_key, config.batch_size)
+        return state, mutated(noise_key, parents, config.deviation)
 
-    def batch(state, _):
-        key, choose_key, vary_key = jax.random.split(state.key, 3)
-        elites, found = state.elites, state.found
-        alike = jnp.ones(elites.entered.shape)
-        parents = choose(choose_key, elites.entered, alike, config.batch_size)
-        genome = mutated(vary_key, elites.solutions.genome[parents], config.deviation)
-        children = evaluated(domain, descriptor, (), genome, after=found.evaluations)
-        elites = improved(elites, children, domain, config.bins)
-        return MapElitesState(key, elites, told(found, domain, children)), None
+    def nothing(key, *_):
+        del key
+        return ()
 
-    def step(state):
-        state, _ = jax.lax.scan(batch, state, length=num_batches)
-        entered = state.elites.entered
-        return state, metrics(state.found) | {
-            "kept_coverage": entered.mean(dtype=jnp.float32),
-            "kept": entered.sum().astype(jnp.float32),
-        }
-
-    return single_precision(Method(init, step))
+    return elite_search(domain, config, Variation(nothing, propose, nothing))

@@ -33,15 +33,20 @@ class BatchConfig:
         return whole_batches(self.evaluations_per_step, self.batch_size, "batch_size")
 
 
-def whole_batches(evaluations_per_step: int, size: int, name: str) -> int:
-    """How many batches of a size are in a step.
+def whole_batches(number: int, size: int, name: str, *, of: str = "evaluations_per_step") -> int:
+    """How many batches of a size are in a number.
+
+    Args:
+      number: that is divided.
+      size: of a batch.
+      name: the field that says so.
+      of: the field that the number is.
 
     Raises:
       ValueError: if they are not whole.
     """
-    if evaluations_per_step % size:
+    if number % size:
         raise ValueError(
-            f"evaluations_per_step: {evaluations_per_step} is not allowed; it must be a multiple "
-            f"of {size}, as {name} says"
+            f"{of}: {number} is not allowed; it must be a multiple of {size}, as {name} says"
         )
-    return evaluations_per_step // size
+    return number // size
