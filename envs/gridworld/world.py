@@ -17,6 +17,7 @@ from gymnax.environments import environment, spaces
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
+from rlsuite.envs.automatic_reset import step_and_reset
 from rlsuite.envs.gridworld.chance import draw_free_cells, flip_coins
 
 NUM_ACTIONS = 5
@@ -183,19 +184,7 @@ class GridWorld(environment.Environment[State, Params]):
         # Tabular worlds draw nothing at reset. Gymnax's own step would split the key all the
         # same, which takes as long as the rest of the step.
         step_key, reset_key = (key, key) if self.tabular else jax.random.split(key)
-        final_observation, stepped, reward, terminated, info = self.step_env(
-            step_key, state, action, params
-        )
-        truncated = self.is_truncated(stepped, params)
-        done = terminated | truncated
-        _, started = self.reset_env(reset_key, params)
-        state = jax.tree.map(partial(jnp.where, done), started, stepped)
-        info |= {
-            "terminated": terminated,
-            "truncated": truncated,
-            "final_observation": final_observation,
-        }
-        return self.get_obs(state, params), state, reward, terminated, truncated, info
+        return step_and_reset(self, step_key, reset_key, state, action, params)
 
     def reset(self, key: PRNGKeyArray, params: Params | None = None) -> tuple[Any, State]:
         """Start an episode: the agent at `start`, every object present."""

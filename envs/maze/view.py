@@ -1,10 +1,9 @@
-"""What an agent sees of a maze, by few look-ups: a line of walls is a number, a bit for each cell.
+"""What an agent sees of a maze, by one look-up: a window is a number, with a bit for each wall.
 
-A CPU looks a wall up in about six nanoseconds, and a window has 25 of them; what lies between two
-bits of a number is had by shifting it.
+A CPU looks a wall up in some nanoseconds, and a window has 25 of them. The windows of a level are
+numbered all at once, which XLA does before a loop through which the level stays as it is.
 """
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Int
@@ -32,21 +31,12 @@ def seen_walls(
         position: The agent's cell, shown in the middle of the window's last row.
         direction: Where it looks.
     """
-    reach, (row, column) = view - 1, jnp.divmod(position, side)
-    along_rows = (direction == EAST) | (direction == WEST)
-    growing = (direction == EAST) | (direction == SOUTH)
-    # Rows of the window are columns of the grid where the agent looks along rows.
-    down, across = jnp.where(along_rows, column, row), jnp.where(along_rows, row, column)
-    rows, columns = _lines(jnp.pad(walls.reshape(side, side), reach, constant_values=True), view)
-    lines = jnp.where(along_rows, columns, rows)
-    word, shift = jnp.divmod(across + reach - view // 2, _stride(view))
-    first = down + jnp.where(growing, reach, 0)
-    window = jax.lax.dynamic_slice(lines, (first, word), (view, 1)) >> shift
-    window = jnp.where(growing, window[::-1], window)
-    place = jnp.arange(view)
-    to_the_right = (direction == EAST) | (direction == NORTH)
-    bit = jnp.where(to_the_right, place, view - 1 - place)
-    return (window >> bit & 1).astype(bool)
+    (row, column), (row_step, column_step) = jnp.divmod(position, side), step_ahead(direction)
+    # The window's first row and column in the grid, within the walls that are put around it.
+    top, left = row + view // 2 * (1 + row_step), column + view // 2 * (1 + column_step)
+    words = _windows(walls.reshape(side, side), view)[top + np.array(_first_rows(view)), left]
+    bits = jnp.asarray(_bits(view))[direction]
+    return ((words[:, None, None] & bits) != 0).any(axis=0)
 
 
 def seen_goal(
@@ -74,18 +64,36 @@ def step_ahead(direction: Int[Array, ""]) -> tuple[Int[Array, ""], Int[Array, ""
     return row_step, column_step
 
 
-def _stride(view: int) -> int:
-    """Cells from one word of a line to the next, so that every window lies in a single word."""
-    return WORD + 1 - view
+def _rows_of_word(view: int) -> int:
+    """How many rows of a window, one after the other, are one number."""
+    return min(view, WORD // view)
 
 
-def _lines(
-    walls: Bool[Array, "side side"], view: int
-) -> tuple[Int[Array, "side word"], Int[Array, "side word"]]:
-    """Rows, and columns, of a grid as words; each begins a stride further, and most overlap."""
-    side, stride = len(walls), _stride(view)
-    shift = np.arange(side)[:, None] - stride * np.arange((side - view) // stride + 1)
-    weights = np.where((shift >= 0) & (shift < WORD), 1 << np.clip(shift, 0, WORD - 1), 0)
-    weights = weights.astype(np.int32)
-    rows = jnp.sum(walls[:, :, None] * weights, axis=1, dtype=jnp.int32)
-    return rows, jnp.sum(walls[:, :, None] * weights[:, None], axis=0, dtype=jnp.int32)
+def _first_rows(view: int) -> list[int]:
+    """The row of the window that each of its words begins with; the last two may share some."""
+    rows = _rows_of_word(view)
+    return [min(row, view - rows) for row in range(0, view, rows)]
+
+
+def _windows(walls: Bool[Array, "side side"], view: int) -> Int[Array, "top left"]:
+    """The rows of a word below each cell, as wide as a window, of a grid with walls around it."""
+    around = jnp.pad(walls, view - 1, constant_values=True).astype(jnp.int32)
+    rows = _joined(around.T, view, 1).T
+    return _joined(rows, _rows_of_word(view), view)
+
+
+def _joined(lines: Int[Array, "line place"], number: int, width: int) -> Int[Array, "first place"]:
+    """Each line and those after it as one number, of which every line has `width` bits."""
+    firsts = len(lines) - number + 1
+    parts = [lines[after : after + firsts] << after * width for after in range(number)]
+    return jnp.stack(parts).sum(axis=0, dtype=jnp.int32)
+
+
+def _bits(view: int) -> Int[np.ndarray, "direction word view view"]:
+    """Each cell's bit of its word, zero of the others, in the window as it is turned."""
+    row, column = np.indices((view, view))
+    below = row - np.array(_first_rows(view))[:, None, None]
+    is_within = (below >= 0) & (below < _rows_of_word(view))
+    north_up = np.where(is_within, 1 << np.where(is_within, below * view + column, 0), 0)
+    turned = [np.rot90(north_up, direction - NORTH, (1, 2)) for direction in range(4)]
+    return np.stack(turned).astype(np.int32)

@@ -18,6 +18,7 @@ from gymnax.environments import environment, spaces
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
+from rlsuite.envs.automatic_reset import step_and_reset
 from rlsuite.envs.maze.view import EAST, WORD, seen_goal, seen_walls, step_ahead
 
 LEFT, RIGHT, FORWARD = range(3)
@@ -29,10 +30,9 @@ MINIGRID_ACTIONS = 7
 MAX_STEPS = 250
 """The usual limit of an episode."""
 
-# Numbers of objects and of colours in MiniGrid, over ten: (object, colour, state).
-FLOOR_CODE = np.array([0.1, 0.0, 0.0], np.float32)
-WALL_CODE = np.array([0.2, 0.5, 0.0], np.float32)
-GOAL_CODE = np.array([0.8, 0.1, 0.0], np.float32)
+# MiniGrid's numbers over ten, (object, colour, state), of floor, wall and goal.
+CODES = np.array([[0.1, 0.0, 0.0], [0.2, 0.5, 0.0], [0.8, 0.1, 0.0]], np.float32)
+GOAL = 2
 
 
 @partial(struct.dataclass, kw_only=True)
@@ -158,7 +158,14 @@ class Maze(environment.Environment[State, Params]):
     ) -> tuple[View, State, Float[Array, ""], Bool[Array, ""], Bool[Array, ""], dict[str, Any]]:
         """Take one step and reset automatically when the episode ends, as gymnax has it."""
         # Filled in here, not under jit: equal worlds may have unequal default levels.
-        return super().step(key, state, action, self.default_params if params is None else params)
+        params = self.default_params if params is None else params
+        return self._step_and_reset(key, state, action, params)
+
+    @partial(jax.jit, static_argnames=("self",))
+    def _step_and_reset(
+        self, key: PRNGKeyArray, state: State, action: Int[ArrayLike, ""], params: Params
+    ) -> tuple[View, State, Float[Array, ""], Bool[Array, ""], Bool[Array, ""], dict[str, Any]]:
+        return step_and_reset(self, key, key, state, action, params)
 
     def reset(self, key: PRNGKeyArray, params: Params | None = None) -> tuple[View, State]:
         """Start an episode at the level's start."""
@@ -198,12 +205,9 @@ class Maze(environment.Environment[State, Params]):
         """Show a state as the agent sees it."""
         del key
         where = self.side, self.view, state.position, state.direction
-        seen = seen_walls(params.walls, *where), seen_goal(params.goal, *where)
-        # Else each of the image's numbers would be found by finding all of these again.
-        wall, goal = (which[..., None] for which in jax.lax.optimization_barrier(seen))
-        # Of the three planes one is all zeros; colours and objects are plain arithmetic on two.
-        image = wall * (WALL_CODE - FLOOR_CODE) + goal * (GOAL_CODE - FLOOR_CODE) + FLOOR_CODE
-        return View(image=image, direction=state.direction)
+        wall = seen_walls(params.walls, *where)
+        kinds = jnp.where(seen_goal(params.goal, *where), GOAL, wall.astype(jnp.int32))
+        return View(image=jnp.asarray(CODES)[kinds], direction=state.direction)
 
     def seen_cells(self, state: State) -> Int[Array, "view view"]:
         """The cell in each place of the window, and `side ** 2` for what is outside the grid."""
