@@ -141,6 +141,7 @@ def test_the_paper_preset_has_the_published_sizes(method):
     run = default_run(METHODS.find(method), "paper")
     config = run.method
     assert (run.tasks, run.steps) == ("maze", 30_000)
+    assert run.evaluation.num_levels == 10_000
     assert (config.life.num_workers, config.life.rollout_length) == (32, 256)
     assert config.student.recurrent_width == 256 and config.student.num_filters == (16,)
     assert (config.ppo.num_epochs, config.ppo.num_mini_batches) == (5, 1)
@@ -271,7 +272,7 @@ def test_the_published_size_is_tested_on_the_published_kinds(size):
         ('Closed = ">#. ##. ..G"', "Closed is not allowed; nobody can reach its goal"),
         ('Large = ">...G ..... ..... ..... ....."', "Large: side: 4 is not allowed"),
         ("Number = 3", "Number is not allowed; it must be a drawing"),
-        ("", "it must draw at least one maze"),
+        ("", "it must draw at least one level"),
         ("what", "is no TOML file"),
     ],
 )

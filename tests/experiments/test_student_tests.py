@@ -8,6 +8,7 @@ import pytest
 
 from rlsuite.experiments.errors import ConfigError
 from rlsuite.experiments.methods.design.methods import KIND
+from rlsuite.experiments.methods.design.names import names_of
 from rlsuite.experiments.methods.design.random_levels import random_levels, shortfall
 from rlsuite.experiments.methods.design.risk import rates_of_groups
 from rlsuite.experiments.registry import find_world
@@ -63,11 +64,23 @@ def test_where_few_levels_can_be_solved_these_are_tested_on_and_counted():
     # Of 32 levels, each with a goal on one of sixteen cells.
     found = len(levels.goal)
     assert 1 <= found < 8 and (levels.goal == 0).all()
-    (line,) = shortfall(8, found)
+    (line,) = shortfall("random mazes", 8, found)
     assert line.startswith(f"Random mazes are {found} and not 8: of 32 that were drawn")
-    assert shortfall(8, 8) == []
+    assert shortfall("random mazes", 8, 8) == []
 
 
-def test_where_no_level_can_be_solved_the_field_is_named():
-    with pytest.raises(ConfigError, match=r"evaluation.num_levels: 8 is not allowed; it"):
-        random_levels(solved_where(lambda level: jnp.array(False)), 8)
+@pytest.mark.parametrize("method", ["dr", "sfl", "paired"])
+def test_where_no_level_can_be_solved_training_is_refused(method):
+    planned, world = plan_of(method), solved_where(lambda level: jnp.array(False))
+    refused = r"evaluation.num_levels: 8 is not allowed; it must be so many that of 4 times as"
+    with pytest.raises(ConfigError, match=refused):
+        random_levels(world, 8)
+    with pytest.raises(ConfigError, match=refused):
+        planned.spec.check(planned.run, world)
+    planned.spec.check(planned.run, solved_where(lambda level: level.goal == 0))
+
+
+def test_sets_are_called_by_what_levels_of_the_world_are():
+    assert names_of(find_world("maze").design).random == "random mazes"
+    assert names_of(find_world("dense").design).of_a_kind == "levels of a kind"
+    assert names_of(find_world("CartPole-v1").design).drawn == "drawn levels"

@@ -7,6 +7,7 @@ from typing import Any
 from rlsuite.experiments.errors import ConfigError
 from rlsuite.experiments.methods.design.drawn import levels_drawn, read_drawings
 from rlsuite.experiments.methods.design.kinds import kinds_named
+from rlsuite.experiments.methods.design.random_levels import check_random_levels
 from rlsuite.experiments.ppo_settings import check_mini_batches
 from rlsuite.experiments.specs import Run, WorldSpec, required
 
@@ -23,6 +24,7 @@ def check_students(run: Run, world: WorldSpec | None) -> None:
                 f"{field}: {lifetime} is not allowed; a student lives as long as the run, --steps"
             )
     world = required(world)
+    check_random_levels(world, run.evaluation.num_levels)
     kinds_named(world, run.evaluation.kinds)
     if run.evaluation.mazes is not None:
         levels_drawn(world, read_drawings(run.evaluation.mazes))

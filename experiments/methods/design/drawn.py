@@ -1,4 +1,4 @@
-"""Mazes drawn by hand that students are tested on: those of a world, or of a file."""
+"""Levels drawn by hand that students are tested on: those of a world, or of a file."""
 
 import tomllib
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ def read_drawings(file: str) -> dict[str, str]:
     except OSError as error:
         raise ConfigError(f"{FIELD}: '{file}' can't be read: {reason(error)}") from error
     if not drawings:
-        raise ConfigError(f"{FIELD}: '{file}' is not allowed; it must draw at least one maze")
+        raise ConfigError(f"{FIELD}: '{file}' is not allowed; it must draw at least one level")
     for name, text in drawings.items():
         if not isinstance(text, str):
             raise ConfigError(f"{FIELD}: {name} is not allowed; it must be a drawing in a string")

@@ -20,7 +20,8 @@ from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.level_sets import HELD_OUT_SEED
 from rlsuite.experiments.methods.design.attempts import attempts_at, contenders_of, together
 from rlsuite.experiments.methods.design.drawn import levels_drawn, read_drawings
-from rlsuite.experiments.methods.design.kinds import KINDS, kinds_named, try_kinds
+from rlsuite.experiments.methods.design.kinds import kinds_named, try_kinds
+from rlsuite.experiments.methods.design.names import SetNames, names_of
 from rlsuite.experiments.methods.design.random_levels import random_levels, shortfall
 from rlsuite.experiments.methods.design.risk import (
     curve_over,
@@ -47,8 +48,8 @@ class StudentEvaluationConfig:
         levels say which are the worst, the other half how it does on these.
       num_scored: random levels whose scores are set beside how often they are solved, at each
         checkpoint that is kept; none leaves it out.
-      mazes: a TOML file of drawings by name, of mazes to test on in place of the world's own.
-      kinds: mazes to test on besides, which an algorithm draws in worlds of their own size.
+      mazes: a TOML file of drawings by name, of levels to test on in place of the world's own.
+      kinds: levels to test on besides, which an algorithm draws in worlds of their own size.
       num_of_a_kind: of each of them, with one attempt each.
     """
 
@@ -80,10 +81,11 @@ def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evalua
     refused here was allowed when the run was planned, by an older version or another file.
 
     Raises:
-      ConfigError: if there is no such kind, the file of mazes draws none that can be solved, or no
+      ConfigError: if there is no such kind, the file of drawings has none that can be solved, or no
         random level can be.
     """
     world, settings = finished.named_world, finished.run.evaluation
+    names = names_of(world.design)
     drawings = None if settings.mazes is None else read_drawings(settings.mazes)
     sets = [*_drawn(world, drawings), _random(world, settings.num_levels)]
     kinds = kinds_named(world, settings.kinds)
@@ -101,16 +103,16 @@ def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evalua
     solved = {one.name: _means(of) for one, of in zip(sets, of_set, strict=True)}
     if kinds:
         of_kinds = try_kinds(kinds, contenders, settings.num_of_a_kind, watch)
-        named = _Levels(KINDS, (), list(kinds), of_kinds.optimal)
+        named = _Levels(names.of_a_kind, (), list(kinds), of_kinds.optimal)
         tables += [_solved(named, of_kinds.returns), _returned(named, of_kinds.returns)]
-        solved[KINDS] = _means(of_kinds.returns)
+        solved[names.of_a_kind] = _means(of_kinds.returns)
     # Runs of one setting have had the same.
     counts = dict.fromkeys(_count(run) for run in (finished, *rivals))
     return Evaluation(
         contenders=list(contenders),
         tables=tables,
         curves=_curves(world, sets[-1].levels, of_set[-1]),
-        notes=[*_notes(settings, len(sets[-1].strata)), *counts],
+        notes=[*_notes(settings, names, len(sets[-1].strata)), *counts],
         extras=({} if drawings is None else {"drawings": drawings})
         | _paths(finished, sets[:-1])
         | _scores(finished)
@@ -120,19 +122,21 @@ def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evalua
 
 
 def _drawn(world: WorldSpec, drawings: Mapping[str, str] | None) -> list[_Levels]:
-    """Mazes drawn by hand, if there are any."""
+    """Levels drawn by hand, if there are any."""
     drawn = levels_drawn(world, drawings)
     if not drawn:
         return []
     names, levels = zip(*drawn.items(), strict=True)
     stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *levels)
-    return [_Levels("drawn mazes", stacked, list(names), _optimal(world, stacked))]
+    name = names_of(world.design).drawn
+    return [_Levels(name, stacked, list(names), _optimal(world, stacked))]
 
 
 def _random(world: WorldSpec, number: int) -> _Levels:
     levels = random_levels(world, number)
     strata = [world.name] * len(jax.tree.leaves(levels)[0])
-    return _Levels("random mazes", levels, strata, _optimal(world, levels), is_named=False)
+    name = names_of(world.design).random
+    return _Levels(name, levels, strata, _optimal(world, levels), is_named=False)
 
 
 def _optimal(world: WorldSpec, levels: Level) -> Float[np.ndarray, " level"] | None:
@@ -142,7 +146,7 @@ def _optimal(world: WorldSpec, levels: Level) -> Float[np.ndarray, " level"] | N
 
 
 def _paths(finished: Finished, drawn: Sequence[_Levels]) -> dict[str, dict[str, list[int]]]:
-    """Where the student goes in one attempt at each maze drawn by hand, by its name."""
+    """Where the student goes in one attempt at each level drawn by hand, by its name."""
     world = finished.named_world
     if not drawn or world.design is None or world.design.place is None:
         return {}
@@ -203,8 +207,9 @@ def _curves(world: WorldSpec, levels: Level, returns: _Returns) -> list[Curves]:
     """Solve rates on the worst random levels, and over what can be measured of a level."""
     solved = {who.name: found > 0 for who, found in returns.items()}
     shown = {name: risk_curve(*_halves(found)) for name, found in solved.items()}
-    title = "solve rate on the worst of random mazes"
-    share = "share of the mazes, the worst of them (%)"
+    names = names_of(world.design)
+    title = f"solve rate on the worst of {names.random}"
+    share = f"share of the {names.levels}, the worst of them (%)"
     curves = [Curves(title, share, "solve rate", shown, statistic="mean")]
     measures = {} if world.design is None else world.design.measures
     for name, measure in measures.items():
@@ -228,17 +233,17 @@ def _means(returns: _Returns) -> dict[str, list[float]]:
     return {who.name: (found > 0).mean(axis=1).tolist() for who, found in returns.items()}
 
 
-def _notes(settings: StudentEvaluationConfig, num_random: int) -> list[str]:
+def _notes(settings: StudentEvaluationConfig, names: SetNames, num_random: int) -> list[str]:
     of_kinds = (
-        f"{KINDS.capitalize()} are {settings.num_of_a_kind}, with one attempt at each; they are "
-        "drawn anew after the rules of published ones."
+        f"{names.of_a_kind.capitalize()} are {settings.num_of_a_kind}, with one attempt at each; "
+        "they are drawn anew after the rules of published ones."
     )
     return [
         f"Each level was attempted {settings.num_attempts} times, with actions drawn from the "
         "policy; an attempt with a positive return has solved it.",
-        "The worst of the random mazes are chosen by half of the attempts and measured by the "
-        "other half; bands are over mazes that were not drawn.",
-        *shortfall(settings.num_levels, num_random),
+        f"The worst of the {names.random} are chosen by half of the attempts and measured by the "
+        f"other half; bands are over {names.levels} that were not drawn.",
+        *shortfall(names.random, settings.num_levels, num_random),
         *([of_kinds] if settings.kinds else []),
     ]
 

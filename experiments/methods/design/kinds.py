@@ -16,8 +16,6 @@ from rlsuite.experiments.methods.design.attempts import Attempt, attempts_at
 from rlsuite.experiments.specs import Watch, WorldSpec
 
 FIELD = "evaluation.kinds"
-KINDS = "mazes of a kind"
-"""What the set of them is called in results."""
 
 
 class OfKinds(NamedTuple):

@@ -16,7 +16,7 @@ from rlsuite.experiments.evaluation import Evaluation
 from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.level_sets import take
 from rlsuite.experiments.methods.design.drawn import levels_drawn
-from rlsuite.experiments.methods.design.kinds import KINDS
+from rlsuite.experiments.methods.design.names import names_of
 from rlsuite.experiments.methods.design.scored import scored_section
 from rlsuite.experiments.specs import Drawing, Section
 from rlsuite.experiments.statistics import share
@@ -41,18 +41,18 @@ class _Scored(NamedTuple):
 
 
 def pictures(finished: Finished, evaluation: Evaluation | None) -> Sequence[Section]:
-    """Levels that a designer holds, paths through mazes drawn by hand, and what scores see."""
+    """Levels that a designer holds, paths through those drawn by hand, and what scores see."""
     scores = None if evaluation is None else evaluation.extras.get("scores")
     return [
         *_designed(finished),
         *_paths(finished, evaluation),
-        *_by_maze(evaluation),
+        *_named(finished, evaluation),
         *scored_section(scores),
     ]
 
 
 def _paths(finished: Finished, evaluation: Evaluation | None) -> list[Section]:
-    """One attempt at each maze, where a test has made some."""
+    """One attempt at each level drawn by hand, where a test has made some."""
     design = finished.named_world.design
     if evaluation is None or design is None or design.draw_path is None:
         return []
@@ -60,8 +60,9 @@ def _paths(finished: Finished, evaluation: Evaluation | None) -> list[Section]:
     if not paths:
         return []
     draw_path, solved = design.draw_path, evaluation.extras["solved"]
+    names = names_of(design)
     drawn = levels_drawn(finished.named_world, evaluation.extras.get("drawings"))
-    rates = dict(zip(drawn, solved["drawn mazes"][evaluation.own], strict=True))
+    rates = dict(zip(drawn, solved[names.drawn][evaluation.own], strict=True))
 
     def draw(path):
         shown = [
@@ -75,25 +76,31 @@ def _paths(finished: Finished, evaluation: Evaluation | None) -> list[Section]:
             for first in range(0, len(shown), _PATHS_IN_A_ROW)
         ]
         titles = [
-            "One attempt at each maze, and the share of all that solved it",
+            f"One attempt at each of the {names.levels}, and the share of all that solved it",
             *(" " * n for n in range(1, len(rows))),
         ]
         plots.gallery(path, dict(zip(titles, rows, strict=False)))
 
     text = "Golden is where the student went in one attempt, from where it is drawn."
-    alternative = "Paths of the student through mazes drawn by hand"
+    alternative = f"Paths of the student through {names.levels} drawn by hand"
     return [Section("Paths", [Drawing("paths.png", alternative, draw)], text)]
 
 
-def _by_maze(evaluation: Evaluation | None) -> list[Section]:
-    """Solve rates of all that were tested, for each maze with a name and each kind."""
+def _named(finished: Finished, evaluation: Evaluation | None) -> list[Section]:
+    """Solve rates of all that were tested, for each level with a name and each kind."""
     if evaluation is None or "num_attempts" not in evaluation.extras:
         return []
-    extras = evaluation.extras
+    extras, names = evaluation.extras, names_of(finished.named_world.design)
+    by_hand = f"{names.levels.capitalize()} drawn by hand"
     found = [
-        _by_name(evaluation, "Mazes drawn by hand", "drawn mazes", extras["num_attempts"]),
+        _by_name(evaluation, by_hand, names.drawn, extras["num_attempts"]),
         # Tests of before there were kinds have no number of them.
-        _by_name(evaluation, "Mazes of a kind", KINDS, extras.get("num_of_a_kind", 0)),
+        _by_name(
+            evaluation,
+            names.of_a_kind.capitalize(),
+            names.of_a_kind,
+            extras.get("num_of_a_kind", 0),
+        ),
     ]
     return [section for section in found if section is not None]
 
@@ -106,14 +113,14 @@ def _by_name(evaluation: Evaluation, title: str, levels: str, number: int) -> Se
     names = [name for name, _ in evaluation.contenders]
     strata = next(table.strata for table in evaluation.tables if table.name == levels)
     rows = [
-        [maze, *(_share(rates[name][place], number) for name in names)]
-        for place, maze in enumerate(strata)
+        [level, *(_share(rates[name][place], number) for name in names)]
+        for place, level in enumerate(strata)
     ]
     text = (
         f"Shares of {number} attempts at each that solved it, with Wilson's 95 % intervals: "
         "they are of these students, not of others trained alike."
     )
-    return Section(title, [], f"{text}\n\n{table_in_markdown(['maze', *names], rows)}")
+    return Section(title, [], f"{text}\n\n{table_in_markdown(['level', *names], rows)}")
 
 
 def _share(rate: float, number: int) -> str:
