@@ -1,5 +1,7 @@
 """How new behaviours are: distances to those that are known."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
@@ -33,6 +35,43 @@ def squared_distances(
     return further(total, numbers)[0]
 
 
+_GROUP = 24
+
+
+def smallest(values: Float[Array, " item"], number: int) -> Float[Array, " {number}"]:
+    """The smallest values, in ascending order; NaN counts as infinite.
+
+    On a CPU they are taken one after the other, as in a tournament: each group of values has its
+    best, and only the winner's group has to find another one. That is four times as fast as
+    `jax.lax.top_k` for a few of thousands, and twice for all of them (docs/performance.md).
+
+    Args:
+      values: of which.
+      number: how many of them, at most all.
+    """
+    values = jnp.where(jnp.isnan(values), jnp.inf, values)
+    if jax.default_backend() != "cpu":
+        return -jax.lax.top_k(-values, number)[0]
+    padded = jnp.pad(values, (0, -len(values) % _GROUP), constant_values=jnp.inf)
+    groups = padded.reshape(-1, _GROUP)
+
+    def take(state, _):
+        groups, best = state
+        least = best.min()
+        winner = _first(best == least)
+        place = _first(groups[winner] == least)
+        groups = groups.at[winner, place].set(jnp.inf)
+        return (groups, best.at[winner].set(groups[winner].min())), least
+
+    return jax.lax.scan(take, (groups, groups.min(axis=1)), length=number)[1]
+
+
+def _first(is_one: Bool[Array, " place"]) -> Int[Array, ""]:
+    # As a minimum of floats, which a CPU finds five times as fast as `argmax` or one of integers.
+    last = jnp.float32(len(is_one) - 1)
+    return jnp.where(is_one, jnp.arange(len(is_one), dtype=jnp.float32), last).min().astype(int)
+
+
 def novelty(
     codes: Float[Array, "item number"],
     references: Float[Array, "reference number"],
@@ -58,10 +97,16 @@ def novelty(
       own: where each behaviour itself is among the references, `NOBODY` if it isn't; none if none
         of them is.
     """
-    squared = jnp.where(is_there, squared_distances(codes, references), jnp.inf)
+    number = min(num_neighbours, len(references))
+    # What isn't there is infinitely far away, and fills the last group: as conditions on distances
+    # these would keep them from being vectorised.
+    references = jnp.where(is_there[:, None], references, jnp.inf)
+    missing = -len(references) % _GROUP
+    references = jnp.pad(references, ((0, missing), (0, 0)), constant_values=jnp.inf)
+    squared = squared_distances(codes, references)
     if own is not None:
         squared = jnp.where(jnp.arange(len(references)) == own[:, None], jnp.inf, squared)
-    nearest = -jax.lax.top_k(-squared, min(num_neighbours, len(references)))[0]
+    nearest = jax.vmap(partial(smallest, number=number))(squared)
     is_one = jnp.isfinite(nearest)
     total = jnp.where(is_one, jnp.sqrt(jnp.where(is_one, nearest, 0.0)), 0.0).sum(axis=-1)
     return total / jnp.maximum(is_one.sum(axis=-1), 1)

@@ -8,13 +8,65 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from rlsuite.quality_diversity.novelty import NOBODY, first_front, novelty, squared_distances
+from rlsuite.quality_diversity.novelty import (
+    NOBODY,
+    first_front,
+    novelty,
+    smallest,
+    squared_distances,
+)
 from rlsuite.quality_diversity.signatures import levels, log_signature, signature, with_time
 
 numbers = st.floats(-3, 3, width=32)
 novelty_in_one = jax.jit(novelty, static_argnames="num_neighbours")
+smallest_in_one = jax.jit(smallest, static_argnames="number")
 front_in_one, levels_in_one = jax.jit(first_front), jax.jit(levels)
 signature_in_one = jax.jit(signature)
+
+
+few_values = st.sampled_from([0.0, 0.25, 0.5, 1.0, 2.0, np.inf])
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    # None but whole groups, and some more than that; many are equal.
+    st.sampled_from([1, 5, 24, 53]).flatmap(
+        lambda size: arrays(np.float32, size, elements=few_values | st.floats(0, 3, width=32))
+    ),
+    st.sampled_from([1, 2, 5, None]),
+)
+def test_the_smallest_values_come_in_order_and_as_often_as_they_are_there(values, number):
+    number = min(number or len(values), len(values))
+    found = smallest_in_one(values, number=number)
+    np.testing.assert_array_equal(found, np.sort(values)[:number])
+
+
+def test_what_is_no_number_is_never_among_the_smallest():
+    values = jnp.array([jnp.nan, 2.0, -jnp.inf, jnp.nan, 1.0])
+    found = smallest_in_one(values, number=5)
+    np.testing.assert_array_equal(found, [-jnp.inf, 1.0, 2.0, jnp.inf, jnp.inf])
+
+
+def test_an_accelerator_finds_the_same(monkeypatch):
+    values = jax.random.permutation(jax.random.key(0), jnp.arange(60.0) // 3)
+    here = smallest_in_one(values, number=20)
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    np.testing.assert_array_equal(smallest(values, 20), here)
+
+
+def test_novelty_towards_many_with_clones_is_what_brute_force_finds():
+    draw = np.random.default_rng(0)
+    references = draw.normal(size=(130, 3)).round(1).astype(np.float32)
+    references[60:90] = references[:30]
+    is_there, own = draw.random(130) < 0.8, np.arange(130)
+    known = jnp.array(references), jnp.array(is_there)
+    novelty_of = jax.vmap(lambda codes, own: novelty(codes, *known, 15, own=own))
+    # Two halves side by side.
+    found = jax.jit(novelty_of)(references.reshape(2, 65, 3), own.reshape(2, 65)).reshape(-1)
+    for place, code in enumerate(references):
+        others = references[is_there & (own != place)].astype(float)
+        expected = np.sort(np.linalg.norm(others - code, axis=1))[:15].mean()
+        np.testing.assert_allclose(found[place], expected, rtol=1e-5)
 
 
 @settings(max_examples=40, deadline=None)
@@ -36,10 +88,10 @@ def test_novelty_is_what_brute_force_finds(codes, references, is_there, own):
 def test_identical_behaviours_are_not_new_and_all_neighbours_are_a_mean():
     same = jnp.full((5, 2), 0.7)
     everybody = jnp.ones(5, bool)
-    assert not novelty(same, same, everybody, 2, own=jnp.arange(5)).any()
+    assert not novelty_in_one(same, same, everybody, 50, own=jnp.arange(5)).any()
     codes = jax.random.normal(jax.random.key(0), (5, 2))
     distances = np.linalg.norm(np.asarray(codes)[:, None] - np.asarray(codes), axis=-1)
-    found = novelty(codes, codes, everybody, 50, own=jnp.arange(5))
+    found = novelty_in_one(codes, codes, everybody, 50, own=jnp.arange(5))
     np.testing.assert_allclose(found, distances.sum(axis=1) / 4, rtol=1e-5)
 
 
