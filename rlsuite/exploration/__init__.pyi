@@ -18,6 +18,7 @@ from .elliptical import elliptical as elliptical
 from .elliptical import feature_change as feature_change
 from .elliptical import inverse_dynamics as inverse_dynamics
 from .elliptical import one_hot_cells as one_hot_cells
+from .guidance import adversarial_guidance as adversarial_guidance
 from .learning import BonusLearner as BonusLearner
 from .learning import with_bonus as with_bonus
 from .shared_structure import least_values as least_values

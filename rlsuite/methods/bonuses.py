@@ -34,6 +34,7 @@ from rlsuite.exploration.elliptical import (
     inverse_dynamics,
 )
 from rlsuite.exploration.fitting import FittingConfig
+from rlsuite.exploration.guidance import adversarial_guidance
 from rlsuite.exploration.learning import with_bonus
 from rlsuite.lifetime import Life
 from rlsuite.living import live
@@ -56,6 +57,8 @@ BonusKind = Literal[
     "elliptical_plus_distillation",
     "elliptical_plus_novelty_difference",
     "feature_change",
+    "guidance",
+    "elliptical_times_guidance",
 ]
 """Bonuses by name; those of counts come after none."""
 
@@ -67,7 +70,7 @@ class BonusConfig(CellsConfig):
     Attributes:
       kind: none; counts over training, within the episode, their product or their sum; E3B
         (`elliptical`), random network distillation, NovelD (`novelty_difference`), E3B times or
-        plus either, and RIDE (`feature_change`).
+        plus either, RIDE (`feature_change`), AGAC (`guidance`), and E3B times its divergence.
       weight: of the bonus, once it is divided by its standard deviation.
       reward_clip: reward and bonus together are kept in plus or minus this; none leaves them.
       ridge: of E3B's matrix.
@@ -152,6 +155,7 @@ def _parts(
         "E3B": lambda: elliptical(features(), config.ridge),
         "RND": lambda: novelty_bonus(distillation()),
         "difference": lambda: novelty_difference(distillation(), config.scale),
+        "guidance": lambda: adversarial_guidance(world, networks, config.fitting),
     }
 
 
@@ -167,11 +171,13 @@ _PRODUCTS: Mapping[BonusKind, tuple[str, ...]] = {
     "elliptical_times_distillation": ("E3B", "RND"),
     "elliptical_times_novelty_difference": ("E3B", "difference"),
     "feature_change": ("change", "fewer visits"),
+    "elliptical_times_guidance": ("E3B", "guidance"),
 }
 _SUMS: Mapping[BonusKind, tuple[str, str]] = {
     "global_plus_episodic": ("first visits", "counts"),
     "elliptical_plus_distillation": ("E3B", "RND"),
     "elliptical_plus_novelty_difference": ("E3B", "difference"),
+    "guidance": ("fewer visits", "guidance"),
 }
 """An episodic part, and a global one, which is weighted."""
 
