@@ -24,20 +24,17 @@ def divisible():
 
 def test_every_method_divides_its_agents_in_one_program():
     """Traced only, since that shows where what is divided and what is not don't fit."""
-    methods = divisible()
-    assert set(WAYS) <= set(methods)
-    done = on_eight_devices("tests.support.divided", *methods)
-    assert done.splitlines() == methods
+    assert set(WAYS) <= set(on_eight_devices("tests.support.divided", *Methods().names))
 
 
 def test_methods_come_to_the_same_on_eight_devices_and_go_on_with_one(tmp_path):
     methods = divisible() if os.environ.get("RLSUITE_CHAOS") else WAYS
     done = on_eight_devices("tests.support.moved", str(tmp_path), *methods)
-    assert [line.partition(":")[0] for line in done.splitlines()] == methods
+    assert [line.partition(":")[0] for line in done] == methods
 
 
 def on_eight_devices(module, *arguments):
-    """What a module prints in a process that has eight devices of the host."""
+    """The lines that a module prints in a process that has eight devices of the host."""
     flags = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
     done = subprocess.run(
         [sys.executable, "-m", module, *arguments],
@@ -46,7 +43,7 @@ def on_eight_devices(module, *arguments):
         text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return done.stdout.splitlines()
 
 
 @pytest.mark.parametrize(

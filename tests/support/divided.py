@@ -1,4 +1,7 @@
-"""Traces a chunk of each method for all devices: `python -m tests.support.divided METHOD...`."""
+"""Traces a chunk of each method that devices can share for all of them, and names it.
+
+`python -m tests.support.divided METHOD...`
+"""
 
 import sys
 
@@ -10,6 +13,8 @@ from tests.experiments.running import plan_of
 
 for method in sys.argv[1:]:
     experiment = plan_of(method).experiment
+    if experiment.divisible == 1:  # A single student, rather than many agents or lives.
+        continue
     mesh = choose_mesh(experiment.divisible)
     assert mesh is not None and jax.device_count() == 8
     with under(mesh):
