@@ -35,6 +35,8 @@ from rlsuite.experiments.train_command import add_parsers as add_train
 _FAREWELL = "what is printed can't be seen any more, so nothing more is; the command goes on"
 # Commands that are over at once.
 _BRIEF: tuple[list[str], ...] = ([], ["--help"], ["-h"], ["--version"], ["list"])
+# Commands that import gymnax at once: others have hosts to meet before, or devices to leave alone.
+_OF_WORLDS = ("evaluate", "export", "report", "compare", "list")
 # Of commands with options that no parser knows, those that take no value.
 _FLAGS = {"train": TRAIN_FLAGS, "sweep": SWEEP_FLAGS}
 
@@ -86,7 +88,8 @@ def _dispatch(argv: list[str], specs: tuple[Any, ...]) -> int:
     command: Callable[[argparse.Namespace, list[str]], int] = arguments.run
     if rest and not arguments.takes_more:
         raise UserError(f"unknown argument '{rest[0]}'; see 'rlsuite {argv[0]} --help'")
-    import_gymnax()
+    if argv[0] in _OF_WORLDS:
+        import_gymnax()
     with _single_precision():
         return command(arguments, rest)
 

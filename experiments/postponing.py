@@ -33,6 +33,9 @@ def postponed(*names: str) -> Iterator[None]:
 
 
 def import_gymnax() -> None:
-    """gymnax, without what its worlds draw with, which is most of what it has to import."""
+    """gymnax, without what its worlds draw with, which is most of what it has to import.
+
+    It takes hold of the devices: what has to be said of them, or of hosts, is said before.
+    """
     with postponed("seaborn", "matplotlib.pyplot"):
         import gymnax  # noqa: F401

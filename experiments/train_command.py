@@ -6,6 +6,7 @@ from typing import Any
 
 from rlsuite.experiments.errors import UserError
 from rlsuite.experiments.options import Parser, add_import_option, methods_of
+from rlsuite.experiments.postponing import import_gymnax
 
 FLAGS = ("--help", "--overwrite", "--debug_nans", "--dry_run")
 """Options of `train` that take no value."""
@@ -118,6 +119,7 @@ def _train(arguments: argparse.Namespace, rest: list[str]) -> int:
         raise UserError("a method and a preset are needed; 'rlsuite list' shows them")
 
     _join_hosts(arguments)
+    import_gymnax()
     from rlsuite.experiments import plans, training
 
     methods = methods_of(arguments)
@@ -210,6 +212,7 @@ def _field_texts(rest: list[str], defaults: Any) -> tuple[dict[str, str], dict[s
 
 def _resume(arguments: argparse.Namespace, rest: list[str]) -> int:
     _join_hosts(arguments)
+    import_gymnax()
     from rlsuite.experiments import training
 
     return training.go_on(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rlsuite.experiments.errors import ConfigError, UserError
+from rlsuite.experiments.postponing import import_gymnax
 
 FLAGS = ("--help", "--slurm", "--dry_run")
 """Options that take no value."""
@@ -71,6 +72,7 @@ def run(arguments: argparse.Namespace, rest: list[str]) -> int:
     import jax
 
     jax.config.update("jax_platforms", "cpu")
+    import_gymnax()
 
     from rlsuite.experiments.registry import Methods
     from rlsuite.experiments.sweeping.grid import SWEEPS, read_sweep

@@ -124,6 +124,8 @@ def test_the_process_that_starts_benchmarks_leaves_the_devices_alone():
     code = (
         "import sys, rlsuite.experiments.bench.run, "
         "rlsuite.experiments.bench.families.learned_policy_gradient.whole_runs; "
+        "from rlsuite.experiments.cli import main; "
+        "assert main(['bench', 'gridwrld']) == 2; "
         "assert 'gymnax' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
