@@ -70,14 +70,20 @@ def check_range(name: str, field_type: Any, value: Any) -> None:
         raise ConfigError(
             f"{name}: {to_text(value)} is not allowed; it must be a number that 32 bits can hold"
         )
+    _require_known(name, field_type, value)
+    _require(name, value, [value], ranges)
+    if get_origin(plain) is tuple:
+        item_type = get_args(plain)[0]
+        for item in value:
+            _require_known(name, item_type, item)
+        _require(name, value, value, _split(item_type)[1], "all ")
+    return None
+
+
+def _require_known(name: str, field_type: Any, value: Any) -> None:
     choices = _choices(field_type)
     if choices and value not in choices:
         raise _not_allowed(name, value, field_type)
-    _require(name, value, [value], ranges)
-    if get_origin(plain) is tuple:
-        _, of_items = _split(get_args(plain)[0])
-        _require(name, value, value, of_items, "all ")
-    return None
 
 
 def _require(

@@ -209,6 +209,7 @@ class Ranged:
     horizons: Annotated[Counts, MinLen(1)] | None = None
     seed: Annotated[int, Interval(ge=0, le=7)] = 0
     strategy: Annotated[str, OneOf(("Open_ES", "CMA_ES"))] = "Open_ES"
+    beside: tuple[Annotated[str, OneOf(("PGPE", "xNES"))], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -234,16 +235,20 @@ class Outer:
         ("horizons", "5,-1", "all at least 1"),
         ("seed", "8", "between 0 and 7"),
         ("strategy", "OpenES", "one of Open_ES, CMA_ES (did you mean 'Open_ES'?)"),
+        ("beside", "PGPE,XNES", "'XNES' is not allowed; it must be one of PGPE, xNES (did you"),
     ],
 )
 def test_ranges_are_those_of_the_field(name, text, allowed):
     with pytest.raises(ConfigError) as from_text:
         override(Ranged(), {name: text})
     assert str(from_text.value).startswith(f"{name}: ") and allowed in str(from_text.value)
-    kind = {"count": int, "seed": int, "strategy": str}.get(name, float)
-    items = [int(part) for part in text.split(",") if part] if name in ("widths", "horizons") else 0
+    items = [part for part in text.split(",") if part]
+    in_json = {
+        **{"count": int, "seed": int, "strategy": str, "beside": lambda _: items},
+        **dict.fromkeys(("widths", "horizons"), lambda _: list(map(int, items))),
+    }
     with pytest.raises(ConfigError, match=f"^{name}: "):
-        from_json(Ranged(), {name: items or kind(text) if text != "," else []})
+        from_json(Ranged(), {name: in_json.get(name, float)(text)})
 
 
 def test_bounds_are_allowed_and_none_is_where_it_is_said():

@@ -1,9 +1,9 @@
 """Who plays weighted tallying bandits in tests, and what they are measured by."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal, get_args
+from typing import Annotated
 
 import jax
 import numpy as np
@@ -19,27 +19,51 @@ from rlsuite.bandits.players import (
     successive_elimination,
     ucb1,
 )
+from rlsuite.bandits.playing import Player
 from rlsuite.compiling import jit
 from rlsuite.envs.bandits.bandit import noiseless
 from rlsuite.envs.bandits.tallying import TallyingInstance, best_repeated, tallying_bandit
 from rlsuite.experiments.methods.bandits.common import Seats
 from rlsuite.methods.weighted_tallying_bandits import WeightedTallyingBanditsConfig
-from rlsuite.ranges import Count, Counts, EachOnce
+from rlsuite.ranges import Count, Counts, EachOnce, OneOf
 
-BEST, WITHOUT = "best action repeated", "elimination without burn-in"
-BaselineName = Literal[
-    "elimination without burn-in",
-    "UCB1",
-    "discounted UCB",
-    "sliding-window UCB",
-    "ε-greedy",
-    "EXP3",
-    "EXP3 in blocks",
-    "explore and then stay",
-    "oracle greedy",
-    "best action repeated",
-]
-BASELINES: tuple[BaselineName, ...] = get_args(BaselineName)
+WITHOUT = "elimination without burn-in"
+
+
+def _in_blocks(config: WeightedTallyingBanditsConfig) -> Player:
+    length = max(1, round(config.horizon ** (1 / 3)))
+    return in_blocks(exp3(config.actions, max(1, config.horizon // length)), length)
+
+
+def _explore_then_stay(config: WeightedTallyingBanditsConfig) -> Player:
+    samples = max(1, round(config.horizon ** (2 / 3) / config.actions))
+    return explore_then_stay(config.actions, samples, config.burn_in)
+
+
+# The discount and the window are their authors' choices for payoffs that change once.
+def _discounted_ucb(config: WeightedTallyingBanditsConfig) -> Player:
+    return discounted_ucb(config.actions, 1 - 1 / (4 * math.sqrt(config.horizon)))
+
+
+def _sliding_window_ucb(config: WeightedTallyingBanditsConfig) -> Player:
+    window = max(1, round(2 * math.sqrt(config.horizon * math.log(config.horizon))))
+    return sliding_window_ucb(config.actions, window)
+
+
+BASELINES: Mapping[str, Callable[[WeightedTallyingBanditsConfig], Player]] = {
+    WITHOUT: lambda config: successive_elimination(config.actions, config.horizon),
+    "UCB1": lambda config: ucb1(config.actions),
+    "discounted UCB": _discounted_ucb,
+    "sliding-window UCB": _sliding_window_ucb,
+    "ε-greedy": lambda config: epsilon_greedy(config.actions),
+    "EXP3": lambda config: exp3(config.actions, config.horizon),
+    "EXP3 in blocks": _in_blocks,
+    "explore and then stay": _explore_then_stay,
+    "oracle greedy": lambda config: oracle_greedy(
+        tallying_bandit(config.actions, config.memory, noiseless)
+    ),
+    "best action repeated": lambda config: always(lambda instance: best_repeated(instance.losses)),
+}
 """Who may play beside the method."""
 
 
@@ -59,7 +83,7 @@ class TallyingEvaluationConfig:
     """
 
     num_games: Count = 256
-    baselines: tuple[BaselineName, ...] = BASELINES
+    baselines: tuple[Annotated[str, OneOf(tuple(BASELINES))], ...] = tuple(BASELINES)
     horizon: Count = 20_000
     horizons: Annotated[Counts, MinLen(1), EachOnce()] = (1000, 10_000, 100_000, 1_000_000)
     num_gap_games: Count = 64
@@ -68,31 +92,12 @@ class TallyingEvaluationConfig:
     long_memories: Annotated[Counts, EachOnce()] = (50, 200)
 
 
-def players(
-    own: str, config: WeightedTallyingBanditsConfig, baselines: Sequence[BaselineName]
-) -> Seats:
+def players(own: str, config: WeightedTallyingBanditsConfig, baselines: Sequence[str]) -> Seats:
     """The method itself from its first round on, and some of the field's players and oracles."""
-    number, horizon = config.actions, config.horizon
-    bandit = tallying_bandit(number, config.memory)
-    length = max(1, round(horizon ** (1 / 3)))
-    # Their authors' choices for payoffs that change once.
-    window = max(1, round(2 * math.sqrt(horizon * math.log(horizon))))
-    samples = max(1, round(horizon ** (2 / 3) / number))
-    found = {
-        own: successive_elimination(number, horizon, config.burn_in),
-        WITHOUT: successive_elimination(number, horizon),
-        "UCB1": ucb1(number),
-        "discounted UCB": discounted_ucb(number, 1 - 1 / (4 * math.sqrt(horizon))),
-        "sliding-window UCB": sliding_window_ucb(number, window),
-        "ε-greedy": epsilon_greedy(number),
-        "EXP3": exp3(number, horizon),
-        "EXP3 in blocks": in_blocks(exp3(number, max(1, horizon // length)), length),
-        "explore and then stay": explore_then_stay(number, samples, config.burn_in),
-        "oracle greedy": oracle_greedy(tallying_bandit(number, config.memory, noiseless)),
-        BEST: always(lambda instance: best_repeated(instance.losses)),
-    }
-    chosen = (own, *baselines)
-    return {name: (bandit, player) for name, player in found.items() if name in chosen}
+    bandit = tallying_bandit(config.actions, config.memory)
+    method = successive_elimination(config.actions, config.horizon, config.burn_in)
+    others = {name: BASELINES[name](config) for name in BASELINES if name in baselines}
+    return {name: (bandit, player) for name, player in ({own: method} | others).items()}
 
 
 def benchmarks(

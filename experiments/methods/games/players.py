@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Annotated, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from rlsuite.bandits.adversarial import exp3
 from rlsuite.compiling import jit
 from rlsuite.envs.games.game import View, swap_roles, view_from
-from rlsuite.envs.games.machines import SCRIPTS, Script, ScriptName, machines_of
+from rlsuite.envs.games.machines import SCRIPTS, machines_of
 from rlsuite.envs.games.world import RepeatedGames
 from rlsuite.experiments.level_sets import HELD_OUT_SEED
 from rlsuite.games.gradients import Opponents, policy_gradient, specialist, worth_against
@@ -22,9 +22,8 @@ from rlsuite.games.q_learning import QLearningConfig, greedy_plan, q_learning
 from rlsuite.method import train
 from rlsuite.methods.repeated_games import RepeatedGamesConfig
 from rlsuite.objectives.objective import Learner
-from rlsuite.ranges import Count
+from rlsuite.ranges import Count, OneOf
 
-GRADIENT, Q_LEARNER = "memory-one policy gradient", "memory-one Q-learner"
 PREDICTORS = {
     "fictitious play": 0,
     "predictor of 1 round": 1,
@@ -33,19 +32,40 @@ PREDICTORS = {
 }
 """By how many rounds they look back."""
 
-BaselineName = Literal[
-    ScriptName,
-    "fictitious play",
-    "predictor of 1 round",
-    "predictor of 2 rounds",
-    "predictor of 3 rounds",
-    "Hedge",
-    "EXP3",
-    "memory-one policy gradient",
-    "memory-one Q-learner",
-]
-BASELINES: tuple[BaselineName, ...] = get_args(BaselineName)
-"""Who may play beside the method's agents."""
+
+class Known(NamedTuple):
+    """What those who play beside a run's agents may know.
+
+    Attributes:
+      settings: of the test.
+      config: of the run, whose opponents they may have learned against as well.
+      games: that will be played.
+    """
+
+    settings: "GamesEvaluationConfig"
+    config: RepeatedGamesConfig
+    games: Float[Array, "game 2 2 2"]
+
+
+def _by_itself(make: Callable[..., Player], *arguments: Any) -> Callable[[Known], Player]:
+    return lambda known: make(*arguments)
+
+
+BASELINES: Mapping[str, Callable[[Known], Player]] = {
+    **{name: _by_itself(scripted, script) for name, script in SCRIPTS.items()},
+    **{name: _by_itself(fictitious_play, order) for name, order in PREDICTORS.items()},
+    "Hedge": _by_itself(hedge),
+    "EXP3": lambda known: from_bandit(exp3(2, known.config.num_rounds)),
+    "memory-one policy gradient": lambda known: memory_one_plans(
+        known, by_gradient(known.config.num_rounds, known.settings.num_gradient_steps)
+    ),
+    "memory-one Q-learner": lambda known: memory_one_plans(
+        known, by_values(known.config.num_rounds, known.settings.q_learning)
+    ),
+}
+"""Who may play beside the method's agents, and how they come to be."""
+
+BaselineName = Annotated[str, OneOf(tuple(BASELINES))]
 
 RATE = 0.1
 """Of Adam, by which memory-one plans learn."""
@@ -65,7 +85,7 @@ class GamesEvaluationConfig:
     """
 
     num_draws: Count = 4
-    baselines: tuple[BaselineName, ...] = BASELINES
+    baselines: tuple[BaselineName, ...] = tuple(BASELINES)
     num_pairs: Count = 256
     num_gradient_steps: Count = 400
     q_learning: QLearningConfig = field(default_factory=QLearningConfig)
@@ -92,17 +112,8 @@ def baselines_of(
       config: of the run, whose opponents these have learned against as well.
       games: that will be played.
     """
-    players: dict[str, Player] = {name: scripted(SCRIPTS[name]) for name in get_args(ScriptName)}
-    players |= {name: fictitious_play(order) for name, order in PREDICTORS.items()}
-    players |= {"Hedge": hedge(), "EXP3": from_bandit(exp3(2, config.num_rounds))}
-    learners = {
-        GRADIENT: lambda: by_gradient(config.num_rounds, settings.num_gradient_steps),
-        Q_LEARNER: lambda: by_values(config.num_rounds, settings.q_learning),
-    }
-    for name in settings.baselines:
-        if name in learners:
-            players[name] = scripted(memory_one_plans(config, games, learners[name]()))
-    return {name: players[name] for name in settings.baselines}
+    known = Known(settings, config, games)
+    return {name: BASELINES[name](known) for name in settings.baselines}
 
 
 LearnPlan = Callable[[PRNGKeyArray, Opponents], Float[Array, "5"]]
@@ -131,15 +142,13 @@ def by_values(num_rounds: int, config: QLearningConfig) -> LearnPlan:
     return learn
 
 
-def memory_one_plans(
-    config: RepeatedGamesConfig, games: Float[Array, "game 2 2 2"], learn: LearnPlan
-) -> Script:
+def memory_one_plans(known: Known, learn: LearnPlan) -> Player:
     """For each game and seat, a plan that has learned against the scripts a run's agents meet."""
-    scripts = [SCRIPTS[name] for name in config.opponents]
-    rounds = jnp.int32(config.num_rounds)
+    scripts = [SCRIPTS[name] for name in known.config.opponents]
+    rounds = jnp.int32(known.config.num_rounds)
     views = jax.tree.map(
         lambda *leaves: jnp.concatenate(leaves),
-        *(view_from(games, jnp.int32(seat), rounds) for seat in (0, 1)),
+        *(view_from(known.games, jnp.int32(seat), rounds) for seat in (0, 1)),
     )
 
     def learned(key, view):
@@ -147,7 +156,7 @@ def memory_one_plans(
         return learn(key, Opponents(view, machines_of(scripts, theirs)))
 
     keys = jax.random.split(jax.random.key(HELD_OUT_SEED), views.seat.size)
-    return specialist(views, jit(jax.vmap(learned))(keys, views))
+    return scripted(specialist(views, jit(jax.vmap(learned))(keys, views)))
 
 
 Kinds = Mapping[str, Sequence[Player]]

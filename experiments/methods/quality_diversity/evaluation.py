@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Annotated, Any, NamedTuple
 
 import jax
 import numpy as np
@@ -20,15 +20,38 @@ from rlsuite.methods.map_elites import map_elites
 from rlsuite.methods.novelty_search import novelty_search
 from rlsuite.quality_diversity.batches import BatchConfig
 from rlsuite.quality_diversity.descriptors import true_position
+from rlsuite.quality_diversity.domain import Domain
+from rlsuite.quality_diversity.exploration import ExplorationConfig
 from rlsuite.quality_diversity.random_search import random_search
-from rlsuite.ranges import Count
+from rlsuite.ranges import Count, OneOf
 
 _POINTS_SHOWN = 25
 _EARLY = 10
 """Of a search's steps, after the first of so many the early coverage is measured."""
 
 
-BaselineName = Literal["novelty search by position", "MAP-Elites", "random search"]
+class Budget(NamedTuple):
+    """What searches have in common that stand beside each other.
+
+    Attributes:
+      domain: what is searched.
+      sizes: of those with generations.
+      batches: the same of those without.
+    """
+
+    domain: Domain
+    sizes: ExplorationConfig
+    batches: BatchConfig
+
+
+BESIDE: Mapping[str, Callable[[Budget], Method]] = {
+    "novelty search by position": lambda own: novelty_search(
+        own.domain, true_position(), own.sizes
+    ),
+    "MAP-Elites": lambda own: map_elites(own.domain, own.batches),
+    "random search": lambda own: random_search(own.domain, own.sizes),
+}
+"""What else is searched by."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +64,7 @@ class SearchEvaluationConfig:
     """
 
     num_seeds: Count = 8
-    beside: tuple[BaselineName, ...] = get_args(BaselineName)
+    beside: tuple[Annotated[str, OneOf(tuple(BESIDE))], ...] = tuple(BESIDE)
 
 
 class Searched(NamedTuple):
@@ -113,13 +136,9 @@ def _baselines(finished: Finished) -> dict[str, Method]:
         sizes.deviation,
         sizes.bins,
     )
-    known: dict[BaselineName, Callable[[], Method]] = {
-        "novelty search by position": lambda: novelty_search(domain, true_position(), sizes),
-        "MAP-Elites": lambda: map_elites(domain, batches),
-        "random search": lambda: random_search(domain, sizes),
-    }
+    budget = Budget(domain, sizes, batches)
     asked = finished.run.evaluation.beside
-    return {name: known[name]() for name in asked if name != finished.title}
+    return {name: BESIDE[name](budget) for name in asked if name != finished.title}
 
 
 def _evaluated(
