@@ -96,7 +96,7 @@ def test_a_line_that_does_not_fit_is_not_half_read(run):
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").touch()
-    train = ["train", "a2c", "smoke", "--steps", "1", "--out"]
+    train = ["train", "weighted-tallying-bandits", "smoke", "--steps", "1", "--out"]
     for folder in ("x" * 300, "file/run", "/proc/nowhere/run"):
         assert main([*train, folder]) == 2
         error = capsys.readouterr().err

@@ -80,7 +80,8 @@ def test_where_the_preset_itself_is_too_large_what_is_best_halved_is_named(monke
 
 def test_a_run_is_not_resumed_where_it_does_not_fit(capsys, tmp_path, monkeypatch):
     folder = tmp_path / "run"
-    assert main(["train", "a2c", "smoke", "--steps", "2", "--out", str(folder)]) == 0
+    quick = ["weighted-tallying-bandits", "smoke"]  # To compile.
+    assert main(["train", *quick, "--steps", "2", "--out", str(folder)]) == 0
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     (folder / "report.md").unlink()
     monkeypatch.setattr(fitting, "memory_bytes", lambda *_: 1000)
