@@ -24,6 +24,7 @@ from rlsuite.experiments.bench.families.learned_policy_gradient import (
     whole_runs,
 )
 from rlsuite.experiments.bench.families.ppo.training import ppo
+from rlsuite.experiments.bench.families.quality_diversity import exploring
 from rlsuite.experiments.bench.families.runs.overhead import overhead
 from rlsuite.experiments.bench.families.runs.seeds import seeds
 from rlsuite.experiments.bench.families.runs.sharing import devices
@@ -87,6 +88,12 @@ def test_go_explore():
     figures = returning.go_explore(num_steps=2, repeats=1, preset="smoke")
     assert len(figures) == 4 and all(value > 0 for value in figures.values())
     assert undocumented("go-explore", figures) == set()
+
+
+def test_searches():
+    figures = exploring.searches(num_steps=1, repeats=1, preset="smoke")
+    assert len(figures) == 4 and all(value > 0 for value in figures.values())
+    assert undocumented("searches", figures) == set()
 
 
 def test_games():
