@@ -45,6 +45,10 @@ def test_streams_are_put_back_and_take_any_text(monkeypatch):
 
 PROGRAM = """
 import sys
+from rlsuite.experiments.postponing import import_gymnax
+
+import_gymnax()  # Before what imports all of it.
+
 import jax.numpy as jnp
 from rlsuite.experiments.cli import main
 from rlsuite.experiments.specs import Experiment, MethodSpec, Run
