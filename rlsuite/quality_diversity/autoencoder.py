@@ -17,7 +17,7 @@ from rlsuite.convolution import DoublingConvolution, HalvingConvolution
 from rlsuite.quality_diversity.descriptors import Descriptor
 from rlsuite.ranges import Count, Counts, Fraction, Positive
 
-_AT_ONCE = 256
+_AT_ONCE = 32
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,10 @@ class AutoencoderConfig:
 
 
 class Autoencoder(nn.Module):
-    """Convolutions down to a code, and their transposes back to an image."""
+    """Convolutions down to a code, and their transposes back to an image.
+
+    Images are on the last axis.
+    """
 
     image_size: int
     num_filters: Sequence[int]
@@ -64,26 +67,26 @@ class Autoencoder(nn.Module):
         planes = (self.num_planes, *self.num_filters[:-1])
         self.up = [DoublingConvolution(number) for number in reversed(planes)]
 
-    def encode(self, image: Float[Array, "image size size plane"]) -> Float[Array, "image number"]:
+    def encode(self, image: Float[Array, "plane size size image"]) -> Float[Array, "image number"]:
         """Codes of images."""
         for layer in self.down:
             image = nn.selu(layer(image))
-        return self.to_code(image.reshape(len(image), -1))
+        return self.to_code(image.reshape(-1, image.shape[-1]).T)
 
-    def decode(self, code: Float[Array, "image number"]) -> Float[Array, "image size size plane"]:
+    def decode(self, code: Float[Array, "image number"]) -> Float[Array, "plane size size image"]:
         """Images of codes."""
-        hidden = nn.selu(self.from_code(code))
-        image = hidden.reshape(len(code), self.side, self.side, -1)
+        hidden = nn.selu(self.from_code(code)).T
+        image = hidden.reshape(-1, self.side, self.side, len(code))
         for layer in self.up[:-1]:
             image = nn.selu(layer(image))
         return nn.relu(self.up[-1](image))
 
     def __call__(
-        self, image: Float[Array, "image size size plane"]
+        self, image: Float[Array, "plane size size image"]
     ) -> tuple[Float[Array, "image number"], Float[Array, " image"]]:
         """Codes, and the mean squared error of what comes back."""
         code = self.encode(image)
-        error = jnp.square(self.decode(code) - image).mean(axis=(1, 2, 3))
+        error = jnp.square(self.decode(code) - image).mean(axis=(0, 1, 2))
         return code, error
 
 
@@ -122,7 +125,7 @@ def autoencoder(config: AutoencoderConfig) -> Descriptor:
     optimiser = optax.adam(config.learning_rate)
 
     def init(key):
-        blank = jnp.zeros((1, config.image_size, config.image_size, 3))
+        blank = jnp.zeros((3, config.image_size, config.image_size, 1))
         parameters = network.init(key, blank)
         return TrainState(parameters, optimiser.init(parameters))
 
@@ -133,13 +136,14 @@ def autoencoder(config: AutoencoderConfig) -> Descriptor:
     def describe(learner, images):
         number, moments = images.shape[:2]
         flat = images.reshape(-1, *images.shape[2:])
-
-        def one(image):
-            code, error = seen(learner.parameters, _as_numbers(image[None]))
-            return code[0], error[0]
-
         # All at once, what lies between an image and its code would take gigabytes.
-        code, error = jax.lax.map(one, flat, batch_size=min(_AT_ONCE, len(flat)))
+        size = min(_AT_ONCE, len(flat))
+        batches = jnp.pad(flat, ((0, -len(flat) % size), *((0, 0),) * 3))
+        found = jax.lax.map(
+            lambda batch: seen(learner.parameters, _as_numbers(batch)),
+            batches.reshape(-1, size, *flat.shape[1:]),
+        )
+        code, error = (leaf.reshape(-1, *leaf.shape[2:])[: len(flat)] for leaf in found)
         return code.reshape(number, -1), error.reshape(number, moments).sum(axis=1)
 
     def loss(parameters, images, weights):
@@ -214,5 +218,5 @@ def _shuffled(
 
 def _as_numbers(
     images: UInt8[Array, "image size size plane"],
-) -> Float[Array, "image size size plane"]:
-    return images.astype(jnp.float32) / 255
+) -> Float[Array, "plane size size image"]:
+    return images.transpose(3, 1, 2, 0).astype(jnp.float32) / 255

@@ -27,29 +27,56 @@ KEY = jax.random.key(0)
 CONFIG = AutoencoderConfig(8, 2, (4,), 3, learning_rate=1e-2, batch_size=8, max_epochs=15)
 
 
-def test_halving_is_a_convolution_with_stride_two():
-    image = jax.random.normal(KEY, (2, 6, 8, 3))
-    halving = HalvingConvolution(5)
-    parameters = halving.init(KEY, image)
-    dense = parameters["params"]["Dense_0"]
-    # Windows have squares by row and column, and these have pixels by row and column.
-    kernel = dense["kernel"].reshape(2, 2, 2, 2, 3, 5).transpose(0, 2, 1, 3, 4, 5)
-    convolution = nn.Conv(5, (4, 4), strides=2, padding=1)
-    same = {"params": {"kernel": kernel.reshape(4, 4, 3, 5), "bias": dense["bias"]}}
-    expected = convolution.apply(same, image)
-    found = halving.apply(parameters, image)
-    assert found.shape == (2, 3, 4, 5)
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+def convolved(image, kernel):
+    """By flax, of images on the last axis."""
+    convolution = nn.Conv(kernel.shape[-1], (4, 4), strides=2, padding=1, use_bias=False)
+    images_first = image.transpose(3, 1, 2, 0)
+    return convolution.apply({"params": {"kernel": kernel}}, images_first).transpose(3, 1, 2, 0)
 
 
-def test_doubling_is_the_transpose_of_halving():
-    image, code = jax.random.normal(KEY, (1, 6, 8, 3)), jax.random.normal(KEY, (1, 3, 4, 5))
-    kernel = jax.random.normal(jax.random.key(1), (48, 5))
-    down = {"params": {"Dense_0": {"kernel": kernel, "bias": jnp.zeros(5)}}}
-    up = {"params": {"Dense_0": {"kernel": kernel.T}, "bias": jnp.zeros(3)}}
-    first = (HalvingConvolution(5).apply(down, image) * code).sum()
-    second = (image * DoublingConvolution(3).apply(up, code)).sum()
-    np.testing.assert_allclose(first, second, rtol=1e-4)
+def halved(image, kernel):
+    filters = kernel.shape[-1]
+    parameters = {"params": {"kernel": kernel, "bias": jnp.zeros(filters)}}
+    return HalvingConvolution(filters).apply(parameters, image)
+
+
+def doubled(image, kernel):
+    channels = kernel.shape[2]
+    parameters = {"params": {"kernel": kernel, "bias": jnp.zeros(channels)}}
+    return DoublingConvolution(channels).apply(parameters, image)
+
+
+def test_halving_is_a_convolution_with_stride_two_and_doubling_its_transpose():
+    image, code = jax.random.normal(KEY, (3, 6, 8, 2)), jax.random.normal(KEY, (5, 3, 4, 2))
+    kernel = jax.random.normal(jax.random.key(1), (4, 4, 3, 5))
+
+    @jax.jit
+    def both():
+        down, back = jax.vjp(convolved, image, kernel)
+        found, found_back = jax.vjp(halved, image, kernel)
+        (transposed, _), (of_image, of_kernel) = back(code), found_back(code)
+        # The transpose's gradient, by that of the convolution's in its kernel and by itself.
+        up, up_back = jax.vjp(doubled, code, kernel)
+        return (
+            (found, down),
+            (up, transposed),
+            ((of_image, of_kernel), back(code)),
+            (up_back(image), (convolved(image, kernel), back_in_kernel(image, code))),
+        )
+
+    def back_in_kernel(image, code):
+        return jax.grad(lambda kernel: (convolved(image, kernel) * code).sum())(kernel)
+
+    for found, expected in both():
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), found, expected)
+
+
+def test_layers_start_as_dense_ones_of_their_windows():
+    image = jnp.zeros((3, 8, 8, 1))
+    for layer, fan_in in ((HalvingConvolution(400), 48), (DoublingConvolution(400), 3)):
+        parameters = layer.init(KEY, image)["params"]
+        assert not parameters["bias"].any()
+        np.testing.assert_allclose(parameters["kernel"].std(), fan_in**-0.5, rtol=0.02)
 
 
 def dots(number, size=8):
