@@ -21,11 +21,11 @@ def step_and_reset(
 
     Gymnax itself makes the views before and after a reset and chooses between them, which takes as
     long as the rest of a step where a view is large. Here the one before is not made in a compiled
-    program that doesn't read it. No key is split, of which the same can be said.
+    program that doesn't read it. No key is split either, which takes as long again.
 
     Args:
         world: Its observations are `get_obs(state, level)`.
-        step_key: Randomness of the step.
+        step_key: Randomness of the step; one key serves both where neither draws anything.
         reset_key: Randomness of the next episode's start.
         state: Before the step.
         action: What is done.

@@ -88,9 +88,9 @@ def _dispatch(argv: list[str], specs: tuple[Any, ...]) -> int:
     command: Callable[[argparse.Namespace, list[str]], int] = arguments.run
     if rest and not arguments.takes_more:
         raise UserError(f"unknown argument '{rest[0]}'; see 'rlsuite {argv[0]} --help'")
-    if argv[0] in _OF_WORLDS:
-        import_gymnax()
     with _single_precision():
+        if argv[0] in _OF_WORLDS:
+            import_gymnax()
         return command(arguments, rest)
 
 

@@ -43,7 +43,7 @@ class LevelDesign:
       kinds: by name, what else may be tested on: levels that are drawn in worlds of their own size,
         in which all is seen and done that is in this one.
       usual_kinds: those of them that are tested on at the published size.
-      word: what its levels are called.
+      levels_name: what its levels are called.
     """
 
     editors: Mapping[str, Callable[[int], Editor]]
@@ -57,4 +57,4 @@ class LevelDesign:
     read: Callable[[str], Level] | None = None
     kinds: Mapping[str, LevelKind] = field(default_factory=dict)
     usual_kinds: tuple[str, ...] = ()
-    word: str = "levels"
+    levels_name: str = "levels"

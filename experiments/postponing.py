@@ -14,6 +14,8 @@ class _Postponed(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):  # The import system's own questions are no use of it.
             raise AttributeError(name)
+        if sys.modules.get(self.__name__) is self:  # It is used at once.
+            del sys.modules[self.__name__]
         return getattr(import_module(self.__name__), name)
 
 
@@ -21,15 +23,17 @@ class _Postponed(ModuleType):
 def postponed(*names: str) -> Iterator[None]:
     """What is imported within gets these modules only when it uses them; others are imported now.
 
-    A module that is there already stays. Afterwards, importing one of them is as ever.
+    A module that is there already stays. Afterwards, importing one of them is as ever. Names with a
+    dot are for those who import them by another name, as in `import a.b as c`.
     """
     absent = {name: _Postponed(name) for name in names if name not in sys.modules}
     sys.modules.update(absent)
     try:
         yield
     finally:
-        for name in absent:
-            del sys.modules[name]
+        for name, module in absent.items():
+            if sys.modules.get(name) is module:
+                del sys.modules[name]
 
 
 def import_gymnax() -> None:

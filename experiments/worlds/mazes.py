@@ -131,7 +131,7 @@ def maze(name: str, config: MazeConfig) -> WorldSpec:
             },
             # The largest takes minutes.
             usual_kinds=tuple(name for name in MAZE_KINDS if name != "PerfectMazeXL"),
-            word="mazes",
+            levels_name="mazes",
         ),
     )
 

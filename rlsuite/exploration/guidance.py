@@ -23,10 +23,10 @@ def adversarial_guidance(
 
     The adversary learns from the agent's steps after these were paid, by descending
     :math:`-\log \pi_\text{adv}(a_t | s_t)`, whose gradient is that of the divergence in the mean
-    over actions. It should learn more slowly than the agent, or nothing is left to pay for (Flet-
-    Berliac et al., arXiv 2102.04376). With counts, :math:`\mathrm{KL} + \beta / \sqrt{N_e}`, it is
-    AGAC's bonus as arXiv 2306.03236 has it; there the divergence is computed over all actions,
-    here told by the one that was taken, which has the same mean.
+    over actions. It should learn more slowly than the agent, or nothing is left to pay for
+    (arXiv 2102.04376). With counts, :math:`\mathrm{KL} + \beta / \sqrt{N_e}`, it is AGAC's bonus as
+    arXiv 2306.03236 has it. There the divergence is over all actions; here it is told by the one
+    that was taken, which has the same mean, but in a product with what depends on the action.
 
     Args:
       world: of discrete actions or a box of them.

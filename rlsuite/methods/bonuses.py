@@ -58,7 +58,6 @@ BonusKind = Literal[
     "elliptical_plus_novelty_difference",
     "feature_change",
     "guidance",
-    "elliptical_times_guidance",
 ]
 """Bonuses by name; those of counts come after none."""
 
@@ -70,7 +69,7 @@ class BonusConfig(CellsConfig):
     Attributes:
       kind: none; counts over training, within the episode, their product or their sum; E3B
         (`elliptical`), random network distillation, NovelD (`novelty_difference`), E3B times or
-        plus either, RIDE (`feature_change`), AGAC (`guidance`), and E3B times its divergence.
+        plus either, RIDE (`feature_change`), and AGAC (`guidance`).
       weight: of the bonus, once it is divided by its standard deviation.
       reward_clip: reward and bonus together are kept in plus or minus this; none leaves them.
       ridge: of E3B's matrix.
@@ -171,7 +170,6 @@ _PRODUCTS: Mapping[BonusKind, tuple[str, ...]] = {
     "elliptical_times_distillation": ("E3B", "RND"),
     "elliptical_times_novelty_difference": ("E3B", "difference"),
     "feature_change": ("change", "fewer visits"),
-    "elliptical_times_guidance": ("E3B", "guidance"),
 }
 _SUMS: Mapping[BonusKind, tuple[str, str]] = {
     "global_plus_episodic": ("first visits", "counts"),

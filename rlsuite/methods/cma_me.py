@@ -36,8 +36,9 @@ class CMAMEConfig(BatchConfig):
           ValueError: if the parts are not equal, or of a single solution.
         """
         each = whole_batches(self.batch_size, self.num_emitters, "num_emitters", of="batch_size")
-        most = self.batch_size // 2
-        require(each > 1, "num_emitters", self.num_emitters, f"at most {most}, half of the batch")
+        least = 2 * self.num_emitters
+        allowed = f"at least {least}, two for each of {self.num_emitters} emitters"
+        require(each > 1, "batch_size", self.batch_size, allowed)
         return each
 
 
@@ -105,7 +106,9 @@ def improvement_emitters(strategy: Strategy, number: int) -> Variation:
         after = jax.vmap(strategy.tell)(
             jax.random.split(tell_key, number), emitters, draws, jax.vmap(ranks)(own)
         )
-        return where_each(own.is_better.any(axis=1), after, begun(begin_key, elites))
+        # A strategy that has shrunk to nothing has no numbers left.
+        goes_on = own.is_better.any(axis=1) & jnp.isfinite(after.mean).all(axis=1)
+        return where_each(goes_on, after, begun(begin_key, elites))
 
     return Variation(begun, propose, learn)
 

@@ -25,6 +25,8 @@ from .exploration import by_novelty as by_novelty
 from .exploration import by_surprise as by_surprise
 from .found import Found as Found
 from .map_elites import Elites as Elites
+from .map_elites import Variation as Variation
+from .map_elites import elite_search as elite_search
 from .novelty import first_front as first_front
 from .novelty import novelty as novelty
 from .random_search import random_search as random_search

@@ -42,6 +42,16 @@ def test_importing_a_postponed_module_is_as_ever_afterwards(modules):
     assert drawn.paper is sys.modules["drawn.paper"] is not drawing.paper
 
 
+def test_what_is_used_at_once_is_imported_at_once(modules, tmp_path, capsys):
+    (tmp_path / "drawing.py").write_text("from drawn.paper import SIZE\n")
+    with postponed("drawn.paper"):
+        import drawing
+    assert drawing.SIZE == 3 and capsys.readouterr().out == "imported\n"
+    import drawn.paper
+
+    assert drawn.paper is sys.modules["drawn.paper"] and capsys.readouterr().out == ""
+
+
 def test_what_is_there_already_is_not_postponed(modules):
     import drawn.paper
 

@@ -181,7 +181,7 @@ def test_finished_ones_stay_as_they_are(undisturbed):
 
 
 def test_devices_share_seeds_and_agents():
-    assert on_eight_devices("tests.support.divided_seeds") == "the same\n"
+    assert on_eight_devices("tests.support.divided_seeds") == ["the same"]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """What an adversary expects of an agent, against divergences in closed form."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -86,7 +88,7 @@ def test_agac_adds_counts_of_the_episode():
 
 def test_actions_of_a_box_have_densities():
     world = Pendulum()
-    bonus = adversarial_guidance(world, PERCEPTRON)
+    bonus = adversarial_guidance(world, replace(PERCEPTRON, recurrent_width=8))
     steps = visits(0)._replace(
         observation=jnp.zeros((40, NUM_WORKERS, 3)), action=jnp.zeros((40, NUM_WORKERS, 1))
     )

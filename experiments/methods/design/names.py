@@ -16,5 +16,5 @@ class SetNames(NamedTuple):
 
 def names_of(design: LevelDesign | None) -> SetNames:
     """The names for a world's levels, which are mazes or some other ones."""
-    levels = "levels" if design is None else design.word
+    levels = "levels" if design is None else design.levels_name
     return SetNames(levels, f"drawn {levels}", f"random {levels}", f"{levels} of a kind")

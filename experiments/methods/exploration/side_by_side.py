@@ -46,7 +46,6 @@ NAMES = {
     "elliptical_plus_novelty_difference": "E3B + NovelD",
     "feature_change": "RIDE",
     "guidance": "AGAC",
-    "elliptical_times_guidance": "E3B × AGAC",
 }
 """What tables call kinds of bonus; the others are called by their kind."""
 

@@ -44,7 +44,7 @@ class Budget(NamedTuple):
     batches: BatchConfig
 
 
-BESIDE: Mapping[str, Callable[[Budget], Method]] = {
+BASELINES: Mapping[str, Callable[[Budget], Method]] = {
     "novelty search by position": lambda own: novelty_search(
         own.domain, true_position(), own.sizes
     ),
@@ -64,7 +64,7 @@ class SearchEvaluationConfig:
     """
 
     num_seeds: Count = 8
-    beside: tuple[Annotated[str, OneOf(tuple(BESIDE))], ...] = tuple(BESIDE)
+    beside: tuple[Annotated[str, OneOf(tuple(BASELINES))], ...] = tuple(BASELINES)
 
 
 class Searched(NamedTuple):
@@ -138,7 +138,7 @@ def _baselines(finished: Finished) -> dict[str, Method]:
     )
     budget = Budget(domain, sizes, batches)
     asked = finished.run.evaluation.beside
-    return {name: BESIDE[name](budget) for name in asked if name != finished.title}
+    return {name: BASELINES[name](budget) for name in asked if name != finished.title}
 
 
 def _evaluated(

@@ -10,6 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from rlsuite.quality_diversity.novelty import (
     NOBODY,
+    _by_heap,
     first_front,
     novelty,
     smallest,
@@ -30,7 +31,7 @@ few_values = st.sampled_from([0.0, 0.25, 0.5, 1.0, 2.0, np.inf])
 @settings(max_examples=40, deadline=None)
 @given(
     # None but whole groups, and some more than that; many are equal.
-    st.sampled_from([1, 5, 24, 53]).flatmap(
+    st.sampled_from([1, 24, 144, 157]).flatmap(
         lambda size: arrays(np.float32, size, elements=few_values | st.floats(0, 3, width=32))
     ),
     st.sampled_from([1, 2, 5, None]),
@@ -47,11 +48,38 @@ def test_what_is_no_number_is_never_among_the_smallest():
     np.testing.assert_array_equal(found, [-jnp.inf, 1.0, 2.0, jnp.inf, jnp.inf])
 
 
-def test_an_accelerator_finds_the_same(monkeypatch):
-    values = jax.random.permutation(jax.random.key(0), jnp.arange(60.0) // 3)
-    here = smallest_in_one(values, number=20)
-    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    np.testing.assert_array_equal(smallest(values, 20), here)
+def test_an_accelerator_has_a_program_of_its_own_and_finds_the_same():
+    values = jax.random.permutation(jax.random.key(0), jnp.arange(300.0) // 3)
+    np.testing.assert_array_equal(_by_heap(values, 20), smallest_in_one(values, number=20))
+    traced = jax.jit(jax.vmap(lambda row: smallest(row, 20))).trace(values.reshape(2, 150))
+    here, there = (
+        traced.lower(lowering_platforms=(platform,)).as_text() for platform in ("cpu", "cuda")
+    )
+    assert "top_k" in there and "while" not in there
+    assert "top_k" not in here and "while" in here
+
+
+@pytest.mark.parametrize("number", [0, 4])
+def test_there_are_not_more_smallest_values_than_values(number):
+    with pytest.raises(ValueError, match=f"number: {number} is not allowed; it must be from 1"):
+        smallest(jnp.arange(3.0), number)
+
+
+def test_novelty_has_a_gradient_and_is_zero_where_nothing_is_known():
+    references = jax.random.normal(jax.random.key(0), (7, 2))
+    is_there = jnp.arange(7) < 5
+
+    def new(code, is_there):
+        return novelty(code[None], references, is_there, 3)[0]
+
+    code = jnp.array([0.5, 0.1])
+    slope = jax.jit(jax.grad(new))(code, is_there)
+    away = np.asarray(code - references[:5], np.float64)
+    distances = np.linalg.norm(away, axis=1)
+    nearest = np.argsort(distances)[:3]
+    np.testing.assert_allclose(slope, (away / distances[:, None])[nearest].mean(axis=0), rtol=1e-4)
+    assert new(code, jnp.zeros(7, bool)) == 0
+    assert not novelty(jnp.ones((4, 2)), jnp.zeros((0, 2)), jnp.zeros(0, bool), 3).any()
 
 
 def test_novelty_towards_many_with_clones_is_what_brute_force_finds():
