@@ -216,11 +216,14 @@ def is_illegal(points: Float[Array, "point 2"], params: Params) -> Bool[Array, "
     low, high = np.moveaxis(np.array(WALLS), 1, 0)
     outside = ((points < 0) | (points >= 1)).any()
     in_wall = ((points[:, None] >= low) & (points[:, None] <= high)).all(axis=-1).any()
-    # Coordinate by coordinate, which compiles to one loop over pairs.
+    # Each pair once, by how far apart its joints are along the arm.
     across, up = points.T
-    between = jnp.abs(across[:, None] - across) + jnp.abs(up[:, None] - up)
-    between += 2.0 * jnp.eye(len(points))  # Further than any two are from each other.
-    return outside | in_wall | (between.min() < params.nearest_joints * LINK)
+    between = [
+        jnp.abs(across[apart:] - across[:-apart]) + jnp.abs(up[apart:] - up[:-apart])
+        for apart in range(1, len(points))
+    ]
+    nearest = jnp.concatenate(between).min()
+    return outside | in_wall | (nearest < params.nearest_joints * LINK)
 
 
 def _distance_to_links(

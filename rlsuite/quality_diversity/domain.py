@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 
@@ -15,7 +16,6 @@ from rlsuite.envs.sparse_point import NO_AREA
 from rlsuite.ranges import Counts
 from rlsuite.requirements import require
 from rlsuite.rollout import Level
-from rlsuite.selection import where_each
 
 GENE_LIMIT = 5.0
 """Genes are within plus and minus this."""
@@ -192,20 +192,24 @@ def in_world(
     require(num_moments <= num_steps, "num_moments", num_moments, f"at most {num_steps}, the steps")
     moments = np.round(num_steps * np.arange(1, num_moments + 1) / num_moments).astype(int) - 1
 
+    # Episodes are on the last axis, so that what a CPU does for one it does for several at once.
+    step_all = jax.vmap(world.step_env, in_axes=(None, -1, -1, None), out_axes=-1)
+
     def evaluate(genomes):
         number = len(genomes)
         first, start = world.reset_env(key, level)
         first, start = jax.tree.map(
-            lambda leaf: jnp.broadcast_to(leaf, (number, *jnp.shape(leaf))), (first, start)
+            lambda leaf: jnp.broadcast_to(leaf[..., None], (*jnp.shape(leaf), number)),
+            (first, start),
         )
 
         def step(carry, _):
             state, observation, is_over, total, area = carry
-            action = network.act(genomes.T, observation.T).T
-            after, stepped, reward, terminated, _ = jax.vmap(
-                world.step_env, in_axes=(None, 0, 0, None)
-            )(key, state, action, level)
-            state, observation = where_each(is_over, (state, observation), (stepped, after))
+            action = network.act(genomes.T, observation)
+            after, stepped, reward, terminated, _ = step_all(key, state, action, level)
+            state, observation = jax.tree.map(
+                partial(jnp.where, is_over), (state, observation), (stepped, after)
+            )
             reward = jnp.where(is_over, 0.0, reward)
             area = jnp.where(reward > 0, stepped.area, area)
             carry = state, observation, is_over | terminated, total + reward, area
@@ -216,13 +220,13 @@ def in_world(
         (state, _, _, reward, area), (states, observations) = jax.lax.scan(
             step, (start, first, nothing.astype(bool), nothing, nowhere), length=num_steps
         )
-        shown = jax.tree.map(lambda leaf: jnp.moveaxis(leaf[moments], 0, 1), states)
+        shown = jax.tree.map(lambda leaf: jnp.moveaxis(leaf[moments], -1, 0), states)
         draw = jax.vmap(jax.vmap(lambda state: world.image(state, level, image_size)))
         return Outcomes(
             reward=reward,
-            position=jax.vmap(world.position)(state),
+            position=jax.vmap(world.position, in_axes=-1)(state),
             area=area,
-            path=jnp.moveaxis(jnp.concatenate([first[None], observations]), 0, 1),
+            path=jnp.moveaxis(jnp.concatenate([first[None], observations]), -1, 0),
             image=draw(shown),
         )
 
