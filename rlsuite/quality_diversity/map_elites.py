@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from rlsuite.archive import best_of_cells, choose
 from rlsuite.method import Method, single_precision
@@ -57,8 +57,9 @@ class Standing(NamedTuple):
         return self.is_new | (self.gain > 0)
 
 
-def standing(elites: Elites, children: Solutions, cell: Int[Array, " solution"]) -> Standing:
-    """What children would be to elites, who lie in some cells."""
+def standing(elites: Elites, children: Solutions, domain: Domain, bins: int) -> Standing:
+    """What some children would be to elites."""
+    cell = domain.cells(children.position, bins)
     is_new = ~elites.entered[cell]
     there = jnp.where(is_new, 0.0, elites.solutions.reward[cell])
     return Standing(is_new, children.reward - there)
@@ -142,7 +143,7 @@ def elite_search(domain: Domain, config: BatchConfig, variation: Variation) -> M
         elites, found = state.elites, state.found
         varied, genome = variation.propose(propose_key, state.variation, elites)
         children = evaluated(domain, descriptor, (), genome, after=found.evaluations)
-        stands = standing(elites, children, domain.cells(children.position, config.bins))
+        stands = standing(elites, children, domain, config.bins)
         elites = improved(elites, children, domain, config.bins)
         varied = variation.learn(learn_key, varied, elites, children, stands)
         return EliteSearchState(key, elites, told(found, domain, children), varied), None

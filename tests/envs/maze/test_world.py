@@ -147,7 +147,7 @@ def test_sizes_out_of_range(sizes, message):
         Maze(**sizes)
 
 
-@pytest.mark.parametrize(("side", "view"), [(2, 31), (40, 3), (40, 9), (13, 7), (5, 13)])
+@pytest.mark.parametrize(("side", "view"), [(2, 31), (40, 3), (40, 9), (13, 5), (13, 7), (5, 13)])
 def test_windows_hold_what_lies_in_the_cells_that_are_seen(side, view):
     """Also where a line of the grid is longer than one number has bits."""
     world = Maze(side, view=view)

@@ -49,7 +49,7 @@ def test_standing_is_what_a_solution_would_be_by_itself():
         each = jax.vmap(lambda one: improved(elites, one, DOMAIN, BINS))(
             jax.tree.map(lambda leaf: leaf[:, None], children)
         )
-        stands = standing(elites, children, cells)
+        stands = standing(elites, children, DOMAIN, BINS)
         return stands, stands.is_better, children, cells, elites, each
 
     first, then = 1.5 * jax.random.normal(KEYS[0], (60, 3)), jax.random.normal(KEYS[1], (8, 3))
