@@ -1,10 +1,37 @@
-"""The devices of a run: how many there are, how many can share it, and what was asked for."""
+"""The devices of a run: how many there are, how many can share it, and what they can do."""
+
+from typing import get_args
 
 import jax
 from jax.sharding import Mesh
 
 from rlsuite.experiments.errors import ConfigError
+from rlsuite.experiments.fields import leaves
+from rlsuite.experiments.specs import Run
+from rlsuite.precision import Precision
 from rlsuite.sharding import make_mesh
+
+# What backends can multiply by; those not named here can do all.
+_PRECISIONS = {"cpu": ("float32", "bf16"), "tpu": ("float32", "bf16")}
+
+
+def check_precisions(run: Run) -> None:
+    """Checks that this machine multiplies as precisely as a run asks for.
+
+    It is asked where a run is trained: what another machine has trained can be tested on any.
+
+    Raises:
+      ConfigError: if it can't.
+    """
+    backend = jax.default_backend()
+    allowed = _PRECISIONS.get(backend, get_args(Precision))
+    for name, leaf in leaves(run).items():
+        is_precision = leaf.type in (Precision, Precision | None)
+        if is_precision and leaf.value is not None and leaf.value not in allowed:
+            raise ConfigError(
+                f"{name}: {leaf.value!r} is not allowed; it must be one this machine's {backend} "
+                f"has: {', '.join(allowed)}"
+            )
 
 
 def choose_mesh(divisible: int, asked: str | None = None, num_seeds: int = 1) -> Mesh | None:

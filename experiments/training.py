@@ -13,7 +13,7 @@ from rich.console import Console
 
 from rlsuite.experiments import compiling, fitting, hosts, runner
 from rlsuite.experiments import report as reports
-from rlsuite.experiments.devices import choose_mesh, described, number_of
+from rlsuite.experiments.devices import check_precisions, choose_mesh, described, number_of
 from rlsuite.experiments.errors import ConfigError, UserError
 from rlsuite.experiments.field_values import to_text
 from rlsuite.experiments.fields import leaves
@@ -172,6 +172,7 @@ def _check_same(path: Path, plan: Plan, methods: Methods) -> None:
 def _mesh(plans: Mapping[Path, Plan], devices: str | None) -> Mesh | None:
     """The devices that share the runs, which have the memory for them."""
     plan = next(iter(plans.values()))
+    check_precisions(plan.run)
     mesh = choose_mesh(plan.experiment.divisible, devices, len(plans))
     fitting.check_fits(plan, number_of(mesh), len(plans))
     return mesh

@@ -1,5 +1,6 @@
 """Long short-term memory along rollouts, with a gradient of its own that is fast."""
 
+from functools import partial
 from typing import NamedTuple
 
 import flax.linen as nn
@@ -8,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from rlsuite.initialisers import orthogonal_gates
+from rlsuite.precision import DotGeneral, dense, dense_backwards
 
 
 class LSTMState(NamedTuple):
@@ -36,6 +38,7 @@ class LSTM(nn.Module):
     """A long short-term memory that runs from the first step on, where it left off."""
 
     width: int
+    dot_general: DotGeneral = jax.lax.dot_general
 
     @nn.compact
     def __call__(
@@ -51,11 +54,12 @@ class LSTM(nn.Module):
             self.param("bias", nn.initializers.zeros, (num_gates,)),
             self.param("recurrent_kernel", orthogonal_gates, (self.width, num_gates)),
         )
-        return lstm(weights, start, inputs, fresh)
+        return lstm(self.dot_general, weights, start, inputs, fresh)
 
 
-@jax.custom_vjp
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
 def lstm(
+    dot_general: DotGeneral,
     weights: LSTMWeights,
     start: LSTMState,
     inputs: Float[Array, "time *batch input"],
@@ -68,12 +72,13 @@ def lstm(
     steps at once.
 
     Args:
+      dot_general: how matrices are multiplied.
       weights: of the unit.
       start: the state before the first step.
       inputs: of each step.
       fresh: where the state is set to zero before the step is taken.
     """
-    return _run(weights, start, inputs, fresh)[0]
+    return _run(dot_general, weights, start, inputs, fresh)[0]
 
 
 class _Gates(NamedTuple):
@@ -85,13 +90,15 @@ class _Gates(NamedTuple):
     leave: Array
 
 
-def _run(weights, start, inputs, fresh):
+def _run(dot_general, weights, start, inputs, fresh):
     """States after each step, and the gates behind them."""
+    multiply = partial(dense, dot_general)
 
     def step(state, step_inputs):
         inputs, fresh = step_inputs
         cell, hidden = _forget(fresh, state)
-        gates = inputs @ weights.input_kernel + weights.bias + hidden @ weights.recurrent_kernel
+        gates = multiply(inputs, weights.input_kernel) + weights.bias
+        gates += multiply(hidden, weights.recurrent_kernel)
         enter, keep, candidate, leave = jnp.split(gates, 4, axis=-1)
         enter, keep, leave = nn.sigmoid(enter), nn.sigmoid(keep), nn.sigmoid(leave)
         candidate = jnp.tanh(candidate)
@@ -102,12 +109,12 @@ def _run(weights, start, inputs, fresh):
     return jax.lax.scan(step, start, (inputs, fresh))[1]
 
 
-def _forward(weights, start, inputs, fresh):
-    states, gates = _run(weights, start, inputs, fresh)
+def _forward(dot_general, weights, start, inputs, fresh):
+    states, gates = _run(dot_general, weights, start, inputs, fresh)
     return states, (weights, start, inputs, fresh, states, gates)
 
 
-def _backward(residuals, cotangents):
+def _backward(dot_general, residuals, cotangents):
     weights, start, inputs, fresh, states, gates = residuals
     before = _forget(
         fresh, jax.tree.map(lambda a, b: jnp.concatenate([a[None], b[:-1]]), start, states)
@@ -128,7 +135,7 @@ def _backward(residuals, cotangents):
             ],
             axis=-1,
         )
-        gradient = LSTMState(to_cell * keep, to_gates @ backwards)
+        gradient = LSTMState(to_cell * keep, dense(dot_general, to_gates, backwards))
         return _forget(fresh, gradient), to_gates
 
     # Written out: a product with a transposed factor takes a quarter longer, in each step.
@@ -137,13 +144,18 @@ def _backward(residuals, cotangents):
     steps = cotangents, fresh, states.cell, before.cell, gates
     to_start, to_gates = jax.lax.scan(step, nothing, steps, reverse=True)
     to_gates = _rows(to_gates)
+
+    def outer(left):
+        """The sum over steps of outer products, as a product of matrices."""
+        return dot_general(_rows(left), to_gates, (((0,), (0,)), ((), ())))
+
     gradients = LSTMWeights(
-        input_kernel=_rows(inputs).T @ to_gates,
+        input_kernel=outer(inputs),
         bias=to_gates.sum(axis=0),
-        recurrent_kernel=_rows(before.hidden).T @ to_gates,
+        recurrent_kernel=outer(before.hidden),
     )
-    to_inputs = (to_gates @ weights.input_kernel.T).reshape(inputs.shape)
-    return gradients, to_start, to_inputs, None
+    to_inputs = dense_backwards(dot_general, to_gates, weights.input_kernel)
+    return gradients, to_start, to_inputs.reshape(inputs.shape), None
 
 
 lstm.defvjp(_forward, _backward)

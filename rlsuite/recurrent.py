@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from rlsuite.initialisers import orthogonal_gates
-from rlsuite.precision import DotGeneral, dense
+from rlsuite.precision import DotGeneral, dense, dense_backwards
 
 
 class GRUWeights(NamedTuple):
@@ -152,7 +152,9 @@ def _backward(dot_general, reverse, residuals, cotangents):
         to_two_gates = jnp.concatenate([to_reset, to_keep], axis=-1)
         to_state = to_candidate * reset
         to_gates = jnp.concatenate([to_two_gates, to_state], axis=-1)
-        gradient = gradient * keep + dense(dot_general, to_gates, weights.recurrent_kernel.T)
+        gradient = gradient * keep + dense_backwards(
+            dot_general, to_gates, weights.recurrent_kernel
+        )
         gradient = jnp.where(fresh[..., None], 0.0, gradient)
         return gradient, (to_two_gates, to_candidate, to_state)
 
@@ -171,8 +173,8 @@ def _backward(dot_general, reverse, residuals, cotangents):
         recurrent_kernel=outer(states_before, to_two_gates, to_state),
         candidate_bias=to_state.sum(0),
     )
-    to_inputs = dense(dot_general, to_two_gates, gates_kernel.T)
-    to_inputs += dense(dot_general, to_candidate, candidate_kernel.T)
+    to_inputs = dense_backwards(dot_general, to_two_gates, gates_kernel)
+    to_inputs += dense_backwards(dot_general, to_candidate, candidate_kernel)
     return gradients, to_start, to_inputs.reshape(inputs.shape), None
 
 

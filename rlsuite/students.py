@@ -18,6 +18,7 @@ from rlsuite.envs.flattening import flatten, part_of
 from rlsuite.initialisers import orthogonal
 from rlsuite.lstm import LSTM, LSTMState
 from rlsuite.networks import Network
+from rlsuite.precision import Precision, dot_general_of
 from rlsuite.ranges import Count, Counts
 
 IMAGE = "image"
@@ -34,12 +35,15 @@ class StudentConfig:
       recurrent_width: units of the long short-term memory.
       head_widths: units of each dense layer between it and the policy, and between it and the
         value.
+      precision: of the memory's products of matrices, which are nearly all that there are; by
+        default JAX's own, which is float32 on a CPU and tf32 on a GPU. The rest is JAX's own.
     """
 
     num_filters: Counts = (16,)
     embedding_width: Count = 5
     recurrent_width: Count = 256
     head_widths: Counts = (32,)
+    precision: Precision | None = None
 
 
 class Student(nn.Module):
@@ -67,7 +71,8 @@ class Student(nn.Module):
         embed = nn.Dense(self.config.embedding_width, kernel_init=orthogonal(2**0.5))
         embedded = embed(rest)
         features = jnp.concatenate([image.reshape(*rest.shape[:-1], -1), embedded], axis=-1)
-        states = LSTM(self.config.recurrent_width)(features, start, fresh)
+        memory = LSTM(self.config.recurrent_width, dot_general_of(self.config.precision))
+        states = memory(features, start, fresh)
         logits = self._head(states.hidden, self.num_actions, 0.01)
         return logits, self._head(states.hidden, 1, 1.0), states
 

@@ -4,11 +4,12 @@ import os
 import time
 from bisect import bisect_left
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from rlsuite.experiments.costs.work import Product, Work
 
@@ -25,6 +26,7 @@ class Rates(NamedTuple):
 
     Attributes:
       product: one operation of a large product of matrices.
+      bf16_product: the same, of a product whose factors are of bfloat16.
       half_rate_rows: rows of the left factor with which a product runs at half that rate.
       elementwise: one operation of many on the same number.
       transcendental: the mean of an exponential, a logarithm and a hyperbolic tangent.
@@ -39,6 +41,7 @@ class Rates(NamedTuple):
     """
 
     product: float
+    bf16_product: float
     half_rate_rows: float
     elementwise: float
     transcendental: float
@@ -74,7 +77,8 @@ class Rates(NamedTuple):
             * (product.depth / (product.depth + _HALF_RATE_DEPTH))
             * (product.columns / (product.columns + _HALF_RATE_COLUMNS))
         )
-        return product.operations * self.product / part
+        each = self.bf16_product if product.precision == "bf16" else self.product
+        return product.operations * each / part
 
 
 _DECOMPOSING = 10
@@ -128,6 +132,7 @@ def _rates(name: str, compiled: _Compiled) -> Rates:
     some = numbers[:4096]
     return Rates(
         product=product,
+        bf16_product=1 / _product_rate(turn, 1, 1024, 1024, 1024, 1, jnp.bfloat16),
         half_rate_rows=max(8 * (full / thin - 1), 0.0),
         elementwise=max(elementwise, 0.0),
         transcendental=dear / (3 * _SMALL),
@@ -181,13 +186,21 @@ def _drawing(size: int) -> Callable[[Any], Any]:
 
 
 def _product_rate(
-    turn: _Turn, batch: int, rows: int, columns: int, depth: int, turns: int
+    turn: _Turn,
+    batch: int,
+    rows: int,
+    columns: int,
+    depth: int,
+    turns: int,
+    dtype: DTypeLike = jnp.float32,
 ) -> float:
-    """Operations per second."""
-    left = jnp.full((batch, rows, depth), 1e-3)
+    """Operations per second, of factors of a type."""
+    left = jnp.full((batch, rows, depth), 1e-3, dtype)
+    multiply_both = partial(jnp.matmul, preferred_element_type=jnp.float32)
 
     def multiply(right):
-        return right + 1e-9 * (left @ right).sum(axis=1, keepdims=True)
+        product = multiply_both(left, right.astype(dtype))
+        return right + 1e-9 * product.sum(axis=1, keepdims=True)
 
     seconds = turn.seconds(multiply, jnp.ones((batch, depth, columns)), turns)
     return 2 * batch * rows * columns * depth / seconds

@@ -7,7 +7,7 @@ import sys
 import jax
 import pytest
 
-from rlsuite.experiments.devices import choose_mesh
+from rlsuite.experiments.devices import check_precisions, choose_mesh
 from rlsuite.experiments.errors import ConfigError
 from rlsuite.experiments.registry import Methods
 from tests.experiments.running import plan_of
@@ -80,3 +80,36 @@ def test_other_numbers_of_devices_are_refused(monkeypatch, asked, message):
     monkeypatch.setattr(jax, "devices", lambda: [jax.local_devices()[0]] * 8)
     with pytest.raises(ConfigError, match=message):
         choose_mesh(16, asked)
+
+
+@pytest.mark.parametrize(
+    ("backend", "precision", "is_allowed"),
+    [
+        ("cpu", "tf32", False),
+        ("cpu", "float32", True),
+        ("cpu", "bf16", True),
+        ("tpu", "bf16", True),
+        ("tpu", "tf32", False),
+        ("gpu", "tf32", True),
+    ],
+)
+@pytest.mark.parametrize(
+    ("method", "network"), [("lpg", "objective"), ("dr", "student"), ("paired", "teacher")]
+)
+def test_precisions_are_those_of_the_hardware(
+    monkeypatch, backend, precision, is_allowed, method, network
+):
+    planned = plan_of(method, parts={network: {"precision": precision}})
+    monkeypatch.setattr(jax, "default_backend", lambda: backend)
+    if is_allowed:
+        check_precisions(planned.run)
+        return
+    message = rf"{network}.precision: 'tf32' is not allowed; .* {backend} has: float32, bf16$"
+    with pytest.raises(ConfigError, match=message):
+        check_precisions(planned.run)
+
+
+@pytest.mark.parametrize("method", ["lpg", "dr"])
+def test_what_another_machine_has_trained_can_be_opened(method):
+    network = {"lpg": "objective", "dr": "student"}[method]
+    assert plan_of(method, parts={network: {"precision": "tf32"}}).experiment.method

@@ -89,6 +89,7 @@ class TestRisk:
         ("sfl", ["--levels.search_length", "20"], "levels.search_length: 20 is not allowed; it"),
         ("dr", ["--world", "CartPole-v1"], "tasks.observations: "),
         ("dr", ["--min_lifetime", "5"], "min_lifetime: 5 is not allowed; a student lives as long"),
+        ("dr", ["--student.precision", "tf32"], "student.precision: 'tf32' is not allowed"),
         ("dr", ["--ppo.num_mini_batches", "3"], "ppo.num_mini_batches: 3 is not allowed"),
         ("dr", ["--student.num_filters", "2,2,2"], "student.num_filters: (2, 2, 2) is not allowed"),
         ("dr", ["--ppo.normalise_observations", "true"], "ppo.normalise_observations: True is"),
@@ -328,6 +329,7 @@ class TestScored:
     ("options", "message"),
     [
         (["--teacher_walls", "15"], "teacher_walls: 15 is not allowed; it must be from 0 to 14"),
+        (["--teacher.precision", "tf32"], "teacher.precision: 'tf32' is not allowed"),
         (["--teacher.num_filters", "4,4"], "teacher.num_filters: (4, 4) is not allowed"),
         (["--teacher_ppo.normalise_observations", "true"], "teacher_ppo.normalise_observations: "),
         (["--teacher_ppo.num_mini_batches", "3"], "teacher_ppo.num_mini_batches: 3 is not allowed"),

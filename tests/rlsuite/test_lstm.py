@@ -1,5 +1,7 @@
 """Tests of long short-term memory and of its hand-written gradient."""
 
+from functools import partial
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -7,6 +9,7 @@ import numpy as np
 import pytest
 
 from rlsuite.lstm import LSTM, LSTMState, LSTMWeights, lstm
+from rlsuite.precision import DOT_GENERALS
 
 LENGTH, WORKERS, WIDTH, INPUTS = 6, 4, 5, 3
 
@@ -68,6 +71,9 @@ def automatic(weights, start, inputs, fresh):
     return jax.lax.scan(step, start, (inputs, fresh))[1]
 
 
+by_jax = partial(lstm, jax.lax.dot_general)
+
+
 def arguments(*batch):
     random = np.random.default_rng(0)
     shapes = ((INPUTS, 4 * WIDTH), (4 * WIDTH,), (WIDTH, 4 * WIDTH))
@@ -96,7 +102,7 @@ def assert_close(first, second):
 @pytest.mark.parametrize("batch", [(WORKERS,), (2, WORKERS)])
 def test_its_gradient_equals_automatic_differentiation(batch):
     given = arguments(*batch)
-    assert_close(gradients(lstm, *given), gradients(automatic, *given))
+    assert_close(gradients(by_jax, *given), gradients(automatic, *given))
 
 
 @pytest.mark.parametrize("shared", [True, False])
@@ -109,4 +115,16 @@ def test_so_it_does_under_vmap_with_shared_and_with_own_weights(shared):
         return jax.vmap(states, in_axes=(None if shared else 0, 0, 1, 1), out_axes=1)
 
     given = weights, start, inputs, fresh
-    assert_close(gradients(batched(lstm), *given), gradients(batched(automatic), *given))
+    assert_close(gradients(batched(by_jax), *given), gradients(batched(automatic), *given))
+
+
+def test_shorter_factors_leave_states_and_gradients_nearly_as_they_were():
+    given = arguments(WORKERS)
+    short = partial(lstm, DOT_GENERALS["bf16"])
+    np.testing.assert_allclose(short(*given).hidden, by_jax(*given).hidden, atol=0.05)
+    for states in zip(*map(jax.tree.leaves, (short(*given), by_jax(*given))), strict=True):
+        assert not np.array_equal(*states)
+    both = (gradients(states, *given) for states in (short, by_jax))
+    for gradient, expected in zip(*map(jax.tree.leaves, both), strict=True):
+        cosine = np.vdot(gradient, expected) / np.linalg.norm(gradient) / np.linalg.norm(expected)
+        assert cosine > 0.99

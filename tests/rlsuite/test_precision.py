@@ -1,4 +1,4 @@
-"""Tests that shorter factors leave the meta-gradient's direction as it was."""
+"""Tests of products of shorter factors, which leave directions of gradients as they were."""
 
 from functools import partial
 
@@ -14,14 +14,14 @@ from rlsuite.meta.gradient_config import MetaGradientConfig
 from rlsuite.methods.lpg import MetaGradientLPGConfig, meta_gradient_lpg
 from rlsuite.objectives.learned_policy_gradient import LPGConfig
 
-MANTISSA_BITS = {"float32": 23, "tf32": 10, "bf16": 7}
+TF32_MANTISSA_BITS = 10
 LIFE = LifeConfig(num_workers=16, rollout_length=20)
 META = MetaGradientConfig(num_agents=4, num_updates=3)
 
 
-def rounded(bits, left, right, dimension_numbers, **_):
-    """What hardware with shorter factors computes, on hardware without them."""
-    shorten = partial(jax.lax.reduce_precision, exponent_bits=8, mantissa_bits=bits)
+def tf32(left, right, dimension_numbers, **_):
+    """What hardware for it computes, on hardware without."""
+    shorten = partial(jax.lax.reduce_precision, exponent_bits=8, mantissa_bits=TF32_MANTISSA_BITS)
     return jax.lax.dot_general(shorten(left), shorten(right), dimension_numbers)
 
 
@@ -31,8 +31,8 @@ def gradients():
     source = level_distribution("small")
     result = {}
     with pytest.MonkeyPatch.context() as patch:
-        for name, bits in MANTISSA_BITS.items():
-            patch.setitem(precision.DOT_GENERALS, name, partial(rounded, bits))
+        patch.setitem(precision.DOT_GENERALS, "tf32", tf32)
+        for name in ("float32", "tf32", "bf16"):
             objective = LPGConfig(recurrent_width=64, precision=name)
             method = meta_gradient_lpg(
                 source.world,
@@ -57,7 +57,86 @@ def test_the_meta_gradient_keeps_its_direction(gradients, name):
     assert not np.array_equal(exact, short)
 
 
+def in_bf16(contracted):
+    return lambda left, right: precision.DOT_GENERALS["bf16"](left, right, (contracted, ((), ())))
+
+
+def rounded(factor):
+    return np.asarray(jnp.asarray(factor).astype(jnp.bfloat16), np.float64)
+
+
+PRODUCTS = [
+    ((4, 5), (5, 3), ((1,), (0,))),
+    ((2, 4, 5), (5, 3), ((2,), (0,))),
+    ((4, 5), (3, 5), ((1,), (1,))),
+    ((16, 5), (16, 3), ((0,), (0,))),
+    ((2, 7, 5), (2, 7, 3), ((0, 1), (0, 1))),
+    ((2, 8, 5), (8, 2, 3), ((1, 0), (0, 1))),
+    ((4, 5, 6), (6, 3, 5), ((1, 2), (2, 0))),
+    ((5, 2, 6), (6, 3, 5), ((0, 2), (2, 0))),
+    ((5,), (5, 3), ((0,), (0,))),
+    ((5,), (5,), ((0,), (0,))),
+]
+
+
+@pytest.mark.parametrize(("left", "right", "contracted"), PRODUCTS)
+def test_a_product_of_bf16_is_that_of_rounded_factors_and_so_are_its_gradients(
+    left, right, contracted
+):
+    random = np.random.default_rng(0)
+    left, right = (jnp.float32(random.normal(size=shape)) for shape in (left, right))
+    product, backwards = jax.vjp(in_bf16(contracted), left, right)
+    expected = np.tensordot(rounded(left), rounded(right), contracted)
+    np.testing.assert_allclose(product, expected, rtol=1e-5, atol=1e-6)
+    assert product.dtype == jnp.float32
+
+    cotangent = jnp.float32(random.normal(size=product.shape))
+    linear = partial(jnp.tensordot, axes=contracted)
+    short = [jnp.float32(rounded(factor)) for factor in (left, right, cotangent)]
+    _, expected_backwards = jax.vjp(linear, *short[:2])
+    for gradient, one in zip(backwards(cotangent), expected_backwards(short[2]), strict=True):
+        np.testing.assert_allclose(gradient, one, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_it_is_a_product_of_its_own_under_vmap(shared):
+    random = np.random.default_rng(0)
+    left = jnp.float32(random.normal(size=(3, 8, 4)))
+    right = jnp.float32(random.normal(size=(8, 5) if shared else (3, 8, 5)))
+    multiply = in_bf16(((0,), (0,)))
+    together = jax.vmap(multiply, in_axes=(0, None if shared else 0))(left, right)
+    apart = [multiply(each, right if shared else right[i]) for i, each in enumerate(left)]
+    np.testing.assert_allclose(together, jnp.stack(apart), rtol=1e-6)
+
+
+def test_a_product_of_bf16_has_no_batches_of_its_own():
+    with pytest.raises(ValueError, match=r"dimension_numbers: .* is not allowed"):
+        precision.DOT_GENERALS["bf16"](
+            jnp.ones((2, 3)), jnp.ones((2, 3)), (((1,), (1,)), ((0,), (0,)))
+        )
+
+
+def test_its_factors_are_those_of_the_program():
+    """Sums are of float32, whatever a device may do: no product of another kind is asked for."""
+    traced = jax.jit(jax.grad(lambda left: in_bf16(((1,), (0,)))(left, jnp.ones((8, 2))).sum()))
+    text = traced.trace(jnp.ones((4, 8))).lower().as_text()
+    products = [line for line in text.splitlines() if "dot_general" in line]
+    assert products and all(
+        line.count("bf16>") == 2 and line.endswith("xf32>") for line in map(without_place, products)
+    )
+
+
+def without_place(line):
+    return line.split(" loc(")[0]
+
+
 def test_dense_is_the_matrix_product():
     inputs, kernel = jnp.ones((2, 3, 4)), jnp.arange(8.0).reshape(4, 2)
     product = precision.dense(precision.DOT_GENERALS["float32"], inputs, kernel)
     np.testing.assert_allclose(product, inputs @ kernel, rtol=1e-6)
+
+
+def test_backwards_it_is_the_product_with_the_kernel_turned_over():
+    outputs, kernel = jnp.ones((2, 3, 2)), jnp.arange(8.0).reshape(4, 2)
+    product = precision.dense_backwards(precision.DOT_GENERALS["float32"], outputs, kernel)
+    np.testing.assert_allclose(product, outputs @ kernel.T, rtol=1e-6)

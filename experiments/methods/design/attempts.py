@@ -1,6 +1,7 @@
 """Who is tested among students, and how they attempt levels."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +15,7 @@ from rlsuite.compiling import jit
 from rlsuite.experiments.evaluation import Contender
 from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.level_sets import HELD_OUT_SEED
+from rlsuite.lifetime import Life
 from rlsuite.objectives.objective import Learner
 from rlsuite.rollout import Level, episode_returns
 
@@ -26,12 +28,12 @@ _AT_ONCE = 64
 def contenders_of(finished: Finished, rivals: Sequence[Finished]) -> dict[Contender, Attempt]:
     """Who is tested, and how each attempts levels: of any world that looks like its own."""
     world = finished.named_world.world
-    objective = finished.run.method.life_in(world).objective
+    objective = life_of(finished, world).objective
     untrained = jit(objective.init, program="once")(jax.random.key(HELD_OUT_SEED))
 
     # What it has learned is an argument, so that students of one run share a program.
     def of_students(run: Finished) -> Callable[[Learner], Attempt]:
-        behaviour = run.run.method.life_in(world).objective.behaviour
+        behaviour = life_of(run, world).objective.behaviour
 
         def attempt(learner, key, world, level, number):
             return episode_returns(key, world, level, behaviour(learner), number)
@@ -51,6 +53,13 @@ def contenders_of(finished: Finished, rivals: Sequence[Finished]) -> dict[Conten
         Contender("untrained student", "baseline"): own(untrained),
         Contender("random policy", "baseline"): Partial(by_chance),
     }
+
+
+def life_of(run: Finished, world: Environment) -> Life:
+    """A student's life, multiplied as JAX does it whatever training did, so on any machine."""
+    config = run.run.method
+    config = replace(config, student=replace(config.student, precision=None))
+    return config.life_in(world)
 
 
 def attempts_at(

@@ -18,7 +18,12 @@ from rlsuite.compiling import jit
 from rlsuite.experiments.evaluation import Contender, Curves, Evaluation, Table
 from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.level_sets import HELD_OUT_SEED
-from rlsuite.experiments.methods.design.attempts import attempts_at, contenders_of, together
+from rlsuite.experiments.methods.design.attempts import (
+    attempts_at,
+    contenders_of,
+    life_of,
+    together,
+)
 from rlsuite.experiments.methods.design.drawn import levels_drawn, read_drawings
 from rlsuite.experiments.methods.design.kinds import kinds_named, try_kinds
 from rlsuite.experiments.methods.design.names import SetNames, names_of
@@ -151,10 +156,8 @@ def _paths(finished: Finished, drawn: Sequence[_Levels]) -> dict[str, dict[str, 
     if not drawn or world.design is None or world.design.place is None:
         return {}
     (levels,), place = drawn, world.design.place
-    number, policy = (
-        len(levels.strata),
-        finished.run.method.life_in(world.world).objective.behaviour,
-    )
+    number = len(levels.strata)
+    policy = life_of(finished, world.world).objective.behaviour
     each = Levels(levels.levels, 0)
 
     def go(learner, key):

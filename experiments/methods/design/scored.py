@@ -17,6 +17,7 @@ from rlsuite.experiments import plots
 from rlsuite.experiments.evaluation import Curve, Curves
 from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.level_sets import HELD_OUT_SEED
+from rlsuite.experiments.methods.design.attempts import life_of
 from rlsuite.experiments.methods.design.risk import curve_over
 from rlsuite.experiments.specs import Drawing, Section
 from rlsuite.experiments.statistics import Estimate, Resampled, rank_correlation
@@ -81,7 +82,7 @@ def _program(
     """`learner -> (solve rates, scores)` of levels that are the same for all learners."""
     world, config = finished.named_world, finished.run.method
     batch = min(_AT_ONCE, num_levels)
-    life = config.life_in(world.world)._replace(num_workers=batch)
+    life = life_of(finished, world.world)._replace(num_workers=batch)
     scores = _scores(config, world.optimal_return)
     draw_key, act_key = jax.random.split(jax.random.key(HELD_OUT_SEED + 3))
 

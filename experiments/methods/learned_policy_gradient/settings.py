@@ -1,9 +1,6 @@
 """What runs of LPG and its kin share: evaluations, agents for a world, and what is checked."""
 
 from dataclasses import replace
-from typing import get_args
-
-import jax
 
 from rlsuite.agents import make_agent
 from rlsuite.experiments.errors import ConfigError
@@ -11,7 +8,6 @@ from rlsuite.experiments.knowledge_of_time import check_known_time
 from rlsuite.experiments.meta_test import check_other_worlds
 from rlsuite.experiments.methods.learned_policy_gradient.levels import LevelEvaluationConfig
 from rlsuite.experiments.specs import Run, WorldSpec
-from rlsuite.precision import Precision
 
 KIND = "objective of learned policy gradient"
 
@@ -42,9 +38,6 @@ LAPTOP_EVALUATION = LevelEvaluationConfig(
     objective_rates=(1.0, 4.0, 16.0),
 )
 
-# What backends can multiply by; those not named here can do all.
-_PRECISIONS = {"cpu": ("float32",), "tpu": ("float32", "bf16")}
-
 
 def on(world: WorldSpec | None, run: Run) -> Run:
     """The run on another world, with the field's usual agent for it; none leaves it."""
@@ -54,19 +47,12 @@ def on(world: WorldSpec | None, run: Run) -> Run:
 
 
 def check(run: Run, world: WorldSpec) -> None:
-    """Checks what only the machine and the worlds together can tell of a configuration.
+    """Checks what only the worlds can tell of a configuration.
 
     Raises:
-      ConfigError: if the precision is not this machine's, agents can't act in a world, or
-        objectives are told lifetimes of training as other ones.
+      ConfigError: if agents can't act in a world, or objectives are told lifetimes of training as
+        other ones.
     """
-    backend, precision = jax.default_backend(), run.method.objective.precision
-    allowed = _PRECISIONS.get(backend, get_args(Precision))
-    if precision not in allowed:
-        raise ConfigError(
-            f"objective.precision: {precision!r} is not allowed; it must be one this machine's "
-            f"{backend} has: {', '.join(allowed)}"
-        )
     check_known_time("objective", run.method.objective, world)
     try:
         make_agent(world.world, run.method.agent)

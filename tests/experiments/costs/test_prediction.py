@@ -28,7 +28,7 @@ NAMES = {device.name for device in DEVICES}
 @pytest.fixture(autouse=True)
 def rates(monkeypatch):
     """A machine that is known, since measuring one takes seconds."""
-    known = Rates(*[1e-11, 4.0, *[1e-11] * 10])
+    known = Rates(*[1e-11, 1e-11, 4.0, *[1e-11] * 10])
     monkeypatch.setattr("rlsuite.experiments.costs.prediction.rates", lambda jit: known)
 
 

@@ -28,6 +28,8 @@ def maze(
 ) -> Figures:
     """Steps per second of mazes under random actions, and updates per second of DR's student.
 
+    The student's memory multiplies as JAX does it, and once more with factors of bf16.
+
     Args:
       num_worlds: mazes side by side.
       num_steps: steps of each in one call.
@@ -37,14 +39,18 @@ def maze(
     """
     config = StudentsConfig()
     config = replace(config, student=student or config.student, life=life or config.life)
+    short = replace(config, student=replace(config.student, precision="bf16"))
     product = matrix_product()
-    walk, update, multiply = alternate_seconds(
-        _random_walk(num_worlds, num_steps), _updates(config), product.run, repeats=repeats
+    walk, update, short_update, multiply = alternate_seconds(
+        *(_random_walk(num_worlds, num_steps), _updates(config), _updates(short), product.run),
+        repeats=repeats,
     )
     rate = product.amount / multiply
     return {
         "million_world_steps_per_second": median(num_worlds * num_steps / walk) / 1e6,
         "student_updates_per_second": median(1 / update),
+        "bf16_student_updates_per_second": median(1 / short_update),
+        "updates_ratio_of_bf16_to_default": median(update / short_update),
         "thousand_learned_steps_per_second": median(
             config.life.num_workers * config.life.rollout_length / update / 1e3
         ),
