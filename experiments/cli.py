@@ -5,6 +5,7 @@ once.
 """
 
 import argparse
+import gc
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -88,7 +89,7 @@ def _dispatch(argv: list[str], specs: tuple[Any, ...]) -> int:
     command: Callable[[argparse.Namespace, list[str]], int] = arguments.run
     if rest and not arguments.takes_more:
         raise UserError(f"unknown argument '{rest[0]}'; see 'rlsuite {argv[0]} --help'")
-    with _single_precision():
+    with _single_precision(), _seldom_looking_for_cycles():
         if argv[0] in _OF_WORLDS:
             import_gymnax()
         return command(arguments, rest)
@@ -110,6 +111,21 @@ def _single_precision() -> Iterator[None]:
 
     with jax.enable_x64(False):
         yield
+
+
+@contextmanager
+def _seldom_looking_for_cycles() -> Iterator[None]:
+    """Tracing makes very many objects, of which few are garbage in cycles.
+
+    To look for these as often as Python does by itself takes a tenth of the time before a run's
+    first step.
+    """
+    usual = gc.get_threshold()
+    gc.set_threshold(200_000, 20, 50)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 def _parsers() -> tuple[Parser, dict[str, Parser]]:

@@ -1,3 +1,4 @@
+import gc
 import json
 import subprocess
 import sys
@@ -417,3 +418,18 @@ def test_brackets_in_names_are_no_markup(folder, capsys, quick):
 def test_two_methods_of_one_name_are_refused(folder, capsys, quick):
     assert main(["list"], specs=[quick, quick._replace(summary="another")]) == 2
     assert "two methods are called 'quick'" in capsys.readouterr().err
+
+
+def test_commands_look_for_cycles_of_objects_seldom_and_leave_it_as_it_was(folder, quick):
+    def build(run, world):
+        seen.append(gc.get_threshold())
+        return quick.build(run, world)
+
+    seen, usual = [], gc.get_threshold()
+    gc.set_threshold(700, 10, 10)
+    try:
+        main(["train", "quick", "smoke"], specs=[quick._replace(build=build)])
+        assert gc.get_threshold() == (700, 10, 10)
+    finally:
+        gc.set_threshold(*usual)
+    assert min(seen)[0] > 100_000

@@ -43,7 +43,7 @@ def _of_plan(plan: Plan, num_seeds: int, repeats: int) -> Figures:
         return [step() for step in in_turn]
 
     alone, together = alternate_seconds(all_in_turn, side_by_side, repeats=repeats)
-    name = f"{plan.spec.name}_{plan.preset}"
+    name = f"{plan.spec.name}_{plan.preset}".replace("-", "_")
     return {
         f"{name}_seconds_in_turn_per_second_side_by_side": median(alone / together),
         # A program for each run, as processes of their own have it, against one for all.
