@@ -5,19 +5,26 @@ import numpy as np
 import pytest
 
 from rlsuite.experiments.cli import main
+from rlsuite.experiments.conformance import (
+    check_configuration,
+    check_experiment,
+    check_learned_by,
+)
 from rlsuite.experiments.finished import open_run
+from rlsuite.experiments.plans import default_run
 from rlsuite.method import train
-from tests.experiments.running import METHODS, plan_of
-
-NAMES = [spec.name for spec in METHODS]
+from tests.experiments.running import METHODS
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_method_is_a_program_of_32_bits_in_a_process_of_64(name):
+@pytest.mark.parametrize("spec", list(METHODS), ids=METHODS.names)
+def test_every_method_conforms_and_is_a_program_of_32_bits_in_a_process_of_64(spec):
+    run = default_run(spec, "smoke")
+    check_configuration(spec, "smoke", run)
+    check_learned_by(spec, run)
     with jax.enable_x64(True):
         # Built there too: arrays may be made before any program is.
-        program = train(plan_of(name).experiment.method, 2)
-        traced = jax.make_jaxpr(program)(jax.random.key(0))
+        method = check_experiment(spec, "smoke", run).method
+        traced = jax.make_jaxpr(train(method, 2))(jax.random.key(0))
     wide = [leaf for leaf in traced.out_avals if str(leaf.dtype) in ("float64", "int64", "uint64")]
     # The loop that counts the steps is the caller's.
     assert wide == [] and str(traced.jaxpr).count("f64[") == 0
