@@ -18,7 +18,10 @@ from rlsuite.experiments.finished import open_run
 from rlsuite.experiments.interruption import INTERRUPTED
 
 COMMAND = "from rlsuite.experiments.cli import main; raise SystemExit(main())"
-A2C = ["a2c", "smoke", "--min_lifetime", "9", "--max_lifetime", "9", "--log_every", "1"]
+A2C = [
+    *("a2c", "smoke", "--agent.hidden_widths", "4"),
+    *("--min_lifetime", "9", "--max_lifetime", "9", "--log_every", "1"),
+]
 
 
 def start(folder, *arguments):
