@@ -16,6 +16,7 @@ from rlsuite.experiments.costs.here import Rates
 from rlsuite.experiments.costs.prediction import compiled_programs
 from rlsuite.experiments.costs.sweeps import predicted
 from rlsuite.experiments.costs.text import duration, number
+from rlsuite.experiments.costs.work import Product
 from rlsuite.experiments.plans import Plan, default_run
 from rlsuite.experiments.specs import Run
 from rlsuite.experiments.sweeping.grid import read_sweep
@@ -30,6 +31,13 @@ def rates(monkeypatch):
     """A machine that is known, since measuring one takes seconds."""
     known = Rates(*[1e-11, 1e-11, 4.0, *[1e-11] * 10])
     monkeypatch.setattr("rlsuite.experiments.costs.prediction.rates", lambda jit: known)
+
+
+def test_products_take_as_long_as_their_factors_are_precise():
+    known = Rates(*[8e-11, 2e-11, 0.0, *[1e-11] * 10])
+    for precision, each in {"float32": 8e-11, "default": 8e-11, "bf16": 2e-11}.items():
+        product = Product(1, 64, 3, 8, precision)
+        assert known.product_seconds(product) == pytest.approx(4 * product.operations * each)
 
 
 def test_more_agents_and_more_seeds_take_more():
