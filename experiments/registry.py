@@ -19,6 +19,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import jax
+
 from rlsuite.experiments import methods as our_methods
 from rlsuite.experiments import worlds as our_worlds
 from rlsuite.experiments.errors import ConfigError, UserError, closest, nearest
@@ -105,7 +107,9 @@ def find_world(name: str, parameters: Mapping[str, Any] | None = None) -> WorldS
     """
     for family in world_families():
         if name in family.names():
-            return family.make(name, parameters or {})
+            # Kept by the families, and read by programs of 32 bits.
+            with jax.enable_x64(False):
+                return family.make(name, parameters or {})
     suggestion = closest(name, world_names())
     hint = f"did you mean '{suggestion}'?" if suggestion else "see 'rlsuite list'"
     raise ConfigError(f"tasks: unknown name '{name}' ({hint})")
