@@ -38,6 +38,7 @@ def _uncommitted(leaf: jax.Array) -> jax.Array:
     A program over several devices refuses arguments that are tied to one of them.
     """
     if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-        words = jnp.asarray(np.asarray(jax.random.key_data(leaf)))
+        words = _uncommitted(jax.random.key_data(leaf))
         return jax.random.wrap_key_data(words, impl=jax.random.key_impl(leaf))
-    return jnp.asarray(np.asarray(leaf))
+    # Moved, where `jnp.asarray` compiles a program for each shape.
+    return jax.device_put(np.asarray(leaf), may_alias=False)
