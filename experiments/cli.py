@@ -240,8 +240,14 @@ def _report(arguments: argparse.Namespace, rest: list[str]) -> int:
 
 def _compare(arguments: argparse.Namespace, rest: list[str]) -> int:
     from rlsuite.experiments.compare import compare
+    from rlsuite.experiments.finished import open_run
 
-    print(compare(_open_trained(arguments, arguments.directories), arguments.out))
+    methods = methods_of(arguments)
+    runs = [open_run(directory, methods) for directory in arguments.directories]
+    for run in runs:
+        if not run.lacks_checkpoints:  # Tests and metrics are enough, but whose they are is said.
+            run.require_checkpoint()
+    print(compare(runs, arguments.out))
     return 0
 
 

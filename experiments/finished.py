@@ -74,6 +74,7 @@ class Finished(Plan):
 
     @cached_property
     def _newest(self) -> tuple[int, State]:
+        self.require_checkpoint()
         with Checkpoints(self.directory) as checkpoints:
             return checkpoints.restore_with_step(abstract_state(self.experiment.method))
 
@@ -84,9 +85,32 @@ class Finished(Plan):
 
     @property
     def latest_step(self) -> int | None:
-        """That of the newest checkpoint, or none if there is none."""
+        """That of the newest checkpoint, or none if the run has not been saved yet.
+
+        Raises:
+          UserError: if it has been, and its checkpoints are not there.
+        """
+        if self.lacks_checkpoints:
+            raise UserError(
+                f"'{self.directory}' lacks its checkpoints, though the run has been saved: copy "
+                "them, too, or start it again with 'rlsuite train … --overwrite'"
+            )
         with Checkpoints(self.directory) as checkpoints:
             return checkpoints.latest_step()
+
+    @property
+    def lacks_checkpoints(self) -> bool:
+        """Whether the run has been saved and there is no checkpoint, as in copies without them.
+
+        A run that was killed before its first one has logged at most the step that was to be saved.
+        """
+        with Checkpoints(self.directory) as checkpoints:
+            if checkpoints.furthest_step() > 0:
+                return False
+        # Both come only after a checkpoint.
+        if any((self.directory / name).exists() for name in (EVALUATION, "report.md")):
+            return True
+        return any(line["step"] >= self.run.checkpoint_every for line in self.metrics[:-1])
 
     @property
     def furthest_step(self) -> int:

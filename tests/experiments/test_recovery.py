@@ -15,12 +15,14 @@ import pytest
 from rlsuite.experiments import checkpoints as checkpoints_module
 from rlsuite.experiments import files
 from rlsuite.experiments.cli import main
+from rlsuite.experiments.errors import UserError
 from rlsuite.experiments.evaluation import Contender, Evaluation, Table
 from rlsuite.experiments.finished import open_run
 from rlsuite.experiments.locking import writer
 from rlsuite.experiments.metrics import MetricsLog
 from rlsuite.experiments.registry import Methods
 from rlsuite.experiments.specs import Drawing, Experiment, MethodSpec, Run, Section
+from rlsuite.experiments.sweeping.stages import progress
 from rlsuite.method import Method
 from tests.experiments.disks import files_of_at_most
 
@@ -123,6 +125,44 @@ def test_where_no_checkpoint_is_whole_one_line_says_so(folder, capsys, command):
     assert rlsuite(command) == 2
     assert "all checkpoints in 'run' are damaged (step 12: it has no" in one_line(capsys)
     assert content_of(folder) == before
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["resume run", "resume run --steps 20", "report run", "evaluate run", "export run"],
+)
+def test_a_copy_without_checkpoints_is_not_begun_anew(folder, capsys, command):
+    shutil.rmtree(folder / "run/checkpoints")
+    before = content_of(folder)
+    capsys.readouterr()
+    assert rlsuite(command) == 2
+    error = one_line(capsys)
+    assert "'run' lacks its checkpoints" in error and "copy them, too, or start it again" in error
+    assert content_of(folder) == before
+
+
+def test_a_copy_without_checkpoints_is_compared(folder):
+    shutil.copytree("run", "other")
+    shutil.rmtree(folder / "other/checkpoints")
+    assert rlsuite("compare run other --out out") == 0
+
+
+@pytest.mark.parametrize(
+    ("num_lines", "is_lacking"), [(6, True), (3, True), (2, False), (0, False)]
+)
+def test_only_what_has_been_saved_can_lack_its_checkpoints(folder, num_lines, is_lacking):
+    """Steps are logged by two and saved by four, so that a kill may leave two lines."""
+    shutil.rmtree(folder / "run/checkpoints")
+    (folder / "run/report.md").unlink()
+    (folder / "run/evaluation.json").unlink()
+    path = folder / "run/metrics.jsonl"
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:num_lines]))
+    run = open_run(Path("run"), Methods([SPEC]))
+    assert run.lacks_checkpoints == is_lacking
+    assert rlsuite("resume run") == (2 if is_lacking else 0)
+    if is_lacking:
+        with pytest.raises(UserError, match="lacks its checkpoints"):
+            progress(Path("run"), Methods([SPEC]))
 
 
 def test_what_the_configuration_says_must_be_what_was_run(folder, capsys):
