@@ -68,8 +68,6 @@ class Plan:
           ConfigError: if the configuration can't be run.
           TooLargeError: if it is too large even to be described.
         """
-        if self.run.wandb is not None:
-            check_wandb()
         # What is made before any program is of 32 bits, as programs are (`single_precision`).
         with building(self.run), jax.enable_x64(False):
             experiment = self.spec.build(self.run, self.world)
@@ -139,6 +137,8 @@ def plan(
         raise ConfigError(f"tasks: a world is not allowed; '{spec.name}' has none")
     places = tuple(map(absolute, imports))
     planned = Plan(spec, methods.reference(name), preset, run, world_parameters, places)
+    if run.wandb is not None:
+        check_wandb()
     try:
         _ = planned.experiment
         planned.check()

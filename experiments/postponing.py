@@ -7,6 +7,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
+from rlsuite.experiments.errors import UserError
+
 
 class _Postponed(ModuleType):
     """A module that is imported when something of it is first asked for."""
@@ -40,6 +42,25 @@ def import_gymnax() -> None:
     """gymnax, without what its worlds draw with, which is most of what it has to import.
 
     It takes hold of the devices: what has to be said of them, or of hosts, is said before.
+
+    Raises:
+      UserError: if JAX has none of the kind that it was told to use.
     """
+    _take_devices()
     with postponed("seaborn", "matplotlib.pyplot"):
         import gymnax  # noqa: F401
+
+
+def _take_devices() -> None:
+    import jax
+
+    try:
+        jax.devices()
+    except (AssertionError, RuntimeError) as error:  # The first is all that is said of "cuda".
+        asked = jax.config.values["jax_platforms"]
+        reason = str(error).split("\n")[0] or "it has no such devices"
+        raise UserError(
+            f"JAX_PLATFORMS: {asked!r} is not allowed on this machine ({reason})"
+            if asked
+            else f"JAX finds no devices on this machine ({reason})"
+        ) from error

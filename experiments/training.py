@@ -170,7 +170,11 @@ def _check_same(path: Path, plan: Plan, methods: Methods) -> None:
 
 
 def _mesh(plans: Mapping[Path, Plan], devices: str | None) -> Mesh | None:
-    """The devices that share the runs, which have the memory for them."""
+    """The devices that share the runs, once it is clear that they can make them.
+
+    Raises:
+      ConfigError: if they multiply in other precisions, can't share the runs, or lack the memory.
+    """
     plan = next(iter(plans.values()))
     check_precisions(plan.run)
     mesh = choose_mesh(plan.experiment.divisible, devices, len(plans))

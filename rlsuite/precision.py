@@ -14,7 +14,8 @@ Precision = Literal["float32", "tf32", "bf16"]
 """Of the factors of a product; sums and all else are float32.
 
 `float32` keeps 24 bits of each factor, `tf32` 11 and `bf16` 8. GPUs multiply the shorter ones many
-times faster, and CPUs that have instructions for it (AMX, AVX-512 BF16) those of `bf16`.
+times faster, and CPUs that have instructions for it (AMX, AVX-512 BF16) those of `bf16`. A product
+of `bf16` is float32 whatever its factors are, and has no forward-mode derivative.
 """
 
 DotGeneral = Callable[..., Array]
@@ -32,7 +33,7 @@ def _dot_general(precision: jax.lax.PrecisionLike) -> DotGeneral:
 
 
 def _of_bfloat16(
-    left: Float32[Array, "..."], right: Float32[Array, "..."], dimension_numbers: tuple, **_: object
+    left: Float[Array, "..."], right: Float[Array, "..."], dimension_numbers: tuple, **_: object
 ) -> Float32[Array, "..."]:
     contracted, batched = dimension_numbers
     if any(map(len, batched)):
@@ -78,8 +79,8 @@ def _backward(contracted, factors, cotangent):
     axes_of_left = [*rest_of_left, *(of_left[i] for i in np.argsort(of_right))]
     axes_of_right = [*(of_right[i] for i in np.argsort(of_left)), *rest_of_right]
     return (
-        to_left.transpose(np.argsort(axes_of_left)),
-        to_right.transpose(np.argsort(axes_of_right)),
+        to_left.transpose(np.argsort(axes_of_left)).astype(left.dtype),
+        to_right.transpose(np.argsort(axes_of_right)).astype(right.dtype),
     )
 
 
@@ -87,7 +88,7 @@ _product.defvjp(_forward, _backward)
 
 
 def _in_pieces(
-    left: Float32[Array, "row number"], right: Float32[Array, "row other"]
+    left: Float[Array, "row number"], right: Float[Array, "row other"]
 ) -> Float32[Array, "number other"]:
     """The sum over rows of their outer products, with a left factor that is turned over before."""
     pieces = math.gcd(len(left), _PIECES)
@@ -111,7 +112,7 @@ def _of_rounded(left: Array, right: Array, numbers: tuple) -> Array:
     return jax.lax.dot_general(left, right, numbers, preferred_element_type=jnp.float32)
 
 
-def _rows_first(factor: Array, contracted: Axes, rows: int) -> Float32[Array, "row number"]:
+def _rows_first(factor: Array, contracted: Axes, rows: int) -> Float[Array, "row number"]:
     return jnp.moveaxis(factor, contracted, range(len(contracted))).reshape(rows, -1)
 
 

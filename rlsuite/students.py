@@ -36,7 +36,8 @@ class StudentConfig:
       head_widths: units of each dense layer between it and the policy, and between it and the
         value.
       precision: of the memory's products of matrices, which are nearly all that there are; by
-        default JAX's own, which is float32 on a CPU and tf32 on a GPU. The rest is JAX's own.
+        default JAX's own, which is float32 on a CPU, tf32 on a GPU and bf16 on a TPU, as for
+        the rest.
     """
 
     num_filters: Counts = (16,)

@@ -5,7 +5,7 @@ looks like one of one.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -34,7 +34,7 @@ def unknown_turns(loop: JaxprEqn) -> None:
     del loop
 
 
-def count(program: ClosedJaxpr, turns: Turns = unknown_turns) -> Count:
+def count(program: ClosedJaxpr, turns: Turns = unknown_turns, platform: str | None = None) -> Count:
     """What a program does.
 
     Operations are those that XLA counts, and products with the zeros that pad what is convolved,
@@ -45,9 +45,11 @@ def count(program: ClosedJaxpr, turns: Turns = unknown_turns) -> Count:
     Args:
       program: traced.
       turns: of loops whose turns depend on what is computed; those that it doesn't know turn once.
+      platform: what it is compiled for, where parts of it depend on that; none is any that these
+        don't name.
     """
     needed, _ = dce_jaxpr(program.jaxpr, [True] * len(program.jaxpr.outvars), instantiate=True)
-    counter = _Counter(turns)
+    counter = _Counter(turns, platform)
     counter.body(needed, "", 1.0)
     return Count(tuple(reversed(counter.bodies)), counter.unknown, counter.equations)
 
@@ -57,6 +59,7 @@ class _Counter:
     """Goes through a program, loop by loop."""
 
     turns: Turns
+    platform: str | None
     bodies: list[Body] = field(default_factory=list)
     unknown: dict[str, float] = field(default_factory=dict)
     equations: int = 0
@@ -79,9 +82,7 @@ class _Counter:
     def _loop(self, loop: JaxprEqn, name: str, times: float) -> None:
         kind = loop.primitive.name
         if kind == "cond":
-            branches = [
-                self._alone(branch.jaxpr, name, times) for branch in loop.params["branches"]
-            ]
+            branches = [self._alone(branch.jaxpr, name, times) for branch in self._may_run(loop)]
             dearest = max(branches, key=_weight)
             self.bodies += dearest.bodies
             self.unknown |= dearest.unknown
@@ -95,8 +96,16 @@ class _Counter:
         for part in ("body_jaxpr", "cond_jaxpr"):
             self.body(loop.params[part].jaxpr, name, times * self.unknown[name])
 
+    def _may_run(self, choice: JaxprEqn) -> Sequence[ClosedJaxpr]:
+        """The branches, or that of the platform where it chooses."""
+        branches, platforms = choice.params["branches"], choice.params.get("branches_platforms")
+        by_platforms = list(zip(branches, platforms or (), strict=False))
+        its_own = [branch for branch, names in by_platforms if names and self.platform in names]
+        of_all_others = [branch for branch, names in by_platforms if names is None]
+        return its_own or of_all_others or branches
+
     def _alone(self, jaxpr: Jaxpr, name: str, times: float) -> "_Counter":
-        counter = _Counter(self.turns)
+        counter = _Counter(self.turns, self.platform)
         counter.body(jaxpr, name, times)
         return counter
 

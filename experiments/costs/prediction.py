@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import jax
+
 from rlsuite.experiments.costs.counting import count, unknown_turns
 from rlsuite.experiments.costs.devices import DEVICES
 from rlsuite.experiments.costs.here import rates
@@ -65,9 +67,9 @@ def predict(plan: Plan, num_seeds: int = 1) -> Prediction:
     with building(run):
         chunk = trace_chunk(experiment, state, length, seeds).jaxpr
     turns = turns_of(expected(plan.world, experiment)) if plan.world else unknown_turns
-    work = count(chunk, turns)
+    work, elsewhere = (count(chunk, turns, platform) for platform in (jax.default_backend(), None))
     total, programs = work.total, compiled_programs(run)
-    devices = {device.name: device.seconds(work.bodies) / length for device in DEVICES}
+    devices = {device.name: device.seconds(elsewhere.bodies) / length for device in DEVICES}
     return Prediction(
         programs=programs,
         steps=run.steps,

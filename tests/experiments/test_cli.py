@@ -326,7 +326,10 @@ def test_help_needs_no_jax(arguments):
 
 @pytest.fixture
 def restored_jax_config():
-    names = ("jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs")
+    names = (
+        *("jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs"),
+        "jax_platforms",
+    )
     before = {name: jax.config.values[name] for name in names}
     yield
     for name, value in before.items():
@@ -346,6 +349,34 @@ def test_compilation_cache_is_the_users_unless_told_otherwise(
     jax.config.update("jax_compilation_cache_dir", "/elsewhere")
     enable_compilation_cache()
     assert jax.config.jax_compilation_cache_dir == "/elsewhere"
+
+
+def test_nothing_is_kept_for_a_user_without_a_home(monkeypatch, restored_jax_config):
+    def home():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", home)
+    jax.config.update("jax_compilation_cache_dir", None)
+    enable_compilation_cache()
+    assert jax.config.jax_compilation_cache_dir is None
+
+
+@pytest.mark.parametrize("error", [AssertionError(), RuntimeError("no such backend\nat all")])
+@pytest.mark.parametrize(
+    ("asked", "line"), [("cuda", "JAX_PLATFORMS: 'cuda' is not allowed"), (None, "JAX finds no")]
+)
+def test_devices_that_are_not_there_are_said_in_one_line(
+    monkeypatch, restored_jax_config, capsys, error, asked, line
+):
+    def devices():
+        raise error
+
+    monkeypatch.setattr(jax, "devices", devices)
+    jax.config.update("jax_platforms", asked)
+    assert main(["list"]) == 2
+    said = capsys.readouterr().err
+    assert line in said and said.count("\n") == 1
 
 
 @pytest.mark.parametrize(("told", "kept"), [(None, 0.5), ("7.5", 7.5)])

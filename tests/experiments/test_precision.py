@@ -22,8 +22,13 @@ def test_every_method_conforms_and_is_a_program_of_32_bits_in_a_process_of_64(sp
     assert wide == [] and str(traced.jaxpr).count("f64[") == 0
 
 
-def test_the_command_trains_and_reports_in_a_process_of_64_bits(tmp_path):
-    with jax.enable_x64(True):
+def test_the_command_trains_and_reports_whatever_numbers_the_process_has(tmp_path):
+    with (
+        jax.enable_x64(True),
+        jax.default_prng_impl("rbg"),
+        jax.numpy_dtype_promotion("strict"),
+        jax.numpy_rank_promotion("raise"),
+    ):
         assert main(["train", "a2c", "smoke", f"--out={tmp_path / 'run'}"]) == 0
         assert main(["report", str(tmp_path / "run")]) == 0
         assert jax.config.read("jax_enable_x64")

@@ -86,6 +86,13 @@ def test_what_spans_fields_is_named_with_what_is_allowed(texts, message):
     assert "\n" not in str(caught.value)
 
 
+def test_a_tracker_is_needed_by_those_who_train_and_not_by_those_who_open(monkeypatch):
+    monkeypatch.setattr("rlsuite.experiments.trackers.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match="wandb: needs the package wandb"):
+        plan(METHODS, "a2c", "smoke", {"wandb": "a project"})
+    assert plan_of("a2c", wandb="a project").experiment.method
+
+
 @pytest.mark.parametrize(
     ("tasks", "architecture"),
     [

@@ -109,6 +109,14 @@ def test_it_is_a_product_of_its_own_under_vmap(shared):
     np.testing.assert_allclose(together, jnp.stack(apart), rtol=1e-6)
 
 
+def test_gradients_of_bf16_are_of_the_type_of_the_factors():
+    with jax.enable_x64(True):
+        left, right = jnp.ones((4, 5), jnp.float64), jnp.ones((5, 3), jnp.bfloat16)
+        product, backwards = jax.vjp(in_bf16(((1,), (0,))), left, right)
+        assert product.dtype == jnp.float32
+        assert [each.dtype for each in backwards(product)] == [jnp.float64, jnp.bfloat16]
+
+
 def test_a_product_of_bf16_has_no_batches_of_its_own():
     with pytest.raises(ValueError, match=r"dimension_numbers: .* is not allowed"):
         precision.DOT_GENERALS["bf16"](

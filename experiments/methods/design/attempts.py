@@ -56,7 +56,7 @@ def contenders_of(finished: Finished, rivals: Sequence[Finished]) -> dict[Conten
 
 
 def life_of(run: Finished, world: Environment) -> Life:
-    """A student's life, multiplied as JAX does it whatever training did, so on any machine."""
+    """A student's life, multiplied as JAX does it by itself, whatever training did: as any can."""
     config = run.run.method
     config = replace(config, student=replace(config.student, precision=None))
     return config.life_in(world)

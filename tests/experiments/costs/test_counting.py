@@ -69,6 +69,15 @@ def test_a_choice_costs_its_dearer_branch_and_both_where_each_item_chooses():
     assert both >= 3 * (product + 8 * 8)
 
 
+def test_a_choice_by_platform_costs_what_its_own_does():
+    def choose(x):
+        return jax.lax.platform_dependent(x, cpu=lambda x: x + 1, default=lambda x: x @ x)
+
+    program = traced(choose, (8, 8)).jaxpr
+    here, elsewhere = (count(program, platform=platform).total for platform in ("cpu", None))
+    assert (here.operations, elsewhere.operations) == (8 * 8, 2 * 8**3)
+
+
 def test_a_convolution():
     images, kernels = (2, 3, 8, 8), (5, 3, 3, 3)
     work = counted(lambda x, k: jax.lax.conv(x, k, (1, 1), "VALID"), images, kernels)
