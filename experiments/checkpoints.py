@@ -33,6 +33,7 @@ from rlsuite.experiments.manifests import (
     check_files,
     difference,
     identity,
+    other_version,
     read_manifest,
     signature,
     write_manifest,
@@ -84,10 +85,19 @@ class Checkpoints(AbstractContextManager):
         """The step of the newest checkpoint that is whole, or None if there is none at all.
 
         Raises:
-          UserError: if all are damaged, or it is one of another run or version.
+          UserError: if all are damaged, or it is one of another run or format version.
         """
         newest = self._newest()
         return None if newest is None else newest.step
+
+    def other_version(self) -> str | None:
+        """The version of rlsuite that saved the newest whole checkpoint, if it is not this one.
+
+        Raises:
+          UserError: as `latest_step` does.
+        """
+        newest = self._newest()
+        return None if newest is None else other_version(newest)
 
     def furthest_step(self) -> int:
         """The last step that a checkpoint is called after, whole or damaged; 0 if there is none."""
@@ -138,7 +148,7 @@ class Checkpoints(AbstractContextManager):
         """All states that are there and whole, oldest first, each after the step that it is of.
 
         Raises:
-          UserError: if one is of another run or version, or of another shape.
+          UserError: if one is of another run or format version, or of another shape.
         """
         stored = stored_leaves(abstract_state)
         arrays, wanted = arrays_of(stored), jax.tree.map(destination, stored)

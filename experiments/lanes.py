@@ -5,9 +5,10 @@ from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
+from rlsuite import __version__
 from rlsuite.experiments import hosts
 from rlsuite.experiments.checkpoints import Checkpoints
-from rlsuite.experiments.errors import UserError
+from rlsuite.experiments.errors import UserError, say
 from rlsuite.experiments.metrics import MetricsLog, UnwrittenLog
 from rlsuite.experiments.specs import Experiment, Run
 from rlsuite.experiments.trackers import open_trackers
@@ -41,6 +42,7 @@ class Lane(AbstractContextManager):
             self.step = self.saved or 0
             self._log: MetricsLog | UnwrittenLog | None = None
             if not self.is_finished:
+                self._say_other_version()
                 self._log = self._open.enter_context(_open_log(config, directory, self.step))
         except BaseException:
             self._open.close()
@@ -91,6 +93,15 @@ class Lane(AbstractContextManager):
         """Saves its state."""
         self._checkpoints.save(self.step, state)
         self.saved = self.step
+
+    def _say_other_version(self) -> None:
+        version = self._checkpoints.other_version()
+        if version is not None and hosts.is_first():
+            say(
+                f"the checkpoint of step {self.saved} in '{self.directory}' was saved by rlsuite "
+                f"{version}, and this is {__version__}: what follows may differ from what that "
+                "version would have come to"
+            )
 
     def __exit__(self, *error: Any) -> None:
         self._open.__exit__(*error)

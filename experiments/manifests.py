@@ -238,6 +238,12 @@ def _raise(error: OSError) -> None:
     raise error
 
 
+def other_version(saved: Manifest) -> str | None:
+    """By which other version of rlsuite a checkpoint was saved, if not by this one."""
+    version = saved.versions["rlsuite"]
+    return None if version == __version__ else version
+
+
 def difference(saved: Manifest, run: Mapping[str, Any]) -> str | None:
     """In what a checkpoint is of another run than this, in words; None if it is of this one.
 
@@ -245,9 +251,6 @@ def difference(saved: Manifest, run: Mapping[str, Any]) -> str | None:
       saved: what the checkpoint says of itself.
       run: from `identity`.
     """
-    version = saved.versions["rlsuite"]
-    if version != __version__:
-        return f"it was saved by rlsuite {version}, and this is {__version__}"
     for name in {**saved.run, **run}:
         before, now = (one.get(name, "not set") for one in (saved.run, run))
         if before != now:

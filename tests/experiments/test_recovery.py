@@ -17,6 +17,7 @@ from rlsuite.experiments import files
 from rlsuite.experiments.cli import main
 from rlsuite.experiments.errors import UserError
 from rlsuite.experiments.evaluation import Contender, Evaluation, Table
+from rlsuite.experiments.files import parse_sealed, sealed
 from rlsuite.experiments.finished import open_run
 from rlsuite.experiments.locking import writer
 from rlsuite.experiments.metrics import MetricsLog
@@ -163,6 +164,20 @@ def test_only_what_has_been_saved_can_lack_its_checkpoints(folder, num_lines, is
     if is_lacking:
         with pytest.raises(UserError, match="lacks its checkpoints"):
             progress(Path("run"), Methods([SPEC]))
+
+
+def test_a_run_of_another_version_is_read_and_goes_on_with_a_line(folder, capsys):
+    path = folder / "run/checkpoints/12/manifest.json"
+    versions = {"versions": {"rlsuite": "0.0.1", "jax": "0.1"}}
+    path.write_text(sealed(parse_sealed(path.read_bytes()) | versions))
+    capsys.readouterr()
+    for command in ("report run", "evaluate run", "compare run --out out", "resume run"):
+        assert rlsuite(command) == 0
+        assert capsys.readouterr().err == ""
+    assert rlsuite("resume run --steps 14") == 0
+    assert "of step 12 in 'run' was saved by rlsuite 0.0.1, and this is" in one_line(capsys)
+    assert rlsuite("resume run --steps 16") == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_what_the_configuration_says_must_be_what_was_run(folder, capsys):
