@@ -30,6 +30,7 @@ from rlsuite.experiments.evaluation import (
     tested_at,
     to_json,
 )
+from rlsuite.experiments.field_values import to_text
 from rlsuite.experiments.fields import leaves
 from rlsuite.experiments.files import check_writable, sealed, write_text
 from rlsuite.experiments.finished import Finished, tested_with
@@ -64,7 +65,8 @@ def evaluate(
     run, *rivals = (tested_with(one, settings) for one in (run, *rivals))
     _check(run, rivals)
     asked = leaves(run.run)
-    others = {name: text for name, text in settings.items() if asked[name].value != own[name].value}
+    values = {name: asked[name].value for name in settings}
+    others = {name: to_text(value) for name, value in values.items() if value != own[name].value}
     evaluation = replace(_tested(run, rivals, console), settings=others)
     # Shown even if it can't be saved, and saved even if it can't be shown.
     try:

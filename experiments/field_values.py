@@ -1,11 +1,12 @@
 """What the leaves of a configuration may hold: types, ranges, and ways from text and JSON.
 
 They are `int`, `float`, `bool`, `str`, `Literal[...]`, `tuple[T, ...]` and `T | None` of these,
-each perhaps annotated with a range (`rlsuite.ranges`).
+each perhaps annotated with a range (`rlsuite.ranges`). A text may name a file (`File`).
 """
 
 import math
 import operator
+import os
 import types
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -16,6 +17,13 @@ from rlsuite.experiments.errors import ConfigError, closest
 from rlsuite.ranges import COUNTABLE, EachOnce, OneOf
 
 
+class _NamesFile:
+    """Of a text, that it is a file's whole path once it was typed."""
+
+
+File = Annotated[str, _NamesFile()]
+
+
 def describe(field_type: Any) -> str:
     """What a leaf of this type may hold, in words."""
     plain, ranges = _split(field_type)
@@ -23,6 +31,8 @@ def describe(field_type: Any) -> str:
         return f"one of {', '.join(map(str, _choices(field_type)))}"
     if _is_optional(plain):
         return f"{describe(_without_none(plain))}, or none"
+    if _names_file(ranges):
+        return "a file"
     if get_origin(plain) is tuple:
         words = f"values joined by commas, each {describe(get_args(plain)[0])}"
     else:
@@ -114,6 +124,10 @@ def _choices(field_type: Any) -> tuple[Any, ...]:
     return next((one.choices for one in ranges if isinstance(one, OneOf)), ())
 
 
+def _names_file(annotations: Sequence[Any]) -> bool:
+    return any(isinstance(one, _NamesFile) for one in annotations)
+
+
 def _holds(constraint: Any, value: Any) -> bool:
     if isinstance(constraint, MinLen):
         return len(value) >= constraint.min_length
@@ -172,7 +186,7 @@ def _not_allowed(name: str, value: Any, field_type: Any) -> ConfigError:
 
 
 def _from_text(name: str, field_type: Any, text: str) -> Any:
-    plain, _ = _split(field_type)
+    plain, annotations = _split(field_type)
     if _is_optional(plain):
         is_none = text.lower() == "none"
         return None if is_none else _from_text(name, _without_none(plain), text)
@@ -180,8 +194,10 @@ def _from_text(name: str, field_type: Any, text: str) -> Any:
         items = [item.strip() for item in text.split(",") if item.strip()]
         return tuple(_from_text(name, get_args(plain)[0], item) for item in items)
     try:
+        if _names_file(annotations):
+            return os.path.realpath(text)  # What is read later is read from another folder, too.
         return _scalar_from_text(plain, text)
-    except (ValueError, KeyError):
+    except (OSError, ValueError, KeyError):
         raise _not_allowed(name, text, field_type) from None
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rlsuite.experiments.errors import ConfigError, UserError, closest, nearest
-from rlsuite.experiments.field_values import describe
+from rlsuite.experiments.field_values import File, describe
 from rlsuite.experiments.fields import (
     INLINED,
     check,
@@ -276,3 +276,22 @@ def test_fields_of_an_inlined_part_go_by_their_own_names():
     assert (changed.own.share, changed.meta.share) == (0.25, 0.75)
     assert to_json(changed)["own"]["share"] == 0.25
     assert from_json(Outer(), json.loads(json.dumps(to_json(changed)))) == changed
+
+
+@dataclass(frozen=True)
+class Reading:
+    file: File | None = None
+
+
+def test_a_file_is_known_by_its_whole_path_once_it_was_typed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    typed = override(Reading(), {"file": "../drawn/mazes.toml"})
+    assert typed.file == str(tmp_path.parent / "drawn" / "mazes.toml")
+    assert override(Reading(), {"file": typed.file}) == typed
+    assert from_json(Reading(), to_json(typed)) == typed
+    assert override(typed, {"file": "none"}) == Reading()
+    with pytest.raises(ConfigError, match="it must be a file"):
+        override(typed, {"file": "\0"})
+    assert describe(File | None) == "a file, or none"
+    # Older versions have kept it as it was typed.
+    assert from_json(Reading(), {"file": "mazes.toml"}).file == "mazes.toml"

@@ -1,5 +1,7 @@
 """Students whose levels are designed: their tests' statistics, and what is not allowed of them."""
 
+import os
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -211,7 +213,8 @@ def check_scores(folder, capsys):
     mazes.write_text('Straight = """\n>.G\n###\n...\n"""')
     asked = ["--evaluation.num_scored", "6", "--evaluation.num_levels=1"]
     asked += ["--evaluation.kinds=SimpleCrossingS11N5", "--evaluation.num_of_a_kind=20"]
-    assert main(["evaluate", str(folder), *asked, f"--evaluation.mazes={mazes}"]) == 0
+    asked.append(f"--evaluation.mazes={os.path.relpath(mazes)}")
+    assert main(["evaluate", str(folder), *asked]) == 0
     evaluation = open_run(folder).evaluation
     assert evaluation.settings == {
         "evaluation.num_scored": "6",

@@ -16,6 +16,7 @@ from jaxtyping import Float
 
 from rlsuite.compiling import jit
 from rlsuite.experiments.evaluation import Contender, Curves, Evaluation, Table
+from rlsuite.experiments.field_values import File
 from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.level_sets import HELD_OUT_SEED
 from rlsuite.experiments.methods.design.attempts import (
@@ -61,7 +62,7 @@ class StudentEvaluationConfig:
     num_levels: Count = 1000
     num_attempts: Annotated[int, Interval(ge=2, le=10_000)] = 20
     num_scored: Annotated[int, Interval(ge=2, le=10**6)] | None = None
-    mazes: str | None = None
+    mazes: File | None = None
     kinds: tuple[str, ...] = ()
     num_of_a_kind: Count = 100
 
