@@ -1,6 +1,7 @@
 """Runs read from their folders, once."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -174,9 +175,11 @@ def open_run(directory: Path, methods: Methods | None = None) -> Finished:
     methods = methods or Methods()
     try:
         imports = tuple(document["imports"])
-        for module in imports:
-            import_module(module)
-        spec = methods.find(document["method"])
+        with _naming("imports"):
+            for module in imports:
+                import_module(module)
+        with _naming("method"):
+            spec = methods.find(document["method"])
         config, parameters = document["config"], document["world_parameters"]
         template = default_run(spec, document["preset"], config.get("tasks"), parameters)
         finished = Finished(
@@ -193,6 +196,17 @@ def open_run(directory: Path, methods: Methods | None = None) -> Finished:
         return finished
     except ConfigError as error:
         raise UserError(f"'{directory / 'config.json'}': {error}") from error
+
+
+@contextmanager
+def _naming(part: str) -> Iterator[None]:
+    """Where a file that is no longer there is refused with what names it, so that it is edited."""
+    try:
+        yield
+    except ConfigError as error:
+        if not isinstance(error.__cause__, FileNotFoundError):
+            raise
+        raise ConfigError(f"{error}; if it was moved, edit '{part}' in config.json") from error
 
 
 def lengthened(run: Finished, steps: str) -> Finished:

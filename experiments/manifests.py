@@ -253,6 +253,15 @@ def difference(saved: Manifest, run: Mapping[str, Any]) -> str | None:
     """
     for name in {**saved.run, **run}:
         before, now = (one.get(name, "not set") for one in (saved.run, run))
-        if before != now:
+        if before != now and not (name == "method" and _is_moved(before, now)):
             return f"{name} was {before}, and is {now} in config.json"
     return None
+
+
+def _is_moved(before: Any, now: Any) -> bool:
+    """Whether two references, `path/to/file.py:SPEC`, are the same but for the file's folder."""
+    if not (isinstance(before, str) and isinstance(now, str)):
+        return False
+    (file, _, spec), (file_now, _, spec_now) = before.rpartition(":"), now.rpartition(":")
+    is_same = (Path(file).name, spec) == (Path(file_now).name, spec_now)
+    return is_same and file.endswith(".py")

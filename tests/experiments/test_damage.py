@@ -239,6 +239,26 @@ def test_a_checkpoint_of_another_run_is_refused_by_name(run, change, message):
     assert message in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("now", "is_same"),
+    [
+        ("/new/mine.py:SPEC", True),
+        ("/old/other.py:SPEC", False),
+        ("/old/mine.py:OTHER", False),
+        ("mine:SPEC", False),
+    ],
+)
+def test_a_method_may_be_moved_with_its_file(run, now, is_same):
+    saved = parse_sealed((run / "checkpoints/20/manifest.json").read_bytes())["run"]
+    reseal(run, {"run": saved | {"method": "/old/mine.py:SPEC"}})
+    change_config(run, lambda document: document.update(method=now))
+    if is_same:
+        assert restored_step(run) == 20
+        return
+    with Checkpoints(run) as checkpoints, pytest.raises(UserError, match="is of another run: "):
+        checkpoints.latest_step()
+
+
 @pytest.mark.parametrize("field", ["steps", "log_every", "checkpoint_every", "wandb", "evaluation"])
 def test_what_changes_no_result_may_change(run, field):
     change_config(run, lambda document: document["config"].update({field: 7}))

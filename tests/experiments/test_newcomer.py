@@ -182,6 +182,21 @@ def test_another_process_resumes_it_by_its_configuration_alone(tmp_path, monkeyp
     assert [line["step"] for line in read_metrics(Path("run"))] == [2, 4]
 
 
+def test_a_run_that_was_moved_with_its_files_is_read_once_they_are_named(tmp_path, capsys):
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old/mine.py").write_text("from newcomer.cross_entropy import SPEC")
+    assert main(["train", "old/mine.py:SPEC", "smoke", "--steps=1", "--out=old/run"]) == 0
+    (tmp_path / "old").rename(tmp_path / "new")
+    capsys.readouterr()
+    refuses(capsys, "if it was moved, edit 'method' in config.json", "report new/run")
+    config = Path("new/run/config.json")
+    config.write_text(config.read_text().replace("old/mine.py", "new/mine.py"))
+    assert main(["report", "new/run"]) == 0
+    capsys.readouterr()
+    config.write_text(config.read_text().replace('"imports": []', '"imports": ["gone.py"]'))
+    refuses(capsys, "if it was moved, edit 'imports' in config.json", "report new/run")
+
+
 def test_tested_reported_and_compared(capsys):
     for seed in (0, 1):
         assert train("--seed", str(seed), "--out", f"seed{seed}") == 0
