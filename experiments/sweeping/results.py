@@ -96,7 +96,8 @@ def _evaluation(run: Finished) -> Evaluation | None:
     Raises:
       UserError: if it is to be made.
     """
-    step, last = run.latest_step or 0, run.run.steps
+    last = run.run.steps
+    step = run.furthest_step if run.lacks_checkpoints else run.latest_step or 0
     if step < last:
         raise UserError(f"it is saved at step {step} of {last}")
     if run.spec.test is None:

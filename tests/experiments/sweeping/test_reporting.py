@@ -1,6 +1,7 @@
 """The report of a sweep that was never trained for: what it says, draws and writes."""
 
 import re
+import shutil
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -206,6 +207,18 @@ def undrawn(monkeypatch):
         return f"({picture.name}{ending}.png)"
 
     monkeypatch.setattr(reporting, "written", named)
+
+
+def test_copies_without_checkpoints_are_reported_as_far_as_they_were_trained(tmp_path):
+    sweep = sweep_of(["up"], seeds=(0, 1))
+    trained(tmp_path, sweep, made_up)
+    folders = [run_folder(tmp_path, job) for job in jobs(sweep)]
+    for folder in folders:
+        shutil.rmtree(folder / "checkpoints")
+    (folders[1] / "metrics.jsonl").write_text('{"step": 1}\n')
+    found = find_results(tmp_path, sweep, METHODS)
+    assert [result.job.seed for result in found.tested] == [0]
+    assert ["it is saved at step 1 of" in one.reason for one in found.lacking] == [True]
 
 
 def test_only_what_was_tested_alike_stands_side_by_side(tmp_path, undrawn):
