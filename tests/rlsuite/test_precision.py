@@ -85,16 +85,22 @@ def test_a_product_of_bf16_is_that_of_rounded_factors_and_so_are_its_gradients(
 ):
     random = np.random.default_rng(0)
     left, right = (jnp.float32(random.normal(size=shape)) for shape in (left, right))
-    product, backwards = jax.vjp(in_bf16(contracted), left, right)
     expected = np.tensordot(rounded(left), rounded(right), contracted)
+    cotangent = jnp.float32(random.normal(size=expected.shape))
+
+    def with_gradients(multiply, *factors):
+        product, backwards = jax.vjp(multiply, *factors[:2])
+        return product, backwards(factors[2])
+
+    product, gradients = jax.jit(partial(with_gradients, in_bf16(contracted)))(
+        left, right, cotangent
+    )
     np.testing.assert_allclose(product, expected, rtol=1e-5, atol=1e-6)
     assert product.dtype == jnp.float32
-
-    cotangent = jnp.float32(random.normal(size=product.shape))
     linear = partial(jnp.tensordot, axes=contracted)
     short = [jnp.float32(rounded(factor)) for factor in (left, right, cotangent)]
-    _, expected_backwards = jax.vjp(linear, *short[:2])
-    for gradient, one in zip(backwards(cotangent), expected_backwards(short[2]), strict=True):
+    _, expected_gradients = jax.jit(partial(with_gradients, linear))(*short)
+    for gradient, one in zip(gradients, expected_gradients, strict=True):
         np.testing.assert_allclose(gradient, one, rtol=1e-5, atol=1e-6)
 
 
