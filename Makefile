@@ -13,8 +13,9 @@ SEEDS ?= 0 1 2 3 4
 METHODS ?= groove lpg
 OLDEST_JAX := 0.10.0
 ASKING_JAX := $(addprefix tests/,rlsuite/test_clocks.py rlsuite/test_initialisers.py \
-	rlsuite/test_sharding.py rlsuite/test_debugging.py experiments/test_damage.py \
-	experiments/test_memory.py experiments/test_lowered_methods.py experiments/test_conformance.py)
+	rlsuite/test_sharding.py rlsuite/test_debugging.py rlsuite/test_precision.py \
+	$(addprefix experiments/,test_damage.py test_memory.py test_lowered_methods.py \
+	test_conformance.py test_precision.py))
 CHAOTIC := $(patsubst %,tests/experiments/test_%.py,generated damage disk locking recovery \
 	interruption streams hosts devices)
 SOURCES := envs rlsuite experiments tests docs/tools
