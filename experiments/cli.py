@@ -89,7 +89,9 @@ def _dispatch(argv: list[str], specs: tuple[Any, ...]) -> int:
     command: Callable[[argparse.Namespace, list[str]], int] = arguments.run
     if rest and not arguments.takes_more:
         raise UserError(f"unknown argument '{rest[0]}'; see 'rlsuite {argv[0]} --help'")
-    with _usual_numbers(), _seldom_looking_for_cycles():
+    from rlsuite.experiments.usual_numbers import usual_numbers
+
+    with usual_numbers(), _seldom_looking_for_cycles():
         if argv[0] in _OF_WORLDS:
             import_gymnax()
         return command(arguments, rest)
@@ -102,23 +104,6 @@ def _check_words(argv: Sequence[str]) -> None:
             raise UserError(f"'{word}' is not allowed; it must have no NUL character")
         if word == "--":
             raise UserError("unknown argument '--'; see 'rlsuite --help'")
-
-
-@contextmanager
-def _usual_numbers() -> Iterator[None]:
-    """JAX as the suite computes, in 32 bits above all, whatever the process is set to.
-
-    What one process has saved another one reads, where variables of the environment may differ.
-    """
-    import jax
-
-    with (
-        jax.enable_x64(False),
-        jax.default_prng_impl("threefry2x32"),
-        jax.numpy_dtype_promotion("standard"),
-        jax.numpy_rank_promotion("allow"),
-    ):
-        yield
 
 
 @contextmanager

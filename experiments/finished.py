@@ -20,6 +20,7 @@ from rlsuite.experiments.plans import Plan, default_run
 from rlsuite.experiments.programs import abstract_state
 from rlsuite.experiments.registry import Methods, import_module
 from rlsuite.experiments.specs import Run
+from rlsuite.experiments.usual_numbers import usual_numbers
 from rlsuite.method import State
 
 
@@ -71,13 +72,18 @@ class Finished(Plan):
           UserError: if one is of another state.
         """
         with Checkpoints(self.directory) as checkpoints:
-            yield from checkpoints.restore_all(abstract_state(self.experiment.method))
+            yield from checkpoints.restore_all(self._abstract_state)
 
     @cached_property
     def _newest(self) -> tuple[int, State]:
         self.require_checkpoint()
         with Checkpoints(self.directory) as checkpoints:
-            return checkpoints.restore_with_step(abstract_state(self.experiment.method))
+            return checkpoints.restore_with_step(self._abstract_state)
+
+    @property
+    def _abstract_state(self) -> State:
+        with usual_numbers():
+            return abstract_state(self.experiment.method)
 
     @property
     def learned(self) -> Any:

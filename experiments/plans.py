@@ -14,6 +14,7 @@ from rlsuite.experiments.fitting import building, too_large
 from rlsuite.experiments.registry import Methods, absolute, find_world, import_module
 from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec
 from rlsuite.experiments.trackers import check_wandb
+from rlsuite.experiments.usual_numbers import usual_numbers
 from rlsuite.method import Method
 
 
@@ -68,8 +69,8 @@ class Plan:
           ConfigError: if the configuration can't be run.
           TooLargeError: if it is too large even to be described.
         """
-        # What is made before any program is of 32 bits, as programs are (`single_precision`).
-        with building(self.run), jax.enable_x64(False):
+        # What is made before any program is of 32 bits, too, as programs are (`single_precision`).
+        with building(self.run), usual_numbers():
             experiment = self.spec.build(self.run, self.world)
             # Traced once, for all who ask what they take and for the programs that make them.
             method = Method(*(jax.jit(function, inline=True) for function in experiment.method))
@@ -84,7 +85,7 @@ class Plan:
         Raises:
           ConfigError: if the method refuses it.
         """
-        with building(self.run), jax.enable_x64(False):
+        with building(self.run), usual_numbers():
             self.spec.check(self.run, self.world)
 
     def with_seed(self, seed: int) -> "Plan":

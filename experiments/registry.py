@@ -19,12 +19,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import jax
-
 from rlsuite.experiments import methods as our_methods
 from rlsuite.experiments import worlds as our_worlds
 from rlsuite.experiments.errors import ConfigError, UserError, closest, nearest
 from rlsuite.experiments.specs import METHOD_NAME, MethodSpec, WorldFamily, WorldSpec
+from rlsuite.experiments.usual_numbers import usual_numbers
 
 METHODS_GROUP, WORLDS_GROUP = "rlsuite.methods", "rlsuite.worlds"
 
@@ -107,8 +106,8 @@ def find_world(name: str, parameters: Mapping[str, Any] | None = None) -> WorldS
     """
     for family in world_families():
         if name in family.names():
-            # Kept by the families, and read by programs of 32 bits.
-            with jax.enable_x64(False):
+            # Kept by the families, and read by programs of such numbers.
+            with usual_numbers():
                 return family.make(name, parameters or {})
     suggestion = closest(name, world_names())
     hint = f"did you mean '{suggestion}'?" if suggestion else "see 'rlsuite list'"

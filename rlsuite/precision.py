@@ -14,8 +14,8 @@ Precision = Literal["float32", "tf32", "bf16"]
 """Of the factors of a product; sums and all else are float32.
 
 `float32` keeps 24 bits of each factor, `tf32` 11 and `bf16` 8. GPUs multiply the shorter ones many
-times faster, and CPUs that have instructions for it (AMX, AVX-512 BF16) those of `bf16`. A product
-of `bf16` is float32 whatever its factors are, and has no forward-mode derivative.
+times faster, and CPUs with AMX those of `bf16`. A product of `bf16` is float32 whatever its factors
+are, and has no forward-mode derivative.
 """
 
 DotGeneral = Callable[..., Array]

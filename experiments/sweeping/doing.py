@@ -4,8 +4,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import jax
-
 from rlsuite.experiments import training
 from rlsuite.experiments.compiling import enable_compilation_cache
 from rlsuite.experiments.errors import BAD_INPUT, UserError, say
@@ -18,6 +16,7 @@ from rlsuite.experiments.registry import Methods
 from rlsuite.experiments.sweeping.folder import open_sweep, run_folder
 from rlsuite.experiments.sweeping.grid import Job, jobs, plan_of
 from rlsuite.experiments.sweeping.stages import Stage, progress
+from rlsuite.experiments.usual_numbers import usual_numbers
 
 _SECONDS_TO_WAIT = 60.0
 """For a run that another process still writes: the one before this one, which is about to end."""
@@ -41,7 +40,7 @@ def do(directory: Path, names: Sequence[str]) -> int:
     by_name = {job.folder: job for job in jobs(open_sweep(directory))}
     methods = Methods()
     enable_compilation_cache()
-    with jax.enable_x64(False):
+    with usual_numbers():
         found = {run_folder(directory, by_name[name]): by_name[name] for name in names}
         readable = {path: job for path, job in found.items() if _can_be_read(path, methods)}
         status = _said(lambda: _train(readable, methods))

@@ -125,9 +125,7 @@ def world_spec(
       like: the world whose settings of PPO serve it; by default those for its own name.
     """
     lifetime, agent = _SUFFIXES.get(name.rpartition("-")[2], _OTHERS)
-    # As methods compute, also in a process of 64 bits.
-    with jax.enable_x64(False):
-        level = jax.tree.map(jnp.asarray, level)
+    level = jax.tree.map(jnp.asarray, level)
     return WorldSpec(
         name=name,
         world=world,

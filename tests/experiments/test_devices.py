@@ -9,6 +9,9 @@ import pytest
 
 from rlsuite.experiments.devices import check_precisions, choose_mesh
 from rlsuite.experiments.errors import ConfigError
+from rlsuite.experiments.finished import Finished
+from rlsuite.experiments.methods.design.attempts import life_of
+from rlsuite.rollout import episode_returns
 from tests.experiments.running import METHODS, plan_of
 
 # One of each way of dividing: agents that live, by meta-gradients, whole lives by evolution, a
@@ -106,3 +109,23 @@ def test_precisions_are_those_of_the_hardware(
 def test_what_another_machine_has_trained_can_be_opened(method):
     network = {"lpg": "objective", "dr": "student"}[method]
     assert plan_of(method, parts={network: {"precision": "tf32"}}).experiment.method
+
+
+def test_students_are_tested_in_what_any_machine_multiplies():
+    """Lowered only: JAX refuses a CPU a precision that it hasn't got."""
+    planned = plan_of("dr", parts={"student": {"precision": "tf32"}})
+    world = planned.named_world
+    level = world.sample_task(jax.random.key(0)).level
+
+    def lowered(life):
+        learner = jax.eval_shape(life.objective.init, jax.random.key(0))
+
+        def attempt(learner, key):
+            return episode_returns(key, world.world, level, life.objective.behaviour(learner), 1)
+
+        return jax.jit(attempt).lower(learner, jax.random.key(0))
+
+    finished = Finished(planned.spec, planned.reference, planned.preset, planned.run)
+    assert lowered(life_of(finished, world.world))
+    with pytest.raises(ValueError, match="TF32"):
+        lowered(planned.run.method.life_in(world.world))

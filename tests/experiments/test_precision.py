@@ -32,7 +32,6 @@ def test_the_command_trains_and_reports_whatever_numbers_the_process_has(tmp_pat
         assert main(["train", "a2c", "smoke", f"--out={tmp_path / 'run'}"]) == 0
         assert main(["report", str(tmp_path / "run")]) == 0
         assert jax.config.read("jax_enable_x64")
-    with jax.enable_x64(True):
         finished = open_run(tmp_path / "run")
         leaves = jax.tree.leaves(finished.learned)
     assert {str(leaf.dtype) for leaf in leaves} == {"float32", "int32"}
