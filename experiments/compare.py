@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from rlsuite.experiments import plots
+from rlsuite.experiments.amending import as_tested
 from rlsuite.experiments.errors import UserError
 from rlsuite.experiments.evaluate import tested_alike
 from rlsuite.experiments.evaluation import Evaluation, Table, estimate
 from rlsuite.experiments.field_values import to_text
 from rlsuite.experiments.fields import leaves
 from rlsuite.experiments.files import reason, write_text
-from rlsuite.experiments.finished import Finished, as_tested
+from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.folder import check_named_once
 from rlsuite.experiments.options import typed
 from rlsuite.experiments.report import caption, markdown_table, test_drawings, written

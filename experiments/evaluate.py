@@ -21,6 +21,7 @@ from rich.progress import (
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from rlsuite.experiments.amending import tested_with
 from rlsuite.experiments.errors import UserError, say
 from rlsuite.experiments.evaluation import (
     EVALUATION,
@@ -33,7 +34,7 @@ from rlsuite.experiments.evaluation import (
 from rlsuite.experiments.field_values import to_text
 from rlsuite.experiments.fields import leaves
 from rlsuite.experiments.files import check_writable, sealed, write_text
-from rlsuite.experiments.finished import Finished, tested_with
+from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.specs import Test, Watch
 from rlsuite.experiments.streams import shown
 

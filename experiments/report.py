@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from rlsuite.experiments import plots
+from rlsuite.experiments.amending import as_tested
 from rlsuite.experiments.errors import UserError, in_one_line, say
 from rlsuite.experiments.evaluation import Evaluation, Table, standings, tested_at
 from rlsuite.experiments.field_values import to_text
 from rlsuite.experiments.fields import leaves
 from rlsuite.experiments.files import inside, replacing, write_text
-from rlsuite.experiments.finished import Finished, as_tested
+from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.metrics import missing_steps
 from rlsuite.experiments.options import typed
 from rlsuite.experiments.specs import Drawing, Section

@@ -13,11 +13,12 @@ from rich.console import Console
 
 from rlsuite.experiments import compiling, fitting, hosts, runner
 from rlsuite.experiments import report as reports
+from rlsuite.experiments.amending import extended, lengthened
 from rlsuite.experiments.devices import check_precisions, choose_mesh, described, number_of
 from rlsuite.experiments.errors import ConfigError, UserError
 from rlsuite.experiments.field_values import to_text
 from rlsuite.experiments.fields import leaves
-from rlsuite.experiments.finished import Finished, extended, lengthened, open_run
+from rlsuite.experiments.finished import Finished, open_run
 from rlsuite.experiments.folder import check_free, check_named_once, create_run, holds_run
 from rlsuite.experiments.interruption import INTERRUPTED
 from rlsuite.experiments.locking import writer

@@ -19,10 +19,10 @@ from rlsuite.envs.bandits import (
     shuffled_actions,
     tallying_bandit,
 )
+from rlsuite.experiments.amending import tested_with as set_otherwise
 from rlsuite.experiments.conformance import check_run, check_test
 from rlsuite.experiments.errors import ConfigError, UserError
 from rlsuite.experiments.finished import open_run
-from rlsuite.experiments.finished import tested_with as set_otherwise
 from rlsuite.experiments.folder import create_run
 from rlsuite.experiments.methods.bandits.common import (
     Games,

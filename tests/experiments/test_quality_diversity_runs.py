@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from rlsuite.experiments.amending import lengthened
 from rlsuite.experiments.cli import main
 from rlsuite.experiments.evaluate import evaluate
-from rlsuite.experiments.finished import lengthened, open_run
+from rlsuite.experiments.finished import open_run
 from rlsuite.experiments.folder import create_run
 from rlsuite.experiments.methods.quality_diversity.configs import MapElitesConfig, with_room
 from rlsuite.experiments.methods.quality_diversity.evaluation import sentences_on_losses

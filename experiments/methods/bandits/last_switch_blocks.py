@@ -1,49 +1,21 @@
 """Learners who choose blocks of plays, at the two instances and horizons of their authors."""
 
-from typing import NamedTuple
-
 import jax
 import jax.numpy as jnp
 
 from rlsuite.bandits.combinatorial import combinatorial_ucb
 from rlsuite.bandits.players import ucb1
-from rlsuite.envs.bandits.last_switch import (
-    LastSwitchInstance,
-    SwitchStates,
-    greedy_trap,
-    last_switch_bandit,
-    spike,
-)
+from rlsuite.envs.bandits.last_switch import SwitchStates, last_switch_bandit
 from rlsuite.experiments.level_sets import HELD_OUT_SEED
 from rlsuite.experiments.methods.bandits.common import play_all, whole_course
 from rlsuite.experiments.methods.bandits.last_switch_players import (
+    PLANNED,
     LSDEvaluationConfig,
-    PlannedName,
     learner,
 )
 from rlsuite.experiments.specs import Watch
 from rlsuite.experiments.statistics import mean_of
 from rlsuite.methods.lsd_bandits import LSDBanditsConfig
-
-
-class Planned(NamedTuple):
-    """What Laforgue et al. (arXiv 2110.11819) have their learners play.
-
-    Attributes:
-      instance: the bandit.
-      horizon: rounds.
-      length: d, of blocks; of one round more where first plays are ignored.
-    """
-
-    instance: LastSwitchInstance
-    horizon: int
-    length: int
-
-
-PLANNED: dict[PlannedName, Planned] = {
-    "trap": Planned(greedy_trap(), 3300, 10),
-    "spike": Planned(spike(), 3600, 3),
-}
 
 
 def in_blocks(
@@ -53,7 +25,7 @@ def in_blocks(
     return [_at(name, own, config, settings.num_block_learners, watch) for name in settings.planned]
 
 
-def _at(name: PlannedName, own: str, config: LSDBanditsConfig, num_games: int, watch: Watch) -> str:
+def _at(name: str, own: str, config: LSDBanditsConfig, num_games: int, watch: Watch) -> str:
     (states, table), horizon, length = PLANNED[name]
     num_arms = len(table)
     bandit = last_switch_bandit(num_arms, states)

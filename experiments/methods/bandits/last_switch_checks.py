@@ -6,8 +6,7 @@ from dataclasses import replace
 from rlsuite.envs.bandits.last_switch import SwitchStates, spike
 from rlsuite.experiments.errors import ConfigError
 from rlsuite.experiments.methods.bandits.common import check_horizon
-from rlsuite.experiments.methods.bandits.last_switch_blocks import PLANNED
-from rlsuite.experiments.methods.bandits.last_switch_players import NAMED_STATES, PlannedName
+from rlsuite.experiments.methods.bandits.last_switch_players import NAMED_STATES, PLANNED
 from rlsuite.experiments.specs import Run, WorldSpec
 from rlsuite.methods.lsd_bandits import LSDBanditsConfig, exploration
 
@@ -38,7 +37,7 @@ def _check_horizons(config: LSDBanditsConfig, horizons: Sequence[int]) -> None:
             raise ConfigError(f"{text}{wanted}") from error
 
 
-def _check_planned(names: Sequence[PlannedName], num_repeats: int | None) -> None:
+def _check_planned(names: Sequence[str], num_repeats: int | None) -> None:
     """That learners who visit every state so often can do so within each of these horizons."""
     for name in names:
         (states, table), horizon, _ = PLANNED[name]

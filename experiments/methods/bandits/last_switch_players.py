@@ -1,8 +1,9 @@
 """Who plays last-switch-dependent bandits in tests, and what bounds all of them."""
 
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Literal, NamedTuple, get_args
+from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,31 +26,58 @@ from rlsuite.bandits.playing import Bandit, Player
 from rlsuite.compiling import jit
 from rlsuite.envs.bandits.bandit import noiseless
 from rlsuite.envs.bandits.last_switch import (
+    LastSwitchInstance,
     Payoffs,
     SwitchStates,
+    greedy_trap,
     last_switch_bandit,
     last_switch_graph,
+    spike,
 )
 from rlsuite.experiments.methods.bandits.common import Seats
 from rlsuite.methods.lsd_bandits import exploration, explore_then_commit
-from rlsuite.ranges import Count, Counts, EachOnce
+from rlsuite.ranges import Count, Counts, EachOnce, OneOf
 
 PLANNER, BLIND = "planner who knows", "planner blind to plays in a row"
 GREEDY, OPTIMUM = "oracle greedy", "optimum"
-BaselineName = Literal[
-    "planner blind to plays in a row",
-    "oracle greedy",
-    "best single arm",
-    "round robin",
-    "random arms",
-    "UCB1",
-    "successive elimination",
-    "ε-greedy",
-]
-BASELINES: tuple[BaselineName, ...] = get_args(BaselineName)
+
+UNPLANNED: Mapping[str, Callable[[Bandit, int], Player]] = {
+    GREEDY: lambda bandit, num_arms: oracle_greedy(bandit),
+    "best single arm": lambda bandit, num_arms: always(lambda payoffs: payoffs[:, 0].argmax()),
+    "round robin": lambda bandit, num_arms: sequence(lambda payoffs: jnp.arange(num_arms)),
+    "random arms": lambda bandit, num_arms: uniformly_random(num_arms),
+}
+"""Who don't plan, by what is made of a bandit and its number of arms: greedy, or never changing."""
+
+LEARNERS: Mapping[str, Callable[[int, int], Player]] = {
+    "UCB1": lambda num_arms, horizon: ucb1(num_arms),
+    "successive elimination": successive_elimination,
+    "ε-greedy": lambda num_arms, horizon: epsilon_greedy(num_arms),
+}
+"""The field's usual learners, who take arms for what they pay on average, made for a horizon."""
+
+BASELINES = (BLIND, *UNPLANNED, *LEARNERS)
 """Who may play beside the planner who knows."""
 
-PlannedName = Literal["trap", "spike"]
+
+class Planned(NamedTuple):
+    """What Laforgue et al. (arXiv 2110.11819) have their learners play.
+
+    Attributes:
+      instance: the bandit.
+      horizon: rounds.
+      length: d, of blocks; of one round more where first plays are ignored.
+    """
+
+    instance: LastSwitchInstance
+    horizon: int
+    length: int
+
+
+PLANNED: Mapping[str, Planned] = {
+    "trap": Planned(greedy_trap(), 3300, 10),
+    "spike": Planned(spike(), 3600, 3),
+}
 
 NAMED_STATES = SwitchStates(3, 11)
 """Of the bandits with names, as learners take them."""
@@ -80,10 +108,10 @@ class LSDEvaluationConfig:
     num_draws: Count = 100
     num_rounds: Count = 420
     num_shown: Count = 512
-    baselines: tuple[BaselineName, ...] = BASELINES
+    baselines: tuple[Annotated[str, OneOf(BASELINES)], ...] = BASELINES
     horizons: Annotated[Counts, MinLen(1), EachOnce()] = (1000, 10_000, 100_000, 1_000_000)
     num_learners: Count = 256
-    planned: tuple[PlannedName, ...] = get_args(PlannedName)
+    planned: tuple[Annotated[str, OneOf(tuple(PLANNED))], ...] = tuple(PLANNED)
     num_block_learners: Count = 64
 
 
@@ -148,16 +176,11 @@ def by_belief(num_arms: int, states: SwitchStates) -> tuple[Bandit, Player]:
     return believing, Player(lambda key, one: plan(states, key, one.believed), act, learn)
 
 
-def unplanned(num_arms: int, states: SwitchStates) -> Seats:
-    """Players who don't plan: greedy, and those who never change."""
+def unplanned(num_arms: int, states: SwitchStates, names: Collection[str]) -> Seats:
+    """Those of `UNPLANNED` who are named."""
     bandit = last_switch_bandit(num_arms, states, noiseless)
-    players = {
-        GREEDY: oracle_greedy(bandit),
-        "best single arm": always(lambda payoffs: payoffs[:, 0].argmax()),
-        "round robin": sequence(lambda payoffs: jnp.arange(num_arms)),
-        "random arms": uniformly_random(num_arms),
-    }
-    return {name: (bandit, player) for name, player in players.items()}
+    made = {name: make for name, make in UNPLANNED.items() if name in names}
+    return {name: (bandit, make(bandit, num_arms)) for name, make in made.items()}
 
 
 def learner(
@@ -169,12 +192,8 @@ def learner(
     return bandit, explore_then_commit(num_arms, states, explored)
 
 
-def learners(num_arms: int, states: SwitchStates, horizon: int) -> Seats:
-    """The field's usual learners, who take arms for what they pay on average."""
+def learners(num_arms: int, states: SwitchStates, horizon: int, names: Collection[str]) -> Seats:
+    """Those of `LEARNERS` who are named."""
     bandit = last_switch_bandit(num_arms, states)
-    players = {
-        "UCB1": ucb1(num_arms),
-        "successive elimination": successive_elimination(num_arms, horizon),
-        "ε-greedy": epsilon_greedy(num_arms),
-    }
-    return {name: (bandit, player) for name, player in players.items()}
+    made = {name: make for name, make in LEARNERS.items() if name in names}
+    return {name: (bandit, make(num_arms, horizon)) for name, make in made.items()}

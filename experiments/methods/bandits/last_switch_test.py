@@ -176,7 +176,7 @@ def _known(
     paid = payoffs_of(*by_belief(setting.num_arms, setting.states), together, games)
     done()
     found = dict(zip(held, np.split(paid, len(held), axis=1), strict=True))
-    seats = _chosen(unplanned(setting.num_arms, setting.states), settings)
+    seats = unplanned(setting.num_arms, setting.states, settings.baselines)
     return {**found, **play_all(seats, setting.payoffs, games, watch, where)}
 
 
@@ -189,14 +189,10 @@ def _courses(
     watch: Watch,
 ) -> dict[str, Course]:
     """How learners fare from their first round on."""
-    others = learners(setting.num_arms, setting.states, horizon)
-    seats = {**fresh, **_chosen(others, settings)}
+    others = learners(setting.num_arms, setting.states, horizon, settings.baselines)
+    seats = {**fresh, **others}
     games = whole_course(jax.random.key(HELD_OUT_SEED + 1), num_draws, horizon)
     return play_all(seats, setting.payoffs, games, watch, setting.name)
-
-
-def _chosen(seats: Seats, settings: LSDEvaluationConfig) -> Seats:
-    return {name: seat for name, seat in seats.items() if name in settings.baselines}
 
 
 def _planning(settings: LSDEvaluationConfig) -> Games:
