@@ -7,6 +7,7 @@ from PIL import Image
 from rlsuite.experiments.errors import UserError
 from rlsuite.experiments.evaluate import evaluate
 from rlsuite.experiments.meta_test import EvaluationConfig
+from rlsuite.experiments.methods.cheap_talk.victims_test import what_was_gained
 from rlsuite.experiments.report import report
 from rlsuite.lifetime import LifeConfig
 from tests.experiments.running import plan_of, train
@@ -57,6 +58,23 @@ def test_victims_of_a_channel_stand_beside_controls(channel):
     for line in evaluation.curves[0].lines.values():
         assert line.x[-1] == 3
         assert (np.array(line.low) <= line.high).all()
+
+
+def test_what_victims_learn_by_themselves_is_said(channel):
+    evaluation = channel.evaluation
+    final = np.mean(evaluation.tables[0].results["no channel"])
+    (note,) = evaluation.notes
+    assert note.startswith(f"Without a channel victims return {final:.2f} after 3 updates, and ")
+
+
+def test_first_returns_are_those_of_the_update_by_which_all_have_one():
+    curve = np.array([[np.nan, 10.0, 30.0, 50.0], [np.nan, np.nan, 20.0, 90.0]])
+    (note,) = what_was_gained(curve, np.array([60.0, 100.0]))
+    assert note == (
+        "Without a channel victims return 80.00 after 4 updates, and 25.00 in update 3, the first "
+        "by which all of them had ended an episode."
+    )
+    assert what_was_gained(np.full((2, 3), np.nan), np.array([1.0, 2.0])) == []
 
 
 def test_messages_are_within_the_scale_in_every_slice(channel):

@@ -61,6 +61,24 @@ def test_the_papers_victims_stand_in_the_presets_of_cheap_talk(world):
     assert smoke.max_lifetime == 2 and smoke.method.meta.population_size == 4
 
 
+@pytest.mark.parametrize("world", WORLD_NAMES.values())
+@pytest.mark.parametrize("size", ["laptop", "desk"])
+@pytest.mark.parametrize(("method", "lifetime"), [("act-train", 10), ("act-test", 16)])
+def test_victims_of_small_sizes_live_for_the_same_share_of_the_papers_lives(
+    method, lifetime, size, world
+):
+    run = preset(method, size, world)
+    share = lifetime / victim_settings("CartPole-v1").life.lifetime
+    assert run.max_lifetime == share * victim_settings(world).life.lifetime
+    evolved = run.steps * run.method.meta.population_size
+    in_cart_pole = preset(method, size)
+    if world == "CartPole-v1":
+        assert run == in_cart_pole
+    else:
+        most = in_cart_pole.steps * in_cart_pole.method.meta.population_size / 9
+        assert evolved <= most and run.evaluation.num_seeds == 32
+
+
 @pytest.mark.parametrize(
     ("texts", "message"),
     [

@@ -69,6 +69,7 @@ _METAS: dict[str, Callable[[VictimSettings], EvolutionConfig]] = {
     ),
 }
 
+_CART_POLE = WORLD_NAMES["cartpole"]
 _LINEAR = ("laptop", "desk")
 """Sizes whose channels and messengers have no hidden layers."""
 _STEPS_AT_TEST_TIME = {"laptop": 150, "desk": 250}
@@ -83,7 +84,8 @@ def train_time_preset(size: str) -> Callable[[WorldSpec | None], Run]:
         run, victims = _lives(size, world)
         channel = ChannelConfig(hidden_widths=()) if size in _LINEAR else ChannelConfig()
         method = TrainTimeConfig(channel=channel, meta=_METAS[size](victims), **_of(victims))
-        return replace(run, method=method)
+        run = replace(run, method=method)
+        return _in_its_world(run) if size in _LINEAR else run
 
     return preset
 
@@ -110,16 +112,35 @@ def test_time_preset(size: str) -> Callable[[WorldSpec | None], Run]:
                 meta=replace(method.meta, standard_deviation=1.0),
             )
             run = _lasting(replace(run, steps=_STEPS_AT_TEST_TIME[size]), 16)
-        return replace(run, method=method)
+        run = replace(run, method=method)
+        return _in_its_world(run) if size in _LINEAR else run
 
     return preset
 
 
 def _lives(size: str, world: WorldSpec | None) -> tuple[Run, VictimSettings]:
-    tasks = WORLD_NAMES["cartpole"] if world is None else world.name
+    tasks = _CART_POLE if world is None else world.name
     victims = victim_settings(tasks)
     run = replace(_SIZES[size], tasks=tasks)
     return _lasting(run, run.max_lifetime or victims.life.lifetime), victims
+
+
+def _in_its_world(run: Run) -> Run:
+    """A small size where victims live as long, beside the paper's, as those of CartPole do.
+
+    Where that is longer, fewer of them are raised, or minutes would be hours.
+    """
+    longer = victim_settings(run.tasks).life.lifetime // victim_settings(_CART_POLE).life.lifetime
+    if longer == 1:
+        return run
+    method, evaluation = run.method, run.evaluation
+    meta = replace(method.meta, population_size=method.meta.population_size // 3)
+    return replace(
+        _lasting(run, longer * run.max_lifetime),
+        steps=run.steps // 3,
+        method=replace(method, meta=meta),
+        evaluation=replace(evaluation, num_seeds=evaluation.num_seeds // 4),
+    )
 
 
 def _messenger_networks(networks: NetworkConfig) -> NetworkConfig:

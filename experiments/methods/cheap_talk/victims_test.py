@@ -67,8 +67,24 @@ def channel_test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -
                 lines={name: _curve(curve) for name, curve in curves.items()},
             )
         ],
+        notes=what_was_gained(curves["no channel"], finals["no channel"]),
         extras={"messages": _slices(finished, raised[own])},
     )
+
+
+def what_was_gained(
+    curve: Float[np.ndarray, "victim update"], final: Float[np.ndarray, " victim"]
+) -> list[str]:
+    """What victims have learned by themselves, which is all that a channel can spoil."""
+    started = np.flatnonzero(np.isfinite(curve).all(axis=0))
+    if not started.size:
+        return []
+    first = started[0]
+    return [
+        f"Without a channel victims return {final.mean():.2f} after {curve.shape[1]} updates, and "
+        f"{curve[:, first].mean():.2f} in update {first + 1}, the first by which all of them had "
+        "ended an episode."
+    ]
 
 
 def shaper_test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evaluation:
