@@ -6,7 +6,6 @@ preset takes seconds whatever its size. `check_run("package.module:SPEC", folder
 run can, and `check_test(folder)` what only the test of that run can.
 """
 
-import dataclasses
 import json
 import re
 import shutil
@@ -20,15 +19,12 @@ import numpy as np
 from rlsuite.experiments.cli import main
 from rlsuite.experiments.evaluation import Evaluation, Table
 from rlsuite.experiments.field_values import to_text
-from rlsuite.experiments.fields import check, from_json, leaves, override, to_json
+from rlsuite.experiments.fields import from_json, leaves, override, to_json
 from rlsuite.experiments.finished import open_run
 from rlsuite.experiments.plans import Plan, default_run
 from rlsuite.experiments.programs import abstract_state
+from rlsuite.experiments.repeatable import complaints_about
 from rlsuite.experiments.specs import METHOD_NAME, Experiment, MethodSpec, Run
-from rlsuite.method import State
-
-COMMAND_OPTIONS = ("help", "import", "out", "overwrite", "world")
-"""Options that `rlsuite train` keeps for itself."""
 
 
 def check_method(spec: MethodSpec) -> None:
@@ -79,24 +75,17 @@ def check_preset(spec: MethodSpec, preset: str) -> Experiment:
 
 
 def check_configuration(spec: MethodSpec, preset: str, run: Run) -> None:
-    """Values in range, a sentence for each field, no name taken twice, and ways out and back in.
+    """A sentence for each field, and ways out and back in.
+
+    What a run must have to be planned at all, `default_run` has checked.
 
     Raises:
       AssertionError: with what doesn't hold.
-      ConfigError: if a value is out of the range that its field is annotated with.
     """
     where = f"{spec.name} {preset}"
-    _require(isinstance(run, Run), where, f"it must be a Run, not a {type(run).__name__}")
-    check(run)
-
     known = leaves(run)
     silent = [name for name, leaf in known.items() if not leaf.sentence]
     _require(not silent, where, f"no sentence in the docstring for {', '.join(silent)}")
-
-    theirs = {field.name for field in dataclasses.fields(run.method)}
-    ours = {field.name for field in dataclasses.fields(Run)}
-    taken = sorted(theirs & (ours | set(COMMAND_OPTIONS)))
-    _require(not taken, where, f"the shell has fields or options called {', '.join(taken)}")
 
     again = from_json(run, json.loads(json.dumps(to_json(run))))
     _require(again == run, where, _difference("JSON", run, again))
@@ -130,18 +119,9 @@ def check_experiment(spec: MethodSpec, preset: str, run: Run) -> Experiment:
     _require(experiment.agent_updates_per_step >= 1, where, "agent_updates_per_step: below 1")
     _require(experiment.world_steps_per_step >= 0, where, "world_steps_per_step: below 0")
 
-    state = abstract_state(experiment.method)
-    after, metrics = jax.eval_shape(experiment.method.step, state)
-    _require_same_types(where, state, after)
-    for name, metric in metrics.items():
-        is_number = metric.shape == () and jnp.issubdtype(metric.dtype, jnp.number)
-        is_real = is_number and not jnp.issubdtype(metric.dtype, jnp.complexfloating)
-        _require(is_real, where, f"metric {name}: {_type(metric)} is not a single real number")
-    missing = [name for name in experiment.headline if name not in metrics]
-    _require(not missing, where, f"headline: no metric is called {', '.join(missing)}")
-    unknown = [one.metric for one in experiment.symptoms if one.metric not in metrics]
-    _require(not unknown, where, f"symptoms: no metric is called {', '.join(unknown)}")
-    jax.eval_shape(spec.learned, state)
+    complaints = complaints_about(experiment)
+    _require(not complaints, where, "; ".join(complaints))
+    jax.eval_shape(spec.learned, abstract_state(experiment.method))
     return experiment
 
 
@@ -270,27 +250,6 @@ def _check_table(where: str, table: Table, evaluation: Evaluation) -> None:
         expected = f"[{len(table.strata)}, seeds]"
         _require(is_table, where, f"{name}: shape {results.shape}, it must be {expected}")
         _require(np.isfinite(results).all(), where, f"{name}: not all results are finite")
-
-
-def _require_same_types(where: str, before: State, after: State) -> None:
-    structures: list[Any] = [jax.tree.structure(state) for state in (before, after)]
-    _require(
-        structures[0] == structures[1],
-        where,
-        f"a step changes the state's structure from {structures[0]} to {structures[1]}",
-    )
-    pairs = zip(jax.tree.leaves_with_path(before), jax.tree.leaves(after), strict=True)
-    changed = [
-        f"{jax.tree_util.keystr(path) or 'the state'} from {_type(old)} to {_type(new)}"
-        for (path, old), new in pairs
-        if _type(old) != _type(new)
-    ]
-    _require(not changed, where, f"a step changes {', '.join(changed)}")
-
-
-def _type(leaf: jax.ShapeDtypeStruct) -> str:
-    weak = ", weakly typed" if leaf.weak_type else ""
-    return f"{leaf.dtype}{list(leaf.shape)}{weak}"
 
 
 def _difference(way: str, run: Run, again: Run) -> str:

@@ -1,7 +1,8 @@
 """What the leaves of a configuration may hold: types, ranges, and ways from text and JSON.
 
-They are `int`, `float`, `bool`, `str`, `Literal[...]`, `tuple[T, ...]` and `T | None` of these,
-each perhaps annotated with a range (`rlsuite.ranges`). A text may name a file (`File`).
+They are `int`, `float`, `bool`, `str`, `Literal[...]`, `tuple[T, ...]` and `T | None` of these
+(`check_type`), each perhaps annotated with a range (`rlsuite.ranges`). A text may name a file
+(`File`).
 """
 
 import math
@@ -41,6 +42,36 @@ def describe(field_type: Any) -> str:
 
 
 _WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+
+
+def check_type(name: str, field_type: Any) -> None:
+    """Refuses a type whose values can't be typed, or written and read again.
+
+    Raises:
+      ConfigError: one line that names the field, its type and what is allowed.
+    """
+    if not _is_served(field_type):
+        spelt = field_type.__name__ if isinstance(field_type, type) else field_type
+        raise ConfigError(
+            f"{name}: a field of type {spelt} is not allowed; it must be int, float, bool, str, "
+            "Literal[…], tuple[T, …] or T | None of these, or a frozen dataclass"
+        )
+
+
+def _is_served(field_type: Any) -> bool:
+    plain, _ = _split(field_type)
+    if _is_optional(plain):
+        options = get_args(plain)
+        return len(options) == 2 and type(None) in options and _is_served(_without_none(plain))
+    if get_origin(plain) is tuple:
+        items = get_args(plain)
+        return len(items) == 2 and items[1] is Ellipsis and _is_single(items[0])
+    return _is_single(plain)
+
+
+def _is_single(field_type: Any) -> bool:
+    plain, _ = _split(field_type)
+    return get_origin(plain) is Literal or (isinstance(plain, type) and plain in _WORDS)
 
 
 def to_text(value: Any) -> str:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar, get_type_hints
 import docstring_parser
 
 from rlsuite.experiments.errors import ConfigError, closest
-from rlsuite.experiments.field_values import check_range, from_text, value_from_json
+from rlsuite.experiments.field_values import check_type, from_text, value_from_json
 
 Config = TypeVar("Config")
 
@@ -40,7 +40,11 @@ class Leaf(NamedTuple):
 
 
 def leaves(config: Any) -> dict[str, Leaf]:
-    """Every leaf of a nested dataclass, by dotted name and in order of definition."""
+    """Every leaf of a nested dataclass, by dotted name and in order of definition.
+
+    Raises:
+      ConfigError: if a field is not given where the dataclass is made.
+    """
     return dict(_leaves(config))
 
 
@@ -87,13 +91,23 @@ def full_name(name: str, known: Mapping[str, Leaf]) -> str:
 
 
 def check(config: Any) -> None:
-    """Checks every leaf of a nested dataclass against the range it is annotated with.
+    """Checks that a nested dataclass can be written and read again as it is.
+
+    No two leaves have one name, and each is of a type that fields may have, and has a value of that
+    type and in the range it is annotated with.
 
     Raises:
-      ConfigError: one line that names the field, its value and what is allowed.
+      ConfigError: one line that names the field and what is allowed.
     """
-    for name, leaf in leaves(config).items():
-        check_range(name, leaf.type, leaf.value)
+    seen = set()
+    for name, leaf in _leaves(config):
+        if name in seen:
+            raise ConfigError(f"{name}: two fields of this name are not allowed")
+        seen.add(name)
+        check_type(name, leaf.type)
+        again = value_from_json(name, leaf.type, leaf.value)
+        if again != leaf.value:
+            raise ConfigError(f"{name}: {leaf.value!r} is not allowed; it must be {again!r}")
 
 
 def to_json(config: Any) -> dict[str, Any]:
@@ -128,8 +142,10 @@ def _leaves(
 ) -> Iterator[tuple[str, Leaf]]:
     owner: Any = type(config)
     for field, field_type in _fields(owner):
+        if not field.init:
+            raise ConfigError(f"{prefix}{field.name}: a field with init=False is not allowed")
         value, here = getattr(config, field.name), (*path, field.name)
-        if dataclasses.is_dataclass(value):
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
             inner = prefix if field.metadata == INLINED else f"{prefix}{field.name}."
             yield from _leaves(value, inner, here)
         else:

@@ -1,6 +1,7 @@
 """Whether a run fits the machine, asked before anything is written."""
 
 import math
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,6 +14,7 @@ from rlsuite.experiments.field_values import to_text
 from rlsuite.experiments.fields import leaves, replace_at
 from rlsuite.experiments.memory import bytes_of, least_bytes, memory_bytes, readable
 from rlsuite.experiments.programs import abstract_state, trace_chunk
+from rlsuite.experiments.repeatable import check_step
 from rlsuite.experiments.specs import Run
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ def least_need(plan: "Plan", memory: float, num_seeds: int | None = None) -> Nee
     if bytes_of(state) > memory:
         return Need(bytes_of(state), 0)
     with building(run):
+        check_step(experiment)
         chunk = trace_chunk(experiment, state, min(run.log_every, run.steps), num_seeds)
     return Need(bytes_of(state), least_bytes(chunk.jaxpr))
 
@@ -83,9 +86,12 @@ def check_fits(plan: "Plan", num_devices: int = 1, num_seeds: int = 1) -> None:
 def building(run: Run) -> Iterator[None]:
     """A block in which what a configuration describes is built.
 
+    What is neither of these errors is a fault of a method or a world, and left with its traceback.
+
     Raises:
-      ConfigError: in place of a ValueError, which says what is not allowed.
-      TooLargeError: in place of what else JAX says of sizes that it can't count or hold.
+      ConfigError: in place of a ValueError that names a field first, as in `name: value is not
+        allowed; it must be …`.
+      TooLargeError: in place of what JAX and NumPy say of sizes that they can't count or hold.
     """
     try:
         yield
@@ -93,11 +99,17 @@ def building(run: Run) -> Iterator[None]:
         raise TooLargeError(str(error).split("\n")[0]) from error
     except (TypeError, ValueError) as error:
         line = str(error).split("\n")[0]
-        if "is not allowed" not in line and _has_giants(run):
-            raise TooLargeError(line) from error
-        if isinstance(error, ValueError):
+        if isinstance(error, ValueError) and _NAMES_A_FIELD.match(line):
             raise ConfigError(line) from error
+        if _IS_OF_SIZES.search(line) and _has_giants(run):
+            raise TooLargeError(line) from error
         raise
+
+
+_NAMES_A_FIELD = re.compile(r"[a-z_][a-zA-Z0-9_.]*: ")
+_IS_OF_SIZES = re.compile(
+    r"exceeded|too big|too large|out of bounds|no callable \w+ method|shapes? must be"
+)
 
 
 def _has_giants(run: Run) -> bool:

@@ -9,6 +9,12 @@ from rlsuite.experiments.errors import UserError
 from rlsuite.experiments.field_values import describe, to_text
 from rlsuite.experiments.fields import leaves
 
+COMMAND_OPTIONS = (
+    *("help", "import", "out", "overwrite", "world", "seeds", "dry_run"),
+    *("devices", "hosts", "host_count", "host_index", "debug_nans"),
+)
+"""Options that `rlsuite train` keeps for itself, so that no field can have their names."""
+
 
 class Parser(argparse.ArgumentParser):
     """A parser that reports bad input as every other part of the suite does."""

@@ -9,8 +9,9 @@ from typing import Any
 import jax
 
 from rlsuite.experiments.errors import ConfigError, TooLargeError, nearest
-from rlsuite.experiments.fields import override, to_json
+from rlsuite.experiments.fields import check, leaves, override, to_json
 from rlsuite.experiments.fitting import building, too_large
+from rlsuite.experiments.options import COMMAND_OPTIONS
 from rlsuite.experiments.registry import Methods, absolute, find_world, import_module
 from rlsuite.experiments.specs import Experiment, MethodSpec, Run, WorldSpec
 from rlsuite.experiments.trackers import check_wandb
@@ -72,6 +73,9 @@ class Plan:
         # What is made before any program is of 32 bits, too, as programs are (`single_precision`).
         with building(self.run), usual_numbers():
             experiment = self.spec.build(self.run, self.world)
+            if not isinstance(experiment, Experiment):
+                kind = type(experiment).__name__
+                raise ConfigError(f"build: {kind} is not allowed; it must return an Experiment")
             # Traced once, for all who ask what they take and for the programs that make them.
             method = Method(*(jax.jit(function, inline=True) for function in experiment.method))
             jax.eval_shape(method.init, jax.random.key(0))
@@ -169,9 +173,18 @@ def default_run(
     """The configuration that a preset stands for.
 
     Raises:
-      ConfigError: if the preset or the world is unknown.
+      ConfigError: if the preset or the world is unknown, or what the preset stands for couldn't be
+        typed, or written and read again.
     """
     if preset not in spec.presets:
         raise ConfigError(nearest("preset", preset, spec.presets))
     world = None if tasks is None else find_world(tasks, world_parameters)
-    return spec.presets[preset](world)
+    run = spec.presets[preset](world)
+    if not isinstance(run, Run):
+        kind = type(run).__name__
+        raise ConfigError(f"presets: {kind} is not allowed as '{preset}'; it must be a Run")
+    check(run)
+    taken = [name for name in leaves(run) if name in COMMAND_OPTIONS]
+    if taken:
+        raise ConfigError(f"{taken[0]}: a field of this name is not allowed; it is an option")
+    return run

@@ -4,13 +4,15 @@ What needs a run is in test_devices.py; the largest presets are checked where th
 test_lowered_methods.py, and the smallest in a process of 64 bits, in test_precision.py.
 """
 
-from dataclasses import dataclass, replace
+import argparse
+from dataclasses import dataclass, field, replace
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from newcomer.cross_entropy import SPEC
 
+from rlsuite.experiments.cli import main
 from rlsuite.experiments.conformance import (
     check_evaluation,
     check_method,
@@ -21,7 +23,9 @@ from rlsuite.experiments.conformance import (
 )
 from rlsuite.experiments.errors import ConfigError
 from rlsuite.experiments.evaluation import Contender, Evaluation, Table
+from rlsuite.experiments.options import COMMAND_OPTIONS
 from rlsuite.experiments.specs import Experiment, MethodSpec, Run
+from rlsuite.experiments.train_command import add_parsers
 from rlsuite.method import Method
 from rlsuite.ranges import Count
 from tests.experiments.running import LARGEST, METHODS
@@ -97,15 +101,13 @@ class SilentConfig:
 
 @dataclass(frozen=True)
 class TakenConfig:
-    """What takes two names that are taken.
+    """What takes a name that is taken.
 
     Attributes:
       steps: taken by the run.
-      out: taken by the command.
     """
 
     steps: int = 1
-    out: int = 2
 
 
 @dataclass(frozen=True)
@@ -131,10 +133,6 @@ class LossyConfig:
             "counting smoke: no sentence in the docstring for stride",
         ),
         (
-            counting(config=TakenConfig()),
-            "counting smoke: the shell has fields or options called out, steps",
-        ),
-        (
             counting(config=LossyConfig()),
             "counting smoke: written as text and read again it is another: "
             "names from ('a,b',) to ('a', 'b')",
@@ -157,6 +155,10 @@ class LossyConfig:
             "counting smoke: metric count: float32[1] is not a single real number",
         ),
         (
+            counting(lambda state: (state, {"count": state, "seconds": state})),
+            "counting smoke: metric seconds: every logged line has one of this name",
+        ),
+        (
             counting(headline=("count", "cuont")),
             "counting smoke: headline: no metric is called cuont",
         ),
@@ -172,6 +174,8 @@ def test_what_does_not_fit_is_named(spec, message):
 def test_what_is_out_of_range_or_cannot_be_learned_from_is_named():
     with pytest.raises(ConfigError, match="stride: 0 is not allowed"):
         check_method(counting(config=CountingConfig(0)))
+    with pytest.raises(ConfigError, match="steps: two fields of this name are not allowed"):
+        check_method(counting(config=TakenConfig()))
     with pytest.raises(AttributeError, match="parameters"):
         check_method(counting(learned=lambda state: state.parameters))
 
@@ -230,3 +234,78 @@ def test_what_does_not_fit_an_evaluation_is_named(found, message):
     with pytest.raises(AssertionError) as caught:
         check_evaluation("it", found)
     assert str(caught.value) == message
+
+
+@dataclass(frozen=True)
+class ListedConfig:
+    """What holds what can't be typed.
+
+    Attributes:
+      strides: a list.
+    """
+
+    strides: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class AskedConfig:
+    """What has the name of an option.
+
+    Attributes:
+      devices: likewise.
+    """
+
+    devices: int = 1
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        (counting(config=ListedConfig()), "strides: a field of type list[int] is not allowed"),
+        (counting(config={"stride": 1}), "method: a field of type Any is not allowed"),
+        (counting(config=CountingConfig), "method: a field of type Any is not allowed"),
+        (counting(config=CountingConfig(np.int64(1))), "stride: np.int64(1) is not allowed"),
+        (counting(config=TakenConfig()), "steps: two fields of this name are not allowed"),
+        (counting(config=AskedConfig()), "devices: a field of this name is not allowed"),
+        (
+            counting(presets={"smoke": lambda world: CountingConfig()}),
+            "presets: CountingConfig is not allowed as 'smoke'; it must be a Run",
+        ),
+        (
+            counting(build=lambda run, world: Method(jnp.float32, lambda state: (state, {}))),
+            "build: Method is not allowed; it must return an Experiment",
+        ),
+        (
+            counting(lambda state: ((state, state), {"count": state})),
+            "method: a step changes the state's structure",
+        ),
+        (
+            counting(lambda state: (state, {"count": state[None]})),
+            "method: metric count: float32[1] is not a single real number",
+        ),
+        (
+            counting(lambda state: (state, {"count": state, "step": state})),
+            "method: metric step: every logged line has one of this name",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+@pytest.mark.parametrize("options", [(), ("--dry-run",), ("--seeds", "2"), ("--help",)])
+def test_what_would_not_come_back_is_refused_before_anything_is_written(
+    capsys, tmp_path, monkeypatch, spec, message, options
+):
+    monkeypatch.chdir(tmp_path)
+    of_the_configuration = not message.startswith(("build", "method: a step", "method: metric"))
+    if options != ("--help",) or of_the_configuration:
+        assert main(["train", "counting", "smoke", *options], specs=[spec]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"rlsuite: {message}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_options_of_the_command_are_those_that_no_field_may_be_called():
+    parser = argparse.ArgumentParser(add_help=False)
+    add_parsers(parser.add_subparsers())
+    (train, *_) = parser._actions[-1].choices.values()
+    known = {one[2:].replace("-", "_") for each in train._actions for one in each.option_strings}
+    assert known - {""} == set(COMMAND_OPTIONS)

@@ -1,10 +1,14 @@
 import argparse
 import dataclasses
+import enum
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
+import numpy as np
 import pytest
 from annotated_types import Interval, MinLen
 from hypothesis import given
@@ -143,6 +147,95 @@ def test_from_json_is_strict(change, message):
     change(document)
     with pytest.raises(ConfigError, match=message):
         from_json(Config(), document)
+
+
+def holding(field_type, value, **options):
+    """A configuration with one field."""
+    made = dataclasses.make_dataclass(
+        "Made", [("one", field_type, field(default_factory=lambda: value, **options))], frozen=True
+    )
+    return made()
+
+
+@pytest.mark.parametrize(
+    ("field_type", "value"),
+    [
+        (int, 3),
+        (float, 3),
+        (float | None, None),
+        (Literal["a", 2, True], 2),
+        (tuple[Literal["a", "b"], ...], ("b",)),
+        (tuple[int, ...] | None, ()),
+        (tuple[Annotated[str, OneOf(("x", "y"))], ...], ("x", "y")),
+        (File | None, "/somewhere"),
+        (Counts, (1, 2)),
+    ],
+)
+def test_what_can_be_typed_and_read_again_is_allowed(field_type, value):
+    check(holding(field_type, value))
+
+
+class Colour(enum.Enum):
+    RED = 1
+
+
+@pytest.mark.parametrize(
+    ("field_type", "value", "named"),
+    [
+        (list[int], [1], "list[int]"),
+        (dict, {}, "dict"),
+        (tuple, (1,), "tuple"),
+        (tuple[int, str], (1, "a"), "tuple[int, str]"),
+        (tuple[tuple[int, ...], ...], ((1,),), "tuple[tuple[int, ...], ...]"),
+        (int | str, "a", "int | str"),
+        (int | str | None, None, "int | str | None"),
+        (Inner | None, None, "Inner | None"),
+        (Any, None, "typing.Any"),
+        (Any, {"a": 1}, "typing.Any"),
+        (Any, Inner, "typing.Any"),
+        (Colour, Colour.RED, "Colour"),
+        (Path, Path("a"), "Path"),
+        (complex, 1j, "complex"),
+        (Callable[[], int], min, "collections.abc.Callable[[], int]"),
+    ],
+)
+def test_types_that_cannot_be_typed_are_refused(field_type, value, named):
+    with pytest.raises(ConfigError) as caught:
+        check(holding(field_type, value))
+    line = str(caught.value)
+    assert line.startswith("one: a field of type ") and named.rpartition(".")[2] in line
+    assert line.endswith("T | None of these, or a frozen dataclass") and "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("field_type", "value", "message"),
+    [
+        (float, np.float32(0.1), "one: np.float32(0.1) is not allowed; it must be a number"),
+        (int, np.int64(3), "one: np.int64(3) is not allowed; it must be a whole number"),
+        (int, True, "one: True is not allowed; it must be a whole number"),
+        (float, math.nan, "one: nan is not allowed; it must be a number"),
+        (Count, 0, "one: 0 is not allowed; it must be at least 1"),
+        (tuple[int, ...], [1, 2], "one: [1, 2] is not allowed; it must be (1, 2)"),
+        (str, None, "one: None is not allowed; it must be text"),
+        (float, np.zeros(3), "is not allowed; it must be a number"),
+    ],
+)
+def test_values_that_would_be_others_when_read_again_are_refused(field_type, value, message):
+    with pytest.raises(ConfigError) as caught:
+        check(holding(field_type, value))
+    assert message in str(caught.value)
+
+
+def test_fields_of_one_name_and_such_as_are_not_given_are_refused():
+    @dataclass(frozen=True)
+    class Outer:
+        learning_rate: float = 1.0
+        inner: Inner = field(default=Inner(), metadata=INLINED)
+
+    with pytest.raises(ConfigError, match=r"^learning_rate: two fields of this name are not"):
+        check(Outer())
+    with pytest.raises(ConfigError, match=r"^one: a field with init=False is not allowed"):
+        check(holding(int, 1, init=False))
 
 
 def test_join_options():

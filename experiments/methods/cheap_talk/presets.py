@@ -85,7 +85,7 @@ def train_time_preset(size: str) -> Callable[[WorldSpec | None], Run]:
         channel = ChannelConfig(hidden_widths=()) if size in _LINEAR else ChannelConfig()
         method = TrainTimeConfig(channel=channel, meta=_METAS[size](victims), **_of(victims))
         run = replace(run, method=method)
-        return _in_its_world(run) if size in _LINEAR else run
+        return _in_its_world(run, victims) if size in _LINEAR else run
 
     return preset
 
@@ -113,7 +113,7 @@ def test_time_preset(size: str) -> Callable[[WorldSpec | None], Run]:
             )
             run = _lasting(replace(run, steps=_STEPS_AT_TEST_TIME[size]), 16)
         run = replace(run, method=method)
-        return _in_its_world(run) if size in _LINEAR else run
+        return _in_its_world(run, victims) if size in _LINEAR else run
 
     return preset
 
@@ -125,13 +125,13 @@ def _lives(size: str, world: WorldSpec | None) -> tuple[Run, VictimSettings]:
     return _lasting(run, run.max_lifetime or victims.life.lifetime), victims
 
 
-def _in_its_world(run: Run) -> Run:
+def _in_its_world(run: Run, victims: VictimSettings) -> Run:
     """A small size where victims live as long, beside the paper's, as those of CartPole do.
 
     Where that is longer, fewer of them are raised, or minutes would be hours.
     """
-    longer = victim_settings(run.tasks).life.lifetime // victim_settings(_CART_POLE).life.lifetime
-    if longer == 1:
+    longer = victims.life.lifetime // victim_settings(_CART_POLE).life.lifetime
+    if longer == 1 or run.max_lifetime is None:
         return run
     method, evaluation = run.method, run.evaluation
     meta = replace(method.meta, population_size=method.meta.population_size // 3)
