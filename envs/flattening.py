@@ -19,7 +19,7 @@ def flatten_space(space: Any) -> spaces.Box:
     Raises:
       ValueError: if a space is none of these.
     """
-    parts = _parts(space)
+    parts = parts_of_space(space)
     if parts is not None:
         boxes = [flatten_space(part) for part in parts.values()]
         low = jnp.concatenate([jnp.zeros(0), *(box.low for box in boxes)])
@@ -51,7 +51,7 @@ def flatten(space: Any, observation: PyTree) -> Float[Array, "*batch number"]:
       space: what `flatten_space` takes.
       observation: of this space, with leading axes or without.
     """
-    parts = _parts(space)
+    parts = parts_of_space(space)
     if parts is not None:
         vectors = [flatten(part, part_of(observation, name)) for name, part in parts.items()]
         return jnp.concatenate(vectors, axis=-1)
@@ -73,7 +73,7 @@ def flatten(space: Any, observation: PyTree) -> Float[Array, "*batch number"]:
 
 def can_flatten(space: Any) -> bool:
     """Whether a space is what `flatten_space` takes."""
-    parts = _parts(space)
+    parts = parts_of_space(space)
     if parts is not None:
         return all(map(can_flatten, parts.values()))
     return is_array(space) or state_numbers(space) is not None
@@ -108,7 +108,8 @@ def part_of(observation: PyTree, name: Any) -> PyTree:
     return observation[name] if is_indexed else getattr(observation, name)
 
 
-def _parts(space: Any) -> Mapping[Any, Any] | None:
+def parts_of_space(space: Any) -> Mapping[Any, Any] | None:
+    """Spaces of the parts of an observation, by name or place; none if it has none."""
     parts = getattr(space, "spaces", None)
     if isinstance(parts, Mapping):
         return parts

@@ -1,9 +1,10 @@
-"""What the shell takes for granted of every method, as checks for the tests of any package.
+"""What the shell takes for granted of methods and worlds, as checks for the tests of any package.
 
 `check_method(SPEC)` in a test says whether a method fits. Each failure is an AssertionError that
 names the method, the preset and what to mend. Everything is traced and nothing compiled, so that a
-preset takes seconds whatever its size. `check_run("package.module:SPEC", folder)` shows what only a
-run can, and `check_test(folder)` what only the test of that run can.
+preset takes seconds whatever its size. `check_world("Name-v0")` does the same for a world.
+`check_run("package.module:SPEC", folder)` shows what only a run can, and `check_test(folder)` what
+only the test of that run can.
 """
 
 import json
@@ -17,13 +18,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from rlsuite.experiments.cli import main
+from rlsuite.experiments.contracts import step_complaints, world_complaints
 from rlsuite.experiments.evaluation import Evaluation, Table
 from rlsuite.experiments.field_values import to_text
 from rlsuite.experiments.fields import from_json, leaves, override, to_json
 from rlsuite.experiments.finished import open_run
 from rlsuite.experiments.plans import Plan, default_run
 from rlsuite.experiments.programs import abstract_state
-from rlsuite.experiments.repeatable import complaints_about
+from rlsuite.experiments.registry import find_world
 from rlsuite.experiments.specs import METHOD_NAME, Experiment, MethodSpec, Run
 
 
@@ -119,7 +121,7 @@ def check_experiment(spec: MethodSpec, preset: str, run: Run) -> Experiment:
     _require(experiment.agent_updates_per_step >= 1, where, "agent_updates_per_step: below 1")
     _require(experiment.world_steps_per_step >= 0, where, "world_steps_per_step: below 0")
 
-    complaints = complaints_about(experiment)
+    complaints = step_complaints(experiment)
     _require(not complaints, where, "; ".join(complaints))
     jax.eval_shape(spec.learned, abstract_state(experiment.method))
     return experiment
@@ -145,6 +147,20 @@ def check_learned_by(spec: MethodSpec, run: Run) -> None:
         return trainer.life.init(key, trainer.task(plan.named_world.sample_task(key)))
 
     jax.eval_shape(made, abstract_state(plan.experiment.method), jax.random.key(0))
+
+
+def check_world(name: str) -> None:
+    """A world as gymnax's interface has it, whose spaces say the truth.
+
+    Args:
+      name: of the world, as `--tasks` takes it, once the module is imported that registers it.
+
+    Raises:
+      AssertionError: with what doesn't hold.
+      ConfigError: if there is no such world.
+    """
+    complaints = world_complaints(find_world(name).world)
+    _require(not complaints, name, "; ".join(complaints))
 
 
 def check_run(method: str, folder: Path) -> None:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 
+from rlsuite.experiments.contracts import check_step, world_complaints
 from rlsuite.experiments.errors import ConfigError, TooLargeError
 from rlsuite.experiments.field_values import to_text
 from rlsuite.experiments.fields import leaves, replace_at
 from rlsuite.experiments.memory import bytes_of, least_bytes, memory_bytes, readable
 from rlsuite.experiments.programs import abstract_state, trace_chunk
-from rlsuite.experiments.repeatable import check_step
-from rlsuite.experiments.specs import Run
+from rlsuite.experiments.specs import Run, WorldSpec
 
 if TYPE_CHECKING:
     from rlsuite.experiments.plans import Plan
@@ -47,7 +47,7 @@ def least_need(plan: "Plan", memory: float, num_seeds: int | None = None) -> Nee
     state = abstract_state(experiment.method, num_seeds)
     if bytes_of(state) > memory:
         return Need(bytes_of(state), 0)
-    with building(run):
+    with building(run, plan.world):
         check_step(experiment)
         chunk = trace_chunk(experiment, state, min(run.log_every, run.steps), num_seeds)
     return Need(bytes_of(state), least_bytes(chunk.jaxpr))
@@ -83,14 +83,18 @@ def check_fits(plan: "Plan", num_devices: int = 1, num_seeds: int = 1) -> None:
 
 
 @contextmanager
-def building(run: Run) -> Iterator[None]:
+def building(run: Run, world: WorldSpec | None = None) -> Iterator[None]:
     """A block in which what a configuration describes is built.
 
-    What is neither of these errors is a fault of a method or a world, and left with its traceback.
+    What is neither of these is a mistake in a method or a world, and left with its traceback.
+
+    Args:
+      run: the configuration.
+      world: in which agents live, if they live in any.
 
     Raises:
       ConfigError: in place of a ValueError that names a field first, as in `name: value is not
-        allowed; it must be …`.
+        allowed; it must be …`; and of whatever else, if the world is not as worlds must be.
       TooLargeError: in place of what JAX and NumPy say of sizes that they can't count or hold.
     """
     try:
@@ -103,7 +107,27 @@ def building(run: Run) -> Iterator[None]:
             raise ConfigError(line) from error
         if _IS_OF_SIZES.search(line) and _has_giants(run):
             raise TooLargeError(line) from error
+        _blame(world, error)
         raise
+    except (ArithmeticError, AssertionError, AttributeError, LookupError) as error:
+        _blame(world, error)
+        raise
+
+
+def _blame(world: WorldSpec | None, error: Exception) -> None:
+    """Says what of a world is not as it must be, where that may have led to an error.
+
+    Raises:
+      ConfigError: if there is something.
+    """
+    if world is None:
+        return
+    try:
+        complaints = world_complaints(world.world)
+    except Exception:  # The world's own mistake, which the error that is at hand may be, too.
+        return
+    if complaints:
+        raise ConfigError(f"tasks: '{world.name}': {complaints[0]}") from error
 
 
 _NAMES_A_FIELD = re.compile(r"[a-z_][a-zA-Z0-9_.]*: ")

@@ -71,7 +71,7 @@ class Plan:
           TooLargeError: if it is too large even to be described.
         """
         # What is made before any program is of 32 bits, too, as programs are (`single_precision`).
-        with building(self.run), usual_numbers():
+        with building(self.run, self.world), usual_numbers():
             experiment = self.spec.build(self.run, self.world)
             if not isinstance(experiment, Experiment):
                 kind = type(experiment).__name__

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import jax
 
+from rlsuite.experiments.contracts import check_step
 from rlsuite.experiments.costs.counting import count, unknown_turns
 from rlsuite.experiments.costs.devices import DEVICES
 from rlsuite.experiments.costs.here import rates
@@ -13,7 +14,6 @@ from rlsuite.experiments.fitting import building
 from rlsuite.experiments.memory import bytes_of, least_bytes
 from rlsuite.experiments.plans import Plan
 from rlsuite.experiments.programs import abstract_state, trace_chunk
-from rlsuite.experiments.repeatable import check_step
 from rlsuite.experiments.specs import Run
 from rlsuite.experiments.words import counted
 
@@ -65,7 +65,7 @@ def predict(plan: Plan, num_seeds: int = 1) -> Prediction:
     experiment, run = plan.experiment, plan.run
     seeds = num_seeds if num_seeds > 1 else None
     state, length = abstract_state(experiment.method, seeds), min(run.log_every, run.steps)
-    with building(run):
+    with building(run, plan.world):
         check_step(experiment)
         chunk = trace_chunk(experiment, state, length, seeds).jaxpr
     turns = turns_of(expected(plan.world, experiment)) if plan.world else unknown_turns
