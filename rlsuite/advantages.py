@@ -49,7 +49,7 @@ def generalised_advantage(
         return advantage, advantage
 
     _, advantages = jax.lax.scan(
-        backwards, jnp.zeros_like(deltas[0]), (deltas, carry_over), reverse=True
+        backwards, jnp.zeros(deltas.shape[1:], deltas.dtype), (deltas, carry_over), reverse=True
     )
     return advantages
 
@@ -66,15 +66,19 @@ def normalise(advantages: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
 
     A lone advantage is left as it is, or nothing could be learned from it. Equal ones become zero,
     and so do those that differ by no more than rounding, :math:`\sigma \le 8 \epsilon |\mu|` with
-    float32's :math:`\epsilon`; the gradient is zero there too.
+    float32's :math:`\epsilon`; the gradient is zero there too. Of shorter numbers than float32's
+    the mean and deviation are float32's, and the result is again as short as they are.
     """
-    if advantages.size == 1:
+    if advantages.size <= 1:
         return advantages
+    dtype = advantages.dtype
+    advantages = advantages.astype(jnp.promote_types(dtype, jnp.float32))
     # Squares of huge ones would overflow; a power of two leaves all digits as they are.
     _, exponent = jnp.frexp(jax.lax.stop_gradient(jnp.abs(advantages).max()))
-    scale = jnp.where(exponent > 50, jnp.ldexp(1.0, 40 - exponent), 1.0)
+    one = jnp.ones((), advantages.dtype)
+    scale = jnp.where(exponent > 50, jnp.ldexp(one, 40 - exponent), one)
     advantages = advantages * scale
     mean, variance = advantages.mean(), advantages.var()
     is_flat = variance <= jnp.square(ROUNDING * mean)
     deviation = jnp.sqrt(jnp.where(is_flat, 1.0, variance))
-    return jnp.where(is_flat, 0.0, (advantages - mean) / (deviation + 1e-8))
+    return jnp.where(is_flat, 0.0, (advantages - mean) / (deviation + 1e-8)).astype(dtype)

@@ -70,5 +70,10 @@ def fit(
         )
         return TrainState(optax.apply_updates(state.parameters, updates), optimiser_state), None
 
-    batches = mini_batches(key, num_samples, num=num_mini_batches, num_epochs=1)
+    # All samples in another order come to the same, and have to be moved.
+    batches = (
+        None
+        if num_mini_batches == 1
+        else mini_batches(key, num_samples, num=num_mini_batches, num_epochs=1)
+    )
     return jax.lax.scan(descend, state, batches, length=num_mini_batches)[0]

@@ -104,8 +104,8 @@ def evolve(
       A method whose state is an `EvolutionState`, and whose step is a generation.
 
     Raises:
-      ValueError: if the strategy needs raw fitness, or the population can't be divided among tasks
-        and mini-batches.
+      ValueError: if the strategy is none, or needs raw fitness, or the population can't be divided
+        among tasks and mini-batches.
     """
     _validate(strategy, shaping, candidates_per_task, tasks_per_candidate, num_mini_batches)
     num_groups, num_tasks = strategy.population_size // candidates_per_task, tasks_per_candidate
@@ -207,6 +207,8 @@ def _validate(
     tasks_per_candidate: int,
     num_mini_batches: int,
 ) -> None:
+    kind = type(strategy).__name__
+    require(isinstance(strategy, Strategy), "strategy", kind, "a Strategy, as from_evosax makes it")
     name = getattr(shaping, "__name__", repr(shaping))
     allowed = "raw for a strategy that compares candidates of different generations"
     require(not strategy.compares_generations or shaping is raw, "shaping", name, allowed)

@@ -11,6 +11,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from rlsuite.initialisers import one_at_a_time
 from rlsuite.objectives.objective import Parameters
+from rlsuite.requirements import require
 
 Draw = Any
 """What the candidates of a generation are made from: all of them, or no more than a key."""
@@ -128,9 +129,15 @@ def from_evosax(algorithm: Any, params: Any = None) -> Strategy:
     Args:
       algorithm: for example `evosax.algorithms.PGPE(population_size=…, solution=…)`.
       params: evosax's parameters of it, its defaults if none.
+
+    Raises:
+      ValueError: if the algorithm has no mean.
     """
-    params = algorithm.default_params if params is None else params
     name, size = type(algorithm).__name__, algorithm.population_size
+    require(
+        hasattr(algorithm, "get_mean"), "algorithm", name, "one of evosax's with a mean of its own"
+    )
+    params = algorithm.default_params if params is None else params
     order = _pairs(name, size)
 
     # Some of them decompose their covariance.

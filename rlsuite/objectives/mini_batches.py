@@ -7,7 +7,7 @@ from jaxtyping import Array, Int, PRNGKeyArray
 
 def mini_batches(
     key: PRNGKeyArray, num_samples: int, *, num: int, num_epochs: int
-) -> Int[Array, "step sample"] | None:
+) -> Int[Array, "step sample"]:
     """Which samples each gradient step takes, every sample once an epoch, shuffled in each.
 
     Args:
@@ -17,13 +17,11 @@ def mini_batches(
       num_epochs: passes over all samples.
 
     Returns:
-      The indices of `num_epochs * num` steps; none if a single mini-batch takes all samples.
+      The indices of `num_epochs * num` steps.
 
     Raises:
       ValueError: if `num` doesn't divide `num_samples`.
     """
-    if num == 1:
-        return None
     if num_samples % num:
         raise ValueError(
             f"num_mini_batches: {num} is not allowed; it must divide the {num_samples} "

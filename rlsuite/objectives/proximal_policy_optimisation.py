@@ -276,21 +276,24 @@ def ppo_of(
             parameters = jax.tree.map(lambda leaf, step: leaf - rate * step, parameters, steps)
             return (parameters, optimiser_state), metrics
 
+        num_batches, num_epochs = config.num_mini_batches, config.num_epochs
+        # All samples in another order come to the same, and have to be moved.
+        batches = (
+            None
+            if num_batches == 1
+            else mini_batches(key, num_samples, num=num_batches, num_epochs=num_epochs)
+        )
         (parameters, optimiser_state), metrics = jax.lax.scan(
             descend,
             (learner.networks, learner.optimiser_state),
-            mini_batches(
-                key, num_samples, num=config.num_mini_batches, num_epochs=config.num_epochs
-            ),
-            length=config.num_epochs * config.num_mini_batches,
+            batches,
+            length=num_epochs * num_batches,
         )
         observations = learner.observations
         if config.normalise_observations:
             observations = merge(observations, rollout.observation)
         learner = PPOAgent(parameters, optimiser_state, observations, returns)
-        return learner, {
-            name: value[-config.num_mini_batches :].mean() for name, value in metrics.items()
-        }
+        return learner, {name: value[-num_batches:].mean() for name, value in metrics.items()}
 
     def act(learner, memory, observation):
         outputs, memory = apply(learner, memory, observation)

@@ -13,6 +13,7 @@ import numpy as np
 import optax
 import pytest
 from evosax.algorithms.distribution_based import distribution_based_algorithms
+from evosax.algorithms.population_based import population_based_algorithms
 
 from rlsuite.agents import AgentConfig, make_agent
 from rlsuite.lifetime import Life, Task
@@ -300,6 +301,15 @@ def test_there_are_no_pairs_in_an_odd_population():
         evolve(
             jnp.zeros, jax.random.normal, parabola, from_evosax(algorithm), candidates_per_task=1
         )
+
+
+def test_what_is_no_strategy_with_a_mean_is_refused():
+    algorithm = population_based_algorithms["SimpleGA"](population_size=8, solution=jnp.zeros(3))
+    with pytest.raises(ValueError, match="algorithm: SimpleGA is not allowed; it must be one of"):
+        from_evosax(algorithm)
+    algorithm = distribution_based_algorithms["SNES"](population_size=8, solution=jnp.zeros(3))
+    with pytest.raises(ValueError, match="strategy: SNES is not allowed; it must be a Strategy"):
+        evolve(jnp.zeros, jax.random.normal, parabola, algorithm)
 
 
 # --- Groupings, order, resuming, seeds ----------------------------------------------------------

@@ -34,8 +34,10 @@ def test_same_key_same_mini_batches():
     assert (draws[0] != draws[2]).any()
 
 
-def test_one_mini_batch_is_everything_as_it_is():
-    assert mini_batches(jax.random.key(0), 60, num=1, num_epochs=3) is None
+def test_one_mini_batch_is_everything_in_each_epoch():
+    steps = np.asarray(mini_batches(jax.random.key(0), 60, num=1, num_epochs=3))
+    np.testing.assert_array_equal(np.sort(steps, axis=1), np.tile(np.arange(60), (3, 1)))
+    assert (steps[0] != steps[1]).any()
 
 
 def test_mini_batches_of_unequal_size_are_refused():
