@@ -163,10 +163,9 @@ def import_module(name: str) -> None:
     """
     import gymnax
 
-    before = set(gymnax.registered_envs)
-    was_there = name in sys.modules or absolute(name) in _FILES
-    _module(name)
-    if not was_there and set(gymnax.registered_envs) == before:
+    before, were_there = set(gymnax.registered_envs), set(map(id, sys.modules.values()))
+    module = _module(name)
+    if id(module) not in were_there and set(gymnax.registered_envs) == before:
         raise ConfigError(f"import: '{name}' registers no world with gymnax")
 
 
@@ -194,10 +193,16 @@ def _module(name: str) -> ModuleType:
             return _from_file(name)
         if "" not in sys.path:
             sys.path.insert(0, "")  # As `python -m` does it.
-        return importlib.import_module(name)
+        return _of_a_file(name) or importlib.import_module(name)
     except (Exception, SystemExit) as error:  # A script may end the program.
         reason = f"{type(error).__name__}: {error}".split("\n")[0]
         raise ConfigError(f"'{name}' can't be imported ({reason})") from error
+
+
+def _of_a_file(name: str) -> ModuleType | None:
+    """A module that was named by its file before; none if it wasn't."""
+    spec = None if name in sys.modules else importlib.util.find_spec(name)
+    return None if spec is None or spec.origin is None else _FILES.get(_real(spec.origin))
 
 
 def absolute(name: str) -> str:
@@ -217,6 +222,8 @@ def _from_file(name: str) -> ModuleType:
     path = Path(_real(name))
     if not path.is_file():  # Not a pipe, whose reader would wait for a writer.
         raise FileNotFoundError(f"no file: {name}")
+    if str(path) not in _FILES and (imported := _imported_from(path)) is not None:
+        _FILES[str(path)] = imported
     if str(path) not in _FILES:
         # A file may be called as a module that is there already: `random.py` in a user's folder.
         module_name = path.stem if path.stem not in sys.modules else str(path)
@@ -232,6 +239,15 @@ def _from_file(name: str) -> ModuleType:
             raise
         _FILES[str(path)] = module
     return _FILES[str(path)]
+
+
+def _imported_from(path: Path) -> ModuleType | None:
+    """The module of a file that has been imported by its name, if any has."""
+    for module in list(sys.modules.values()):
+        file = getattr(module, "__file__", None)
+        if file and file.endswith(path.name) and _real(file) == str(path):
+            return module
+    return None
 
 
 def _our_specs() -> list[MethodSpec]:

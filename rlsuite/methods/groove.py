@@ -73,7 +73,7 @@ def groove(
     """LPG meta-trained on the tasks it regrets most (arXiv 2310.02782, Algorithm 1).
 
     Args:
-      world: a gymnax world with discrete actions.
+      world: a gymnax world with discrete actions or a box of them.
       sample_task: `key -> Task`, where fresh tasks come from.
       config: sizes and hyperparameters.
       score: what makes a task worth replaying, in place of the score that the config names.

@@ -19,7 +19,7 @@ from rlsuite.experiments.conformance import check_method
 from rlsuite.experiments.files import parse_sealed, sealed
 from rlsuite.experiments.metrics import read_metrics
 from rlsuite.experiments.plans import plan
-from rlsuite.experiments.registry import find_world
+from rlsuite.experiments.registry import find_world, import_module
 from rlsuite.experiments.specs import Run
 from tests.experiments.running import METHODS
 from tests.experiments.test_runner import send_signal_after
@@ -98,6 +98,18 @@ def test_a_relative_file_is_found_again_from_another_folder(tmp_path, monkeypatc
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert main(["report", "../run"]) == 0
+
+
+@pytest.mark.parametrize("first", ["by its file", "by its name"])
+def test_a_file_that_is_named_in_both_ways_is_imported_once(tmp_path, monkeypatch, first):
+    name = f"quay_{first[-4:]}"
+    text = (PACKAGE / "harbour.py").read_text().replace("Harbour-v0", f"{name}-v0")
+    Path(f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    ways = [f"{name}.py", name] if first == "by its file" else [name, f"{name}.py"]
+    for way in (*ways, *ways):
+        import_module(way)
+    assert find_world(f"{name}-v0").name == f"{name}-v0"
 
 
 def test_trained_by_a_spec_that_is_handed_over(capsys):
