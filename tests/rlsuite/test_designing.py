@@ -190,15 +190,13 @@ METHODS = {
 }
 
 
-LEVELS = jax.vmap(lambda key: sample_task(key).level)(jax.random.split(jax.random.key(9), 128))
-
-
 @jax.jit
 def solve_rate(learner, key):
     """The share of levels, none of them designed, that are solved within the limit."""
+    levels = jax.vmap(lambda key: sample_task(key).level)(jax.random.split(jax.random.key(9), 128))
     behaviour = StudentsConfig(**PARTS).life_in(WORLD).objective.behaviour(learner)
-    successes, _ = success_counts(key, WORLD, LEVELS, behaviour, LIMIT)
-    return jnp.mean(successes > 0, where=jax.vmap(partial(is_solvable, WORLD))(LEVELS))
+    successes, _ = success_counts(key, WORLD, levels, behaviour, LIMIT)
+    return jnp.mean(successes > 0, where=jax.vmap(partial(is_solvable, WORLD))(levels))
 
 
 @pytest.mark.parametrize("name", METHODS)
