@@ -77,10 +77,11 @@ class MessengerWorld(environment.Environment):
     ) -> tuple[Array, GoalState, Float[Array, ""], Bool[Array, ""], dict[str, Any]]:
         """Sends a message to the agent, which takes one step."""
         message = self.scale * jnp.tanh(action)
-        observation = self.world.observe(jax.random.fold_in(key, 1), state, None, params.world)
+        observe_key, step_key = jax.random.split(key)
+        observation = self.world.observe(observe_key, state, None, params.world)
         action = self.act(params.agent, append_message(observation, message))
         observation, state, reward, terminated, info = self.world.step_env(
-            key, state, action, params.world
+            step_key, state, action, params.world
         )
         observation = append_message(observation, self.world.goal(state))
         return observation, state, reward, terminated, info

@@ -10,9 +10,6 @@ from jaxtyping import Float, Int, PyTree
 from rlsuite.experiments.specs import WorldSpec
 from rlsuite.lifetime import Task
 
-# Training never draws from this key.
-HELD_OUT_SEED = 2_310_02782
-
 
 class LevelSet(NamedTuple):
     """Levels that belong together in a result.

@@ -16,8 +16,9 @@ from rlsuite.compiling import jit
 from rlsuite.experiments import evaluation
 from rlsuite.experiments.errors import ConfigError, nearest
 from rlsuite.experiments.evaluation import Evaluation, Role, Table
-from rlsuite.experiments.level_sets import HELD_OUT_SEED, LevelSet, take
+from rlsuite.experiments.level_sets import LevelSet, take
 from rlsuite.experiments.registry import find_world, world_names
+from rlsuite.experiments.role_keys import HELD_OUT_SEED, role_key
 from rlsuite.experiments.specs import Watch, WorldSpec
 from rlsuite.experiments.trainers import LearnedBy
 from rlsuite.ranges import Count, Counts, EachOnce
@@ -139,7 +140,7 @@ def final_returns(
     """Final returns of `num_seeds` fresh agents on each level, `num_agents` at a time."""
     num_levels = level_set.tasks.lifetime.shape[0]
     total = num_levels * settings.num_seeds
-    keys = jax.random.split(jax.random.key(seed), total)
+    keys = jax.random.split(role_key("agents", seed), total)
     world, learned_by = level_set.world, contender.learned_by(level_set.world)
     live = _final_return(world.world, learned_by, settings.num_episodes)
     returns = []
@@ -207,7 +208,7 @@ def courses(
     """
     agents = np.arange(num_agents) % level_set.tasks.lifetime.shape[0]
     tasks = take(level_set.tasks, agents)
-    keys = jax.random.split(jax.random.key(HELD_OUT_SEED), num_agents)
+    keys = jax.random.split(role_key("courses"), num_agents)
     learned_by = contender.learned_by(level_set.world)
     found = {}
     for horizon in horizons:

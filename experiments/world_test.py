@@ -16,8 +16,9 @@ from rlsuite.experiments.errors import ConfigError
 from rlsuite.experiments.evaluation import SCORE, Evaluation, Table
 from rlsuite.experiments.field_values import from_text
 from rlsuite.experiments.fields import leaves
-from rlsuite.experiments.level_sets import HELD_OUT_SEED, LevelSet, lasting, take
+from rlsuite.experiments.level_sets import LevelSet, lasting, take
 from rlsuite.experiments.meta_test import Contender, EvaluationConfig, tested
+from rlsuite.experiments.role_keys import role_key
 from rlsuite.experiments.specs import Watch, WorldSpec
 from rlsuite.ranges import Count, Counts, EachOnce
 from rlsuite.rollout import episode_returns
@@ -132,7 +133,7 @@ def _measured(
 
     Levels on which a random policy is about as good as can be are left out, if others are left.
     """
-    keys = jax.random.split(jax.random.key(HELD_OUT_SEED), settings.num_levels)
+    keys = jax.random.split(role_key("levels"), settings.num_levels)
     tasks = jit(jax.vmap(world.sample_task), program="once")(keys)
     is_one = all((leaf == leaf[:1]).all() for leaf in jax.tree.leaves(tasks.level))
     if is_one:
@@ -167,7 +168,7 @@ def _random_returns(
         return episode_returns(key, world.world, level, policy, num_episodes).mean()
 
     num_levels = jax.tree.leaves(levels)[0].shape[0]
-    keys = jax.random.split(jax.random.key(HELD_OUT_SEED), (num_levels, settings.num_seeds))
+    keys = jax.random.split(role_key("random policy"), (num_levels, settings.num_seeds))
     over_seeds = jax.vmap(returns, in_axes=(0, None))
     return np.asarray(jit(jax.vmap(over_seeds))(keys, levels))
 

@@ -92,11 +92,11 @@ class Life(NamedTuple):
 
     def init(self, key: PRNGKeyArray, task: Task) -> Agent:
         """A fresh agent in freshly started worlds of the task's level."""
-        own_key, learner_key, world_key = jax.random.split(key, 3)
+        own_key, learner_key, world_key, clock_key = jax.random.split(key, 4)
         levels = Levels(task.level, self.level_axes)
         worlds = reset_worlds(world_key, self.world, levels, self.num_workers)
         if self.staggered:
-            worlds = stagger(jax.random.fold_in(key, 3), self.world, levels, worlds)
+            worlds = stagger(clock_key, self.world, levels, worlds)
         return Agent(
             key=own_key,
             task=task,

@@ -261,7 +261,7 @@ def prioritised_replay(
                 f"buffer.size: {config.size} is not allowed; it must be at least twice the "
                 f"{num_agents} agents"
             )
-        coin_key, choice_key, sample_key = jax.random.split(key, 3)
+        coin_key, choice_key, sample_key, editor_key = jax.random.split(key, 4)
         eligible = buffer.is_scored & ~buffer.is_playing
         ages = (buffer.num_reports - buffer.last_scored).astype(jnp.float32)
         log_weights = replay_log_weights(buffer.score, ages, eligible, config)
@@ -274,7 +274,7 @@ def prioritised_replay(
         ticket = jnp.where(is_replay, replay_ticket, _hand_out(victims, replace, num_agents)[1])
 
         fresh = jax.vmap(sample_task)(jax.random.split(sample_key, num_agents))
-        fresh = edited(jax.random.fold_in(key, 3), buffer, log_weights, fresh)
+        fresh = edited(editor_key, buffer, log_weights, fresh)
         # Slots out of range are dropped: that is how an update leaves the unwanted alone.
         written = jnp.where(replace, ticket, config.size)
         played = jnp.where(wanted, ticket, config.size)

@@ -56,6 +56,37 @@ def test_the_agent_hears_messages_up_to_the_scale_after_its_observation():
     np.testing.assert_allclose(heard[0], [*seen[:4], SCALE, SCALE * np.tanh(-0.5)], rtol=1e-6)
 
 
+def test_what_the_agent_sees_and_what_the_world_does_next_are_drawn_by_keys_of_their_own():
+    """Neither is made of the other: what is folded into a key is among what is split off it."""
+    drawn = []
+
+    class Recording(GoalWorld):
+        def observe(self, key, state, action, params):
+            drawn.append(key)
+            return super().observe(key, state, action, params)
+
+        def step_env(self, key, state, action, params):
+            drawn.append(key)
+            return super().step_env(key, state, action, params)
+
+    world = MessengerWorld(Recording(WITHIN, goal_form(WITHIN)), obey, message_size=2, scale=SCALE)
+    level, key = MessengerParams(PARAMS, jnp.float32(0)), jax.random.key(0)
+    _, state = world.reset(key, level)
+    world.step_env(key, state, jnp.zeros(2), level)
+    observed, stepped = (set(map(tuple, _family(key).tolist())) for key in drawn)
+    assert len(observed) == 9 and not observed & stepped
+
+
+def _family(key):
+    """A key and what is split off it, as numbers."""
+    return np.concatenate(
+        [
+            np.asarray(jax.random.key_data(keys)).reshape(-1, 2)
+            for keys in (key, jax.random.split(key, 8))
+        ]
+    )
+
+
 def test_the_messengers_spaces_are_messages_and_observations_with_goals():
     level = WORLD.default_params
     seen, _ = WORLD.reset(jax.random.key(0), level)

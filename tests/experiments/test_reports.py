@@ -17,7 +17,6 @@ from rlsuite.experiments.evaluation import EVALUATION, from_json, to_json
 from rlsuite.experiments.files import parse_sealed, sealed
 from rlsuite.experiments.finished import load, open_run
 from rlsuite.experiments.folder import create_run
-from rlsuite.experiments.level_sets import HELD_OUT_SEED
 from rlsuite.experiments.meta_test import Contender, final_returns
 from rlsuite.experiments.methods.drifts.meta_test import DriftEvaluationConfig
 from rlsuite.experiments.methods.learned_policy_gradient.levels import (
@@ -27,11 +26,11 @@ from rlsuite.experiments.methods.learned_policy_gradient.levels import (
     level_set,
     level_sets,
 )
-from rlsuite.experiments.methods.learned_policy_gradient.meta_test import TUNING_SEED
 from rlsuite.experiments.methods.learned_policy_gradient.trainers import learned_by
 from rlsuite.experiments.metrics import read_metrics
 from rlsuite.experiments.registry import find_world
 from rlsuite.experiments.report import report
+from rlsuite.experiments.role_keys import HELD_OUT_SEED, TUNING_SEED
 from rlsuite.experiments.runner import run
 from rlsuite.experiments.statistics import interquartile_mean
 from rlsuite.lifetime import LifeConfig

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from rlsuite.compiling import jit
 from rlsuite.experiments.evaluation import Contender, Evaluation, Table
 from rlsuite.experiments.finished import Finished
-from rlsuite.experiments.level_sets import HELD_OUT_SEED
+from rlsuite.experiments.role_keys import role_key
 from rlsuite.experiments.specs import Experiment, Run, Watch, WorldSpec, required
 from rlsuite.experiments.trainers import Trainer
 from rlsuite.lifetime import Agent
@@ -120,7 +120,7 @@ def _fresh_agents(finished: Finished) -> Agent:
         task_key, life_key = jax.random.split(key)
         return life.init(life_key, world.sample_task(task_key))
 
-    keys = jax.random.split(jax.random.key(HELD_OUT_SEED), config.num_agents)
+    keys = jax.random.split(role_key("levels"), config.num_agents)
     return jit(jax.vmap(fresh), program="once")(keys)
 
 
@@ -130,7 +130,7 @@ def _returns(
     done = watch.begin(f"episodes of {finished.title}")
     life = finished.run.method.life_in(finished.named_world.world)
     program = jit(jax.vmap(lambda key, agent: life.mean_return(key, agent, num_episodes)))
-    keys = jax.random.split(jax.random.key(HELD_OUT_SEED), agents.num_updates.size)
+    keys = jax.random.split(role_key("episodes"), agents.num_updates.size)
     found = np.asarray(program(keys, agents))
     done()
     return found

@@ -1,18 +1,17 @@
 """Learners who choose blocks of plays, at the two instances and horizons of their authors."""
 
-import jax
 import jax.numpy as jnp
 
 from rlsuite.bandits.combinatorial import combinatorial_ucb
 from rlsuite.bandits.players import ucb1
 from rlsuite.envs.bandits.last_switch import SwitchStates, last_switch_bandit
-from rlsuite.experiments.level_sets import HELD_OUT_SEED
 from rlsuite.experiments.methods.bandits.common import play_all, whole_course
 from rlsuite.experiments.methods.bandits.last_switch_players import (
     PLANNED,
     LSDEvaluationConfig,
     learner,
 )
+from rlsuite.experiments.role_keys import role_key
 from rlsuite.experiments.specs import Watch
 from rlsuite.experiments.statistics import mean_of
 from rlsuite.methods.lsd_bandits import LSDBanditsConfig
@@ -41,7 +40,7 @@ def _at(name: str, own: str, config: LSDBanditsConfig, num_games: int, watch: Wa
         own: learner(num_arms, states, horizon, config.num_repeats),
         "UCB1": (bandit, ucb1(num_arms)),
     }
-    games = whole_course(jax.random.key(HELD_OUT_SEED + 4), num_games, horizon)
+    games = whole_course(role_key("games in blocks"), num_games, horizon)
     found = play_all(seats, jnp.asarray(table)[None], games, watch, f"the {name}, in blocks")
     text = ", ".join(
         f"{who} {mean_of(paid[:, 0].mean(axis=0)):.3f}, later "

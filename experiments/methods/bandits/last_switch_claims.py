@@ -33,7 +33,6 @@ from rlsuite.envs.bandits.last_switch import (
     spike,
 )
 from rlsuite.experiments.evaluation import Curves, curve_of
-from rlsuite.experiments.level_sets import HELD_OUT_SEED
 from rlsuite.experiments.methods.bandits.common import (
     Course,
     Games,
@@ -52,6 +51,7 @@ from rlsuite.experiments.methods.bandits.last_switch_players import (
     LSDEvaluationConfig,
     learner,
 )
+from rlsuite.experiments.role_keys import role_key
 from rlsuite.experiments.specs import Watch
 from rlsuite.experiments.statistics import mean_of
 from rlsuite.methods.lsd_bandits import LSDBanditsConfig
@@ -117,7 +117,7 @@ class Floor(NamedTuple):
 def floor(config: LSDBanditsConfig, settings: LSDEvaluationConfig, watch: Watch) -> Floor:
     """The planner at random bandits, and at the same with the payoffs of each arm shuffled."""
     states = SwitchStates(config.num_plays, config.num_rests)
-    keys = jax.random.split(jax.random.key(HELD_OUT_SEED), settings.num_instances)
+    keys = jax.random.split(role_key("levels"), settings.num_instances)
 
     def one(key, is_shuffled):
         payoff_key, order_key, draw_key = jax.random.split(key, 3)
@@ -184,7 +184,7 @@ def spiked(settings: LSDEvaluationConfig, watch: Watch) -> str:
     num_draws, num_rounds = settings.num_draws, settings.num_rounds
     done = watch.begin("planner and greedy at the spike")
     program = jit(lambda key: outcome(states, key, payoffs, num_draws, num_rounds), program="once")
-    planned = program(jax.random.key(HELD_OUT_SEED))
+    planned = program(role_key("games at the spike"))
     bound = float(relaxation(cycles(states, payoffs)).value)
     # Steady arms are worth no more than one of them, with which there are few enough states.
     few_states, few = spike(num_steady=1)
@@ -223,9 +223,9 @@ def learning(
 
     A learner and its planner draw their schedules with the same key.
     """
-    keys = jax.random.split(jax.random.key(HELD_OUT_SEED + 2), settings.num_learners)
+    keys = jax.random.split(role_key("bandits of claims"), settings.num_learners)
     payoffs = jit(jax.vmap(config.sample), program="once")(keys)
-    states, key = config.states, jax.random.key(HELD_OUT_SEED + 3)
+    states, key = config.states, role_key("games of learners")
     bandit = last_switch_bandit(payoffs.shape[1], states, noiseless)
     games = Games(key, 1, 2, settings.num_rounds)
     known = payoffs_of(bandit, interleaved(states), payoffs, games)[1, :, 0]

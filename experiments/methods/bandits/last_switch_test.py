@@ -15,7 +15,6 @@ from rlsuite.envs.bandits.last_switch import NAMED, recharging
 from rlsuite.experiments.errors import UserError
 from rlsuite.experiments.evaluation import Contender, Curves, Evaluation, Table
 from rlsuite.experiments.finished import Finished
-from rlsuite.experiments.level_sets import HELD_OUT_SEED
 from rlsuite.experiments.methods.bandits import last_switch_claims as claims
 from rlsuite.experiments.methods.bandits.common import (
     Course,
@@ -43,6 +42,7 @@ from rlsuite.experiments.methods.bandits.last_switch_players import (
     learners,
     unplanned,
 )
+from rlsuite.experiments.role_keys import role_key
 from rlsuite.experiments.specs import Watch
 from rlsuite.experiments.statistics import mean_of
 from rlsuite.methods.lsd_bandits import LSDBanditsConfig, exploration, monotone
@@ -191,12 +191,12 @@ def _courses(
     """How learners fare from their first round on."""
     others = learners(setting.num_arms, setting.states, horizon, settings.baselines)
     seats = {**fresh, **others}
-    games = whole_course(jax.random.key(HELD_OUT_SEED + 1), num_draws, horizon)
+    games = whole_course(role_key("games"), num_draws, horizon)
     return play_all(seats, setting.payoffs, games, watch, setting.name)
 
 
 def _planning(settings: LSDEvaluationConfig) -> Games:
-    key, num_rounds = jax.random.key(HELD_OUT_SEED), settings.num_rounds
+    key, num_rounds = role_key("games of planners"), settings.num_rounds
     return Games(key, settings.num_draws, 2, max(1, num_rounds // 2))
 
 

@@ -22,7 +22,6 @@ from rlsuite.envs.bandits.tallying import (
     tallying_graph,
 )
 from rlsuite.experiments.evaluation import Curve, Curves, curve_of
-from rlsuite.experiments.level_sets import HELD_OUT_SEED
 from rlsuite.experiments.methods.bandits.common import (
     Games,
     each_instance,
@@ -35,6 +34,7 @@ from rlsuite.experiments.methods.bandits.tallying_players import (
     TallyingEvaluationConfig,
     players,
 )
+from rlsuite.experiments.role_keys import role_key
 from rlsuite.experiments.specs import Watch
 from rlsuite.experiments.statistics import Estimate, mean_of, share
 from rlsuite.methods.weighted_tallying_bandits import (
@@ -64,14 +64,14 @@ class Outcome(NamedTuple):
 
 def drawn(config: WeightedTallyingBanditsConfig, num_games: int) -> TallyingInstance:
     """Bandits as a run draws them, on a leading axis; the same for all who ask."""
-    keys = jax.random.split(jax.random.key(HELD_OUT_SEED + 1), num_games)
+    keys = jax.random.split(role_key("bandits"), num_games)
     return jit(jax.vmap(config.sample), program="once")(keys)
 
 
 def eliminated(instances: TallyingInstance, burn_in: int, horizon: int) -> Outcome:
     """Elimination in a game at each of some bandits, against the best action repeated."""
     _, number, _ = instances.losses.shape
-    games = whole_course(jax.random.key(HELD_OUT_SEED), 1, horizon)
+    games = whole_course(role_key("games"), 1, horizon)
     player = successive_elimination(number, horizon, burn_in)
     bandit = tallying_bandit(number, instances.weights.shape[1])
     payoffs, after = played(bandit, player, instances, games)

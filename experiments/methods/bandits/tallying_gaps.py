@@ -17,10 +17,10 @@ from rlsuite.envs.bandits.tallying import (
 )
 from rlsuite.experiments.errors import ConfigError
 from rlsuite.experiments.evaluation import Curve, Curves, curve_of
-from rlsuite.experiments.level_sets import HELD_OUT_SEED
 from rlsuite.experiments.methods.bandits.common import check_horizon, slope
 from rlsuite.experiments.methods.bandits.tallying_claims import eliminated
 from rlsuite.experiments.methods.bandits.tallying_players import TallyingEvaluationConfig
+from rlsuite.experiments.role_keys import role_key
 from rlsuite.experiments.specs import Run, Watch, WorldSpec
 from rlsuite.experiments.statistics import Estimate, mean_of
 from rlsuite.methods.weighted_tallying_bandits import WeightedTallyingBanditsConfig
@@ -125,7 +125,7 @@ def _regrets(
     widths: Sequence[float], horizon: int, config: WeightedTallyingBanditsConfig, num_games: int
 ) -> Float[np.ndarray, "width game"]:
     tables = jnp.stack([gap_losses(gap(width, horizon)) for width in widths])
-    keys = jax.random.split(jax.random.key(HELD_OUT_SEED + 2), num_games)
+    keys = jax.random.split(role_key("bandits of claims"), num_games)
     losses = jax.vmap(jax.vmap(shuffled_actions, (0, None)), (None, 0))(keys, tables)
     losses = losses.reshape(-1, *losses.shape[2:])
     weights = jnp.broadcast_to(flat_weights(config.memory), (len(losses), config.memory))

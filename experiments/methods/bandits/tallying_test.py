@@ -11,7 +11,6 @@ from rlsuite.envs.bandits.tallying import TallyingInstance
 from rlsuite.experiments.errors import UserError
 from rlsuite.experiments.evaluation import Contender, Curves, Evaluation, Table
 from rlsuite.experiments.finished import Finished
-from rlsuite.experiments.level_sets import HELD_OUT_SEED
 from rlsuite.experiments.methods.bandits import tallying_claims as claims
 from rlsuite.experiments.methods.bandits.common import (
     Course,
@@ -29,6 +28,7 @@ from rlsuite.experiments.methods.bandits.tallying_gaps import (
 )
 from rlsuite.experiments.methods.bandits.tallying_players import WITHOUT, benchmarks, players
 from rlsuite.experiments.methods.bandits.tallying_weights import over_weights
+from rlsuite.experiments.role_keys import role_key
 from rlsuite.experiments.specs import Watch
 from rlsuite.experiments.statistics import mean_of
 
@@ -46,7 +46,7 @@ def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evalua
     learned = finished.beside(rivals)
     own, *_ = learned
     instances = _instances(finished)
-    games = whole_course(jax.random.key(HELD_OUT_SEED), 1, config.horizon)
+    games = whole_course(role_key("games"), 1, config.horizon)
     name = f"{config.instances}, {config.weights} weights, memory {config.memory}"
     courses = play_all(players(own.name, config, settings.baselines), instances, games, watch, name)
     losses = {name: 1 - each_instance(found) for name, found in courses.items()}

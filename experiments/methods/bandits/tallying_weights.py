@@ -10,7 +10,6 @@ import numpy as np
 from rlsuite.bandits.adversarial import exp3
 from rlsuite.bandits.players import successive_elimination, ucb1
 from rlsuite.envs.bandits.tallying import tallying_bandit
-from rlsuite.experiments.level_sets import HELD_OUT_SEED
 from rlsuite.experiments.methods.bandits.common import play_all, whole_course
 from rlsuite.experiments.methods.bandits.tallying_claims import drawn
 from rlsuite.experiments.methods.bandits.tallying_gaps import NUM_ACTIONS
@@ -18,6 +17,7 @@ from rlsuite.experiments.methods.bandits.tallying_players import (
     TallyingEvaluationConfig,
     benchmarks,
 )
+from rlsuite.experiments.role_keys import role_key
 from rlsuite.experiments.specs import Watch
 from rlsuite.experiments.statistics import Estimate, mean_of
 from rlsuite.methods.weighted_tallying_bandits import (
@@ -45,7 +45,7 @@ def over_weights(
         "EXP3": exp3(NUM_ACTIONS, horizon),
     }
     seats = {name: (bandit, player) for name, player in players.items()}
-    games = whole_course(jax.random.key(HELD_OUT_SEED), 1, horizon)
+    games = whole_course(role_key("games"), 1, horizon)
     found: Regrets = {}
     for kind in _KINDS:
         names = get_args(WeightsName)

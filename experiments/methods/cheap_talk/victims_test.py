@@ -14,8 +14,8 @@ from rlsuite.envs.flattening import is_array
 from rlsuite.experiments.errors import UserError
 from rlsuite.experiments.evaluation import Contender, Curve, Curves, Evaluation, Table
 from rlsuite.experiments.finished import Finished
-from rlsuite.experiments.level_sets import HELD_OUT_SEED
 from rlsuite.experiments.meta_test import UPDATES_SHOWN
+from rlsuite.experiments.role_keys import role_key
 from rlsuite.experiments.specs import Watch
 from rlsuite.experiments.statistics import bootstrap
 from rlsuite.methods.cheap_talk import Talk, Victims, messages, raise_victims
@@ -161,7 +161,7 @@ def _outcomes(
             **sizes,
         )
     )
-    key = jax.random.key(HELD_OUT_SEED)
+    key = role_key("victims")
     batches = [
         jax.device_get(_plain(program(jax.random.fold_in(key, start), finished.learned)))
         for start in range(0, settings.num_seeds, settings.num_agents)

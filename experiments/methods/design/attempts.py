@@ -14,7 +14,7 @@ from rlsuite.actions import random_policy
 from rlsuite.compiling import jit
 from rlsuite.experiments.evaluation import Contender
 from rlsuite.experiments.finished import Finished
-from rlsuite.experiments.level_sets import HELD_OUT_SEED
+from rlsuite.experiments.role_keys import role_key
 from rlsuite.lifetime import Life
 from rlsuite.objectives.objective import Learner
 from rlsuite.rollout import Level, episode_returns
@@ -29,7 +29,7 @@ def contenders_of(finished: Finished, rivals: Sequence[Finished]) -> dict[Conten
     """Who is tested, and how each attempts levels: of any world that looks like its own."""
     world = finished.named_world.world
     objective = life_of(finished, world).objective
-    untrained = jit(objective.init, program="once")(jax.random.key(HELD_OUT_SEED))
+    untrained = jit(objective.init, program="once")(role_key("untrained"))
 
     # What it has learned is an argument, so that students of one run share a program.
     def of_students(run: Finished) -> Callable[[Learner], Attempt]:
@@ -77,7 +77,7 @@ def attempts_at(
     program = jit(at_all)
 
     def returns(attempt, levels):
-        keys = jax.random.split(jax.random.key(HELD_OUT_SEED + 1), len(jax.tree.leaves(levels)[0]))
+        keys = jax.random.split(role_key("episodes"), len(jax.tree.leaves(levels)[0]))
         return np.asarray(program(attempt, keys, levels))
 
     return returns

@@ -18,7 +18,6 @@ from rlsuite.compiling import jit
 from rlsuite.experiments.evaluation import Contender, Curves, Evaluation, Table
 from rlsuite.experiments.field_values import File
 from rlsuite.experiments.finished import Finished
-from rlsuite.experiments.level_sets import HELD_OUT_SEED
 from rlsuite.experiments.methods.design.attempts import (
     attempts_at,
     contenders_of,
@@ -36,6 +35,7 @@ from rlsuite.experiments.methods.design.risk import (
     risk_curve,
 )
 from rlsuite.experiments.methods.design.scored import scores_beside_rates
+from rlsuite.experiments.role_keys import role_key
 from rlsuite.experiments.specs import Watch, WorldSpec
 from rlsuite.ranges import Count
 from rlsuite.rollout import Level, Levels, reset_worlds, step_worlds
@@ -170,13 +170,12 @@ def _paths(finished: Finished, drawn: Sequence[_Levels]) -> dict[str, dict[str, 
             after, memory, steps = step_worlds(keys, world.world, each, policy_of, worlds, memory)
             return (after, memory), (jax.vmap(place)(worlds.state), steps.ended)
 
-        start = reset_worlds(key, world.world, each, number), policy_of.init_memory(number)
+        reset_key, act_key = jax.random.split(key)
+        start = reset_worlds(reset_key, world.world, each, number), policy_of.init_memory(number)
         length = finished.run.method.life.rollout_length
-        return jax.lax.scan(step, start, jax.random.split(key, length))[1]
+        return jax.lax.scan(step, start, jax.random.split(act_key, length))[1]
 
-    places, ended = map(
-        np.asarray, jit(go, program="once")(finished.learned, jax.random.key(HELD_OUT_SEED + 2))
-    )
+    places, ended = map(np.asarray, jit(go, program="once")(finished.learned, role_key("paths")))
     lengths = np.where(ended.any(axis=0), ended.argmax(axis=0) + 1, len(ended))
     return {
         "paths": {

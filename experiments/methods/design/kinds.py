@@ -11,8 +11,8 @@ from rlsuite.compiling import jit
 from rlsuite.experiments.errors import ConfigError, nearest
 from rlsuite.experiments.evaluation import Contender
 from rlsuite.experiments.level_design import LevelKind
-from rlsuite.experiments.level_sets import HELD_OUT_SEED
 from rlsuite.experiments.methods.design.attempts import Attempt, attempts_at
+from rlsuite.experiments.role_keys import role_key
 from rlsuite.experiments.specs import Watch, WorldSpec
 
 FIELD = "evaluation.kinds"
@@ -54,7 +54,7 @@ def try_kinds(
     """
     returns: dict[Contender, list[np.ndarray]] = {who: [] for who in contenders}
     optimal = []
-    keys = jax.random.split(jax.random.key(HELD_OUT_SEED + 4), number)
+    keys = jax.random.split(role_key("levels of kinds"), number)
     for name, kind in kinds.items():
         done = watch.begin(f"attempts at {name}")
         levels = jit(jax.vmap(kind.sample), program="once")(keys)

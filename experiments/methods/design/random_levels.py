@@ -10,7 +10,8 @@ from jaxtyping import Array, Bool, Shaped
 
 from rlsuite.compiling import jit
 from rlsuite.experiments.errors import ConfigError
-from rlsuite.experiments.level_sets import HELD_OUT_SEED, take
+from rlsuite.experiments.level_sets import take
+from rlsuite.experiments.role_keys import role_key
 from rlsuite.experiments.specs import WorldSpec
 from rlsuite.rollout import Level
 
@@ -51,7 +52,7 @@ def check_random_levels(world: WorldSpec, number: int) -> None:
 
 
 def _keys(number: int) -> Shaped[Array, "level *key"]:
-    return jax.random.split(jax.random.key(HELD_OUT_SEED), DRAWS * number)
+    return jax.random.split(role_key("levels"), DRAWS * number)
 
 
 @cache

@@ -16,9 +16,9 @@ from rlsuite.designing import act_on, episodes_of
 from rlsuite.experiments import plots
 from rlsuite.experiments.evaluation import Curve, Curves
 from rlsuite.experiments.finished import Finished
-from rlsuite.experiments.level_sets import HELD_OUT_SEED
 from rlsuite.experiments.methods.design.attempts import life_of
 from rlsuite.experiments.methods.design.risk import curve_over
+from rlsuite.experiments.role_keys import role_key
 from rlsuite.experiments.specs import Drawing, Section
 from rlsuite.experiments.statistics import Estimate, Resampled, rank_correlation
 from rlsuite.experiments.words import table_in_markdown
@@ -84,7 +84,7 @@ def _program(
     batch = min(_AT_ONCE, num_levels)
     life = life_of(finished, world.world)._replace(num_workers=batch)
     scores = _scores(config, world.optimal_return)
-    draw_key, act_key = jax.random.split(jax.random.key(HELD_OUT_SEED + 3))
+    draw_key, act_key = jax.random.split(role_key("levels to score"))
 
     def of_batch(learner: Learner, keys: tuple[PRNGKeyArray, PRNGKeyArray]):
         task = draw_tasks(keys[0], world.sample_task, batch)

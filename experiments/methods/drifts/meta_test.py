@@ -21,6 +21,7 @@ from rlsuite.experiments.meta_test import (
     other_worlds,
 )
 from rlsuite.experiments.ppo_settings import PPOSettings
+from rlsuite.experiments.role_keys import role_key
 from rlsuite.experiments.specs import Run, Watch, WorldSpec, required
 from rlsuite.experiments.trainers import Trainer
 from rlsuite.lifetime import Task
@@ -113,5 +114,5 @@ def _trained(finished: Finished, name: str, role: Role) -> Contender:
 def _untrained(finished: Finished) -> Contender:
     config = finished.run.method.drift
     name = "no drift" if config.clip_epsilon is None else "untrained drift"
-    parameters = learned(config).init_parameters(jax.random.key(0))
+    parameters = learned(config).init_parameters(role_key("untrained"))
     return Contender(name, "baseline", partial(learned_by, finished.run), parameters)

@@ -17,9 +17,9 @@ from rlsuite.envs.cells import CellWorld
 from rlsuite.envs.rooms.world import DOOR, GOAL, KEY, LAVA, WALL, Map, Rooms
 from rlsuite.experiments.evaluation import Evaluation
 from rlsuite.experiments.finished import Finished
-from rlsuite.experiments.level_sets import HELD_OUT_SEED
 from rlsuite.experiments.methods.exploration import side_by_side
 from rlsuite.experiments.plot_style import INK, save
+from rlsuite.experiments.role_keys import role_key
 from rlsuite.experiments.specs import Drawing, Section
 from rlsuite.exploration import shared_structure
 from rlsuite.exploration.bonuses import BonusState
@@ -109,13 +109,14 @@ def _visits(finished: Finished, world: Rooms, agent: Agent) -> Float[np.ndarray,
 
     def run(learner, key):
         policy = objective.behaviour(learner)
-        start = reset_worlds(key, telling, levels, len(which))
+        reset_key, act_key = jax.random.split(key)
+        start = reset_worlds(reset_key, telling, levels, len(which))
         memory = policy.init_memory(len(which))
-        _, _, (steps, _) = rollout(key, telling, levels, policy, start, memory, length)
+        _, _, (steps, _) = rollout(act_key, telling, levels, policy, start, memory, length)
         return start.state.cell, steps.extra.entered, steps.ended
 
     program = jit(run, program="once")
-    first, entered, ended = map(np.asarray, program(agent.learner, jax.random.key(HELD_OUT_SEED)))
+    first, entered, ended = map(np.asarray, program(agent.learner, role_key("paths")))
     before_end = np.cumsum(ended, axis=0) - ended == 0
     visits = np.zeros((len(which), world.side**2))
     np.add.at(visits, (np.arange(len(which)), first), 1)

@@ -11,7 +11,6 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from rlsuite.compiling import jit
 from rlsuite.experiments.evaluation import Contender, Evaluation, Table
 from rlsuite.experiments.finished import Finished
-from rlsuite.experiments.level_sets import HELD_OUT_SEED
 from rlsuite.experiments.methods.exploration import side_by_side
 from rlsuite.experiments.methods.exploration.side_by_side import (
     OPTIMUM,
@@ -19,6 +18,7 @@ from rlsuite.experiments.methods.exploration.side_by_side import (
     by_planning,
     optimum,
 )
+from rlsuite.experiments.role_keys import role_key
 from rlsuite.experiments.specs import Watch
 from rlsuite.lifetime import Agent
 from rlsuite.ranges import Count
@@ -85,7 +85,7 @@ def test(finished: Finished, rivals: Sequence[Finished], watch: Watch) -> Evalua
 
 def _levels(finished: Finished, agents: Agent) -> tuple[Level, Level]:
     """The agents' own levels, and others, one for each."""
-    keys = jax.random.split(jax.random.key(HELD_OUT_SEED), agents.num_updates.size)
+    keys = jax.random.split(role_key("levels"), agents.num_updates.size)
     anew = jit(jax.vmap(finished.named_world.sample_task), program="once")(keys).level
     return agents.task.level, anew
 
@@ -97,11 +97,11 @@ def _of_agents(run: Finished, agents: Agent, number: int) -> list[Float[np.ndarr
         return life.mean_return(key, agent._replace(task=agent.task._replace(level=level)), number)
 
     program = jit(jax.vmap(mean_return))
-    keys = jax.random.split(jax.random.key(HELD_OUT_SEED + 1), agents.num_updates.size)
+    keys = jax.random.split(role_key("episodes"), agents.num_updates.size)
     return [np.asarray(program(keys, agents, level)) for level in _levels(run, agents)]
 
 
 def _untrained(finished: Finished) -> Agent:
     life, own = finished.run.method.life_in(finished.named_world.world), finished.state.slots.agent
-    keys = jax.random.split(jax.random.key(HELD_OUT_SEED), own.num_updates.size)
+    keys = jax.random.split(role_key("agents"), own.num_updates.size)
     return jit(jax.vmap(life.init), program="once")(keys, own.task)

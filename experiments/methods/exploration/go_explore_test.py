@@ -13,7 +13,7 @@ from rlsuite.compiling import jit
 from rlsuite.envs.cells import ONE_CELL, named_cells
 from rlsuite.experiments.evaluation import Contender, Curves, Evaluation, Table, curve_of
 from rlsuite.experiments.finished import Finished
-from rlsuite.experiments.level_sets import HELD_OUT_SEED
+from rlsuite.experiments.role_keys import role_key
 from rlsuite.experiments.specs import Test, Watch, required
 from rlsuite.method import Method, train
 from rlsuite.ranges import Count
@@ -64,7 +64,7 @@ def make_test(make_method: Callable[..., Method]) -> Test:
         config = replace(finished.run.method, **otherwise.fields)
         run, world = replace(finished.run, method=config), required(finished.named_world)
         method = make_method(run, world, **otherwise.parts)
-        keys = jax.random.split(jax.random.key(HELD_OUT_SEED), tested.run.evaluation.num_seeds)
+        keys = jax.random.split(role_key("searches"), tested.run.evaluation.num_seeds)
         program = jit(jax.vmap(lambda key: train(method, tested.run.steps)(key)[1]))
         return jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), program(keys))
 

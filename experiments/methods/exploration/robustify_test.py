@@ -17,8 +17,8 @@ from rlsuite.envs.step_tables import sticky_optimal_return
 from rlsuite.envs.sticky import StickyWorld
 from rlsuite.experiments.evaluation import Contender, Evaluation, Table
 from rlsuite.experiments.finished import Finished
-from rlsuite.experiments.level_sets import HELD_OUT_SEED
 from rlsuite.experiments.methods.exploration.go_explore import level_to_explore
+from rlsuite.experiments.role_keys import role_key
 from rlsuite.experiments.specs import Watch, required
 from rlsuite.imitation import clone, replay
 from rlsuite.lifetime import Life, Task
@@ -154,13 +154,17 @@ def _returns(
     def mean_returns(key, learner, archive):
         action, length = best_course(archive)
         shown = _Shown(action, demonstrate(setting.world, setting.level, action, length))
-        policy = act(jax.random.fold_in(key, 1), learner, shown)
+        act_key, episode_key = jax.random.split(key)
+        policy = act(act_key, learner, shown)
         worlds = [StickyWorld(setting.seen, probability) for probability in stickiness]
         return jnp.stack(
-            [episode_returns(key, w, setting.level, policy, num_episodes).mean() for w in worlds]
+            [
+                episode_returns(episode_key, one, setting.level, policy, num_episodes).mean()
+                for one in worlds
+            ]
         )
 
-    keys = jax.random.split(jax.random.key(HELD_OUT_SEED), setting.config.num_agents)
+    keys = jax.random.split(role_key("episodes"), setting.config.num_agents)
     program = jit(jax.vmap(mean_returns, out_axes=1))
     return np.asarray(program(keys, finished.learned, state.first.archive))
 

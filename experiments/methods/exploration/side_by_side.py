@@ -17,7 +17,6 @@ from rlsuite.compiling import jit
 from rlsuite.envs.contexts import ManyMaps, MapTables
 from rlsuite.experiments.evaluation import Contender, Evaluation, Table
 from rlsuite.experiments.finished import Finished
-from rlsuite.experiments.level_sets import HELD_OUT_SEED
 from rlsuite.experiments.plot_style import (
     INK,
     contender_colours,
@@ -27,6 +26,7 @@ from rlsuite.experiments.plot_style import (
     save,
     style,
 )
+from rlsuite.experiments.role_keys import role_key
 from rlsuite.experiments.specs import Drawing, Section, Watch, WorldSpec
 from rlsuite.experiments.words import counted
 from rlsuite.exploration import shared_structure
@@ -146,7 +146,7 @@ def _returns(finished: Finished, watch: Watch) -> Float[np.ndarray, "context kin
     done = watch.begin(f"episodes of {finished.title}")
     life, agents = config.life_in(finished.named_world.world), finished.state.slots.agent
     program = jit(jax.vmap(lambda key, agent: life.mean_return(key, agent, number)))
-    keys = jax.random.split(jax.random.key(HELD_OUT_SEED + 1), agents.num_updates.size)
+    keys = jax.random.split(role_key("episodes"), agents.num_updates.size)
     found = np.asarray(program(keys, agents)).reshape(config.groups)
     done()
     return found
@@ -194,7 +194,7 @@ def by_chance(world: WorldSpec, levels: Level, number: int) -> Float[np.ndarray,
     def mean_return(key, level):
         return episode_returns(key, world.world, level, policy, number).mean()
 
-    keys = jax.random.split(jax.random.key(HELD_OUT_SEED + 2), len(_leaf(levels)))
+    keys = jax.random.split(role_key("random policy"), len(_leaf(levels)))
     return np.asarray(jit(jax.vmap(mean_return))(keys, levels))
 
 

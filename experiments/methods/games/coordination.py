@@ -13,9 +13,9 @@ from rlsuite.compiling import jit
 from rlsuite.envs.games.game import battle_of_the_sexes
 from rlsuite.envs.games.machines import memory_one
 from rlsuite.envs.games.ordinal import family, ordinal_games
-from rlsuite.experiments.level_sets import HELD_OUT_SEED
 from rlsuite.experiments.methods.games.matches import BOS, Played
 from rlsuite.experiments.methods.games.players import RATE, GamesEvaluationConfig
+from rlsuite.experiments.role_keys import role_key
 from rlsuite.experiments.statistics import NUM_RESAMPLES, Estimate, mean_of, share
 from rlsuite.games.exact import expected_totals
 from rlsuite.games.gradients import policy_gradient, worth_against_each_other
@@ -89,7 +89,7 @@ def naive_pairs(
         keys = jax.random.split(key, settings.num_pairs)
         return jax.vmap(learned, in_axes=(0, None))(keys, payoffs)
 
-    keys = jax.random.split(jax.random.key(HELD_OUT_SEED), len(games))
+    keys = jax.random.split(role_key("pairs"), len(games))
     paid, together = jit(jax.vmap(of_game))(keys, jnp.asarray(games))
     return np.asarray(paid, np.float64), np.asarray(together, np.float64)
 
@@ -130,7 +130,7 @@ def _notes_on_players(
             ),
             program="once",
         )
-        record = program(jax.random.key(HELD_OUT_SEED))
+        record = program(role_key("matches"))
         first, second = np.asarray(record.actions)[:, 0, 0, :, :number].swapaxes(0, 1)
         alike = [((first == one) & (second == one)).mean(axis=0) for one in (0, 1)]
         kinds = [

@@ -13,8 +13,8 @@ from rlsuite.compiling import Program, jit
 from rlsuite.envs.games.game import battle_of_the_sexes, prisoners_dilemma, view_from
 from rlsuite.envs.games.machines import SCRIPTS, Machine, ScriptName
 from rlsuite.envs.games.ordinal import ordinal_games
-from rlsuite.experiments.level_sets import HELD_OUT_SEED
 from rlsuite.experiments.methods.games.players import agents_of
+from rlsuite.experiments.role_keys import role_key
 from rlsuite.games.exact import best_response
 from rlsuite.games.playing import Player, tournament
 from rlsuite.methods.repeated_games import RepeatedGamesConfig
@@ -120,7 +120,7 @@ def play(
 
     learners = {name: run.learners for name, run in runs.items()}
     kind: Program = "once" if num_draws == 1 else "usual"
-    scores, actions = jit(program, program=kind)(jax.random.key(HELD_OUT_SEED), learners)
+    scores, actions = jit(program, program=kind)(role_key("matches"), learners)
     members = {name: run.config.num_agents for name, run in runs.items()}
     members |= dict.fromkeys(baselines, 1)
     return Played(members, np.asarray(scores, np.float64), np.asarray(actions))

@@ -14,7 +14,7 @@ from rlsuite.compiling import jit
 from rlsuite.envs.games.game import View, swap_roles, view_from
 from rlsuite.envs.games.machines import SCRIPTS, machines_of
 from rlsuite.envs.games.world import RepeatedGames
-from rlsuite.experiments.level_sets import HELD_OUT_SEED
+from rlsuite.experiments.role_keys import role_key
 from rlsuite.games.gradients import Opponents, policy_gradient, specialist, worth_against
 from rlsuite.games.players import by_policy, fictitious_play, from_bandit, hedge, scripted
 from rlsuite.games.playing import Player
@@ -155,7 +155,7 @@ def memory_one_plans(known: Known, learn: LearnPlan) -> Player:
         theirs = View(swap_roles(view.payoffs), 1 - view.seat, rounds)
         return learn(key, Opponents(view, machines_of(scripts, theirs)))
 
-    keys = jax.random.split(jax.random.key(HELD_OUT_SEED), views.seat.size)
+    keys = jax.random.split(role_key("players"), views.seat.size)
     return scripted(specialist(views, jit(jax.vmap(learned))(keys, views)))
 
 

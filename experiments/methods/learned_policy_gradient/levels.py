@@ -12,8 +12,9 @@ from annotated_types import MinLen
 from rlsuite.compiling import jit
 from rlsuite.envs.gridworld.levels import LEVEL_DISTRIBUTIONS, TABULAR_LEVELS
 from rlsuite.envs.gridworld.mazes import MAZES
-from rlsuite.experiments.level_sets import HELD_OUT_SEED, LevelSet, lasting, shortened, take
+from rlsuite.experiments.level_sets import LevelSet, lasting, shortened, take
 from rlsuite.experiments.meta_test import ObjectiveEvaluationConfig, other_worlds
+from rlsuite.experiments.role_keys import HELD_OUT_SEED, role_key
 from rlsuite.experiments.specs import WorldSpec
 from rlsuite.experiments.worlds.grid_world import grid_world
 from rlsuite.ranges import Count, NotNegative, Positive
@@ -111,7 +112,7 @@ def level_set(
       max_lifetime: cuts lifetimes, in agent updates; none leaves them.
       seed: of the draws.
     """
-    key = jax.random.key(seed)
+    key = role_key("levels", seed)
     worlds = [_common_size(member, trained_on) for member in members]
     drawn = []
     for index, world in enumerate(worlds):

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-import jax
 import jax.numpy as jnp
 from gymnax.environments.environment import Environment
 
@@ -18,14 +17,12 @@ from rlsuite.experiments.methods.learned_policy_gradient.levels import (
     level_sets,
 )
 from rlsuite.experiments.methods.learned_policy_gradient.trainers import AtRate, faster, learned_by
+from rlsuite.experiments.role_keys import TUNING_SEED, role_key
 from rlsuite.experiments.specs import Watch, WorldSpec
 from rlsuite.experiments.statistics import interquartile_mean
 from rlsuite.experiments.trainers import Trainer
 from rlsuite.lifetime import Life, LifeConfig
 from rlsuite.objectives.actor_critic import A2CConfig, a2c
-
-TUNING_SEED = 1_602_01783
-"""Neither training nor the meta-test draws from this key."""
 
 _T = TypeVar("_T")
 
@@ -68,7 +65,7 @@ def _trained(run: Finished, name: str, role: Role, settings: LevelEvaluationConf
 def _untrained(run: Finished, settings: LevelEvaluationConfig) -> Contender:
     world = run.named_world
     trainer = learned_by(run.run, world)(world.world, None)
-    learned = trainer.life.objective.init_parameters(jax.random.key(TUNING_SEED))
+    learned = trainer.life.objective.init_parameters(role_key("untrained"))
     trained = _trained(run, "untrained objective", "baseline", settings)
     return trained._replace(learned=(jnp.float32(1.0), learned))
 

@@ -11,9 +11,9 @@ from jaxtyping import Array, Float
 from rlsuite.compiling import jit
 from rlsuite.experiments.evaluation import Contender, Curves, Evaluation, Table, curve_of
 from rlsuite.experiments.finished import Finished
-from rlsuite.experiments.level_sets import HELD_OUT_SEED
 from rlsuite.experiments.methods.quality_diversity.configs import with_room
 from rlsuite.experiments.methods.quality_diversity.domains import domain_of, level_of
+from rlsuite.experiments.role_keys import role_key
 from rlsuite.experiments.specs import Run, Watch, WorldSpec, required
 from rlsuite.method import Method, train
 from rlsuite.methods.map_elites import map_elites
@@ -103,7 +103,7 @@ def searched(method: Method, run: Run) -> Searched:
         metrics, kept = jax.lax.map(one, keys)
         return metrics, jax.tree.map(lambda leaf: leaf[0], kept)
 
-    keys = jax.random.split(jax.random.fold_in(jax.random.key(HELD_OUT_SEED), run.seed), num_seeds)
+    keys = jax.random.split(jax.random.fold_in(role_key("searches"), run.seed), num_seeds)
     metrics, (*kept, is_there) = jax.tree.map(np.asarray, jit(program)(keys))
     course = {name: np.asarray(values, np.float64) for name, values in metrics.items()}
     return Searched(course, *(values[is_there] for values in kept))
