@@ -18,7 +18,7 @@ from jaxtyping import PyTree
 from rlsuite.compiling import jit
 from rlsuite.experiments.divergence import Signs, finite_optimisers, signs
 from rlsuite.experiments.specs import Experiment
-from rlsuite.method import Method, Metrics, State
+from rlsuite.method import Method, Metrics, State, mean_reported
 from rlsuite.sharding import SEEDS
 
 Found = tuple[Metrics, Signs]
@@ -145,8 +145,7 @@ def trace_chunk(
         state, metrics = jax.lax.scan(
             lambda state, _: experiment.method.step(state), state, length=length
         )
-        means = {name: jnp.nanmean(values) for name, values in metrics.items()}
-        return state, (means, signs(experiment, before, state, metrics))
+        return state, (mean_reported(metrics), signs(experiment, before, state, metrics))
 
     program = _of_seeds(steps, num_seeds)
     return experiment.jit(program, donate_argnums=0, **as_before(state, more=True)).trace(state)

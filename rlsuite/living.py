@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Int, PRNGKeyArray
 
 from rlsuite.curricula.curriculum import Curriculum, CurriculumState, Proposal
 from rlsuite.lifetime import Agent, Life, is_alive
-from rlsuite.method import Method, Metrics, single_precision
+from rlsuite.method import Method, Metrics, mean_reported, single_precision
 from rlsuite.objectives.objective import Parameters
 from rlsuite.rollout import finished_returns
 from rlsuite.scores import Score, ScoreState, evidence_of, no_score
@@ -276,7 +276,7 @@ def live(
         slots, rewards, returns, metrics = apart(update, (None, 0))(parameters, slots)
         curriculum_state, ends = lives.judge(judge_key, slots, curriculum_state, slots.finished)
         return LivingState(key, slots, curriculum_state), {
-            **jax.tree.map(jnp.mean, metrics),
+            **mean_reported(metrics),
             **ends,
             **curriculum.metrics(curriculum_state),
             "reward_per_step": rewards.mean(),

@@ -22,11 +22,16 @@ class Method(NamedTuple):
     Attributes:
       init: `key -> state`.
       step: `state -> (state, metrics)`. Metrics are scalars; NaN says "nothing to report in this
-        step", so that averages over steps must leave it out (`jnp.nanmean`).
+        step", so that averages over steps, agents or runs must leave it out (`mean_reported`).
     """
 
     init: Callable[[PRNGKeyArray], State]
     step: Callable[[State], tuple[State, Metrics]]
+
+
+def mean_reported(metrics: Metrics) -> Metrics:
+    """The mean of each metric over those of its values that report something; NaN if none does."""
+    return {name: jnp.nanmean(values) for name, values in metrics.items()}
 
 
 def single_precision(method: Method) -> Method:
@@ -89,7 +94,7 @@ def side_by_side(method: Method, number: int) -> Method:
 
     def step(states):
         states, metrics = jax.vmap(method.step)(states)
-        return states, {name: jnp.nanmean(values) for name, values in metrics.items()}
+        return states, mean_reported(metrics)
 
     return Method(lambda key: jax.vmap(method.init)(jax.random.split(key, number)), step)
 

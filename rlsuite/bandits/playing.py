@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from rlsuite.envs.bandits.bandit import Action, Bandit, BanditState, Instance, Payoff
-from rlsuite.method import Method, Metrics, single_precision
+from rlsuite.method import Method, Metrics, mean_reported, single_precision
 from rlsuite.sharding import apart, spread
 
 __all__ = ["Bandit", "Game", "Payoff", "Player", "begin", "mean_payoffs", "play", "play_rounds"]
@@ -188,7 +188,7 @@ def play(
             state.games, state.mean_payoff, state.round
         )
         now = state.round + rounds_per_step
-        metrics = jax.tree.map(jnp.mean, jax.vmap(player.metrics)(games.player))
+        metrics = mean_reported(jax.vmap(player.metrics)(games.player))
         metrics |= {"payoff": payoff.mean(), "mean_payoff": mean_payoff.mean()}
         if benchmark is not None:
             metrics["regret"] = now.astype(jnp.float32) * (state.benchmark - mean_payoff).mean()

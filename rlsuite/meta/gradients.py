@@ -15,7 +15,7 @@ from rlsuite.curricula.curriculum import Curriculum, CurriculumState
 from rlsuite.lifetime import Life
 from rlsuite.living import Lives, Slot
 from rlsuite.meta.noise import GradientNoise, estimate_noise, no_noise_yet, remember_noise
-from rlsuite.method import Method, Metrics, single_precision
+from rlsuite.method import Method, Metrics, mean_reported, single_precision
 from rlsuite.objectives.actor_critic import advantages_and_values, fit_critic
 from rlsuite.objectives.objective import Parameters
 from rlsuite.rollout import Transition, memories
@@ -231,7 +231,7 @@ def meta_gradient(
         curriculum_state, ends = lives.judge(judge_key, slots, state.curriculum, finished)
         slots, curriculum_state = lives.replace(replace_keys, slots, curriculum_state, finished)
         metrics = {
-            **jax.tree.map(jnp.mean, metrics),
+            **mean_reported(metrics),
             **ends,
             **curriculum.metrics(curriculum_state),
             "gradient_norm": optax.tree.norm(gradients),

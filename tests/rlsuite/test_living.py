@@ -49,16 +49,23 @@ def run(method, num_steps, key=0):
 
 
 def ageing():
-    """An agent is its age, to which each update adds the objective's number; it acts at random."""
+    """An agent is its age, to which each update adds the objective's number; it acts at random.
+
+    In its first update it has nothing to report of what it is then: it is not `grown`.
+    """
 
     def policy(learner, memory, observation):
         return distrax.Categorical(jnp.zeros((*observation.shape[:-1], 2))), memory
+
+    def update(key, pace, learner, experience, clock):
+        grown = jnp.where(clock.num_updates > 0, learner, jnp.nan)
+        return learner + pace, {"age": learner, "grown": grown}
 
     return Objective(
         init_parameters=lambda key: jnp.ones(()),
         init=lambda key: jnp.zeros(()),
         policy=policy,
-        update=lambda key, pace, learner, experience, clock: (learner + pace, {"age": learner}),
+        update=update,
         predict=lambda learner, memory, observation: 10 * learner + observation[..., :1],
     )
 
@@ -119,6 +126,19 @@ def test_agents_stay_until_the_step_after_their_last_update(short_lives):
         keys = [jax.random.key_data(state.slots.agent.key) for state in (before, after)]
         np.testing.assert_array_equal((keys[0] == keys[1]).all(axis=-1), ~leaving)
     assert sum(metrics["lifetimes_ended"] for metrics in history) > 5
+
+
+def test_means_are_over_the_agents_that_report_something(short_lives):
+    """Agents of other ages, or with a replay that is still empty, have nothing to say."""
+    states, history = short_lives
+    everyone = []
+    for after, metrics in zip(states[1:], history, strict=True):
+        ages = np.asarray(after.slots.agent.num_updates) - 1
+        grown = ages[ages > 0]
+        everyone.append(grown.size)
+        expected = 2 * grown.mean() if grown.size else np.nan
+        np.testing.assert_allclose(metrics["grown"], expected, rtol=1e-6)
+    assert everyone[0] == 0 and max(everyone) > 0 and any(0 < one < 5 for one in everyone)
 
 
 def test_a_place_makes_every_agent_that_comes_to_it_its_own(counting_world, counting_life):

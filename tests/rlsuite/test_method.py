@@ -10,7 +10,7 @@ from rlsuite.agents import AgentConfig
 from rlsuite.curricula.buffer import BufferConfig
 from rlsuite.lifetime import LifeConfig, Task
 from rlsuite.meta.gradient_config import MetaGradientConfig
-from rlsuite.method import Method, train
+from rlsuite.method import Method, mean_reported, train
 from rlsuite.methods.groove import GrooveConfig, groove
 from rlsuite.methods.lpg import MetaGradientLPGConfig, meta_gradient_lpg
 from rlsuite.objectives.learned_policy_gradient import LPGConfig
@@ -45,6 +45,12 @@ def test_training_is_a_loop_of_steps():
     assert (jax.random.key_data(state[1]) == jax.random.key_data(expected[1])).all()
     np.testing.assert_array_equal(metrics["position"], positions)
     np.testing.assert_array_equal(metrics["distance"], np.abs(positions))
+
+
+def test_what_is_not_reported_is_left_out_of_means_and_what_is_infinite_is_not():
+    values = {"some": [1.0, jnp.nan, 3.0], "none": [jnp.nan] * 3, "wrong": [1.0, jnp.inf, jnp.nan]}
+    means = mean_reported({name: jnp.array(of) for name, of in values.items()})
+    np.testing.assert_array_equal([means[name] for name in values], [2, np.nan, np.inf])
 
 
 @pytest.mark.parametrize("num_steps", [0, -2])
