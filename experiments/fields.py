@@ -119,8 +119,9 @@ def from_json(template: Config, document: Any) -> Config:
     """The inverse of `to_json`, also after a trip through a file.
 
     Args:
-      template: says the types. A field that the document lacks has its own default: what was
-        written before there was such a field was done as without it, whatever a preset says by now.
+      template: says the types. A field that the document lacks, be it a whole part, has the default
+        of whose field it is: what was written before there was such a field was done as without it,
+        whatever a preset says by now.
       document: nested dictionaries.
 
     Raises:
@@ -181,13 +182,18 @@ def _from_json(template: Any, document: Any, prefix: str) -> Any:
             raise ConfigError(f"unknown field '{prefix}{name}'")
     values = {}
     for name, (field, field_type) in fields.items():
-        inner = getattr(template, name)
-        if dataclasses.is_dataclass(inner):
+        inner, default = getattr(template, name), _default(field)
+        is_part = dataclasses.is_dataclass(inner)
+        if is_part and (name in document or type(default) is not type(inner)):
             values[name] = _from_json(inner, document.get(name, {}), f"{prefix}{name}.")
         elif name in document:
             values[name] = value_from_json(f"{prefix}{name}", field_type, document[name])
-        elif field.default is not dataclasses.MISSING:
-            values[name] = field.default
-        elif field.default_factory is not dataclasses.MISSING:
-            values[name] = field.default_factory()
+        elif default is not dataclasses.MISSING:
+            values[name] = default
     return dataclasses.replace(template, **values)
+
+
+def _default(field: dataclasses.Field) -> Any:
+    """What a field has where nobody says anything; `MISSING` if somebody must."""
+    made_by = field.default_factory
+    return field.default if made_by is dataclasses.MISSING else made_by()

@@ -127,6 +127,22 @@ def test_fields_that_a_file_is_too_old_to_have_are_as_where_nobody_asks_for_them
     assert from_json(preset, document) == Config()
 
 
+@dataclass(frozen=True)
+class Owner:
+    """Of parts with defaults of its own, one of which may be of another kind."""
+
+    meta: Inner = field(default_factory=lambda: Inner(clip=0.5))
+    other: Inner = Inner(kind="proportional")
+    anything: Any = Config()
+
+
+def test_a_part_that_a_file_is_too_old_to_have_is_as_its_owner_has_it():
+    preset = Owner(Inner(learning_rate=1.0), Inner(clip=0.1), anything=Inner(clip=0.2))
+    assert from_json(preset, {}) == Owner(anything=Inner())
+    # What is there of a part was written when there was the part.
+    assert from_json(preset, {"meta": {"kind": "rank"}}).meta == Inner()
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

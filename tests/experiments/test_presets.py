@@ -1,12 +1,13 @@
 """What the presets of our methods stand for, and what is not allowed of them."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import jax
 import pytest
 
 from rlsuite.envs.foreign import is_installed
 from rlsuite.experiments.errors import ConfigError
+from rlsuite.experiments.fields import from_json, to_json
 from rlsuite.experiments.methods.cheap_talk.victims import WORLD_NAMES, victim_settings
 from rlsuite.experiments.plans import default_run, plan
 from rlsuite.experiments.registry import find_world, world_names
@@ -176,3 +177,22 @@ def test_lifetimes_have_one_owner():
         world.living(None, 1)
     with pytest.raises(ConfigError, match="min_lifetime: 9 is not allowed; it must be at most 5"):
         world.living(9, 5)
+
+
+@pytest.mark.parametrize(
+    ("method", "name"),
+    [
+        ("act-test", "channel"),
+        ("paired", "teacher"),
+        ("repaired", "buffer"),
+        ("repeated-games", "networks"),
+    ],
+)
+def test_a_part_of_a_run_that_is_not_as_its_kind_is_elsewhere_is_as_the_method_has_it(method, name):
+    run = plan_of(method).run
+    document = to_json(run)
+    del document["method"][name]
+    kind = type(run.method)
+    (own,) = (each.default_factory() for each in fields(kind) if each.name == name)
+    assert own != type(own)()
+    assert getattr(from_json(run, document).method, name) == own
