@@ -16,6 +16,8 @@ import numpy as np
 import scipy  # Whose sub-packages are imported when they are first used, which takes a while.
 from jaxtyping import Bool, Float, Int
 
+from rlsuite.averages import interquartile_mean
+
 Results = Float[np.ndarray, "run level seed"]
 Strata = Int[np.ndarray, " level"]
 
@@ -84,13 +86,6 @@ class Profile(NamedTuple):
     value: Float[np.ndarray, " threshold"]
     low: Float[np.ndarray, " threshold"]
     high: Float[np.ndarray, " threshold"]
-
-
-def interquartile_mean(
-    values: Float[np.ndarray, "*shape"], axis: int | None = None
-) -> np.ndarray | np.floating:
-    """Mean of the middle half of the values, robust to a few extreme levels."""
-    return scipy.stats.trim_mean(values, 0.25, axis=axis)
 
 
 def optimality_gap(

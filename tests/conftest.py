@@ -37,6 +37,7 @@ CHECKED = [
         "rlsuite.advantages",
         "rlsuite.analysis",
         "rlsuite.archive",
+        "rlsuite.averages",
         "rlsuite.bandits",
     ),
     "rlsuite.games",

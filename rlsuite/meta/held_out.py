@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Shaped
 
+from rlsuite.averages import interquartile_mean
 from rlsuite.curricula.curriculum import SampleTask
 from rlsuite.lifetime import Life, Task
 from rlsuite.method import Method
@@ -110,10 +111,10 @@ def held_out(
             state.parameters, material.key, material.task
         )
         if material.optimal_return is None:
-            return {"held_out_return": interquartile_mean(returns)}
+            return {"held_out_return": _typical(returns)}
         pays = material.optimal_return >= LEAST_OPTIMAL_RETURN
         fractions = returns / jnp.where(pays, material.optimal_return, jnp.nan)
-        return {"held_out_fraction": interquartile_mean(fractions)}
+        return {"held_out_fraction": _typical(fractions)}
 
     return Measurement(init, measure)
 
@@ -123,13 +124,6 @@ def _shared(live: Callable[..., Array], num_levels: int) -> Callable[..., Array]
     return live if num_levels % num_parts() else apart(live, (None, 0, 0))
 
 
-def interquartile_mean(values: Float[Array, " value"]) -> Float[Array, ""]:
-    """Mean of the middle half of those values that are numbers; NaN if there are none.
-
-    Of a number of values that is not a multiple of four, those at the edges count in part.
-    """
-    ordered, number = jnp.sort(values), jnp.isfinite(values).sum()
-    place = jnp.arange(values.size)
-    inside = jnp.minimum(place + 1, 0.75 * number) - jnp.maximum(place, 0.25 * number)
-    weights = jnp.clip(inside, 0.0, 1.0)
-    return jnp.sum(weights * ordered, where=weights > 0) / weights.sum()
+def _typical(returns: Float[Array, " level"]) -> Float[Array, ""]:
+    """The interquartile mean over the levels that have a return."""
+    return interquartile_mean(returns, where=jnp.isfinite(returns))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from rlsuite.averages import interquartile_mean
 from rlsuite.experiments.cli import main
 from rlsuite.experiments.compare import compare, grouped
 from rlsuite.experiments.errors import UserError
@@ -32,7 +33,6 @@ from rlsuite.experiments.registry import find_world
 from rlsuite.experiments.report import report
 from rlsuite.experiments.role_keys import HELD_OUT_SEED, TUNING_SEED
 from rlsuite.experiments.runner import run
-from rlsuite.experiments.statistics import interquartile_mean
 from rlsuite.lifetime import LifeConfig
 from tests.experiments.running import plan_of, train
 

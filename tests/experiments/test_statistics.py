@@ -14,7 +14,6 @@ from rlsuite.experiments.statistics import (
     can_tell,
     can_tell_of_other_runs,
     improvement,
-    interquartile_mean,
     optimality_gap,
     performance_profile,
     probability_of_improvement,
@@ -26,10 +25,6 @@ ONE_STRATUM = np.zeros(4, int)
 
 def normal(*shape, seed=0):
     return np.random.default_rng(seed).normal(size=shape)
-
-
-def test_interquartile_mean_is_the_mean_of_the_middle_half():
-    assert interquartile_mean(np.array([-100.0, 1, 2, 3, 4, 5, 6, 900])) == pytest.approx(3.5)
 
 
 def test_optimality_gap_is_what_lacks_to_the_optimum():

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from gymnax.environments.environment import Environment
 
 from rlsuite.agents import AgentConfig, make_agent
+from rlsuite.averages import interquartile_mean
 from rlsuite.experiments.evaluation import Evaluation, Role
 from rlsuite.experiments.finished import Finished
 from rlsuite.experiments.meta_test import Contender, MetaTest, final_returns, meta_test
@@ -19,7 +20,6 @@ from rlsuite.experiments.methods.learned_policy_gradient.levels import (
 from rlsuite.experiments.methods.learned_policy_gradient.trainers import AtRate, faster, learned_by
 from rlsuite.experiments.role_keys import TUNING_SEED, role_key
 from rlsuite.experiments.specs import Watch, WorldSpec
-from rlsuite.experiments.statistics import interquartile_mean
 from rlsuite.experiments.trainers import Trainer
 from rlsuite.lifetime import Life, LifeConfig
 from rlsuite.objectives.actor_critic import A2CConfig, a2c
