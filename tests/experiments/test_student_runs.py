@@ -70,6 +70,16 @@ class TestRisk:
         np.testing.assert_allclose(curve.value, [2 / 3, 1 / 3])
         assert even_edges(np.ones(5)) == [-np.inf, np.inf]
 
+    @pytest.mark.parametrize("missing", [np.nan, np.inf, -np.inf])
+    def test_levels_without_a_measure_are_on_no_curve(self, missing):
+        measure, results = np.array([1.0, 1, 2, 5, 6, 7]), np.array([0.0, 1, 1, 0, 0, 1])
+        edges = even_edges(measure, most=2)
+        some, of_some = np.append(measure, missing), np.append(results, 1.0)
+        assert even_edges(some, most=2) == edges
+        assert curve_over(some, of_some, edges) == curve_over(measure, results, edges)
+        none = np.full(4, missing)
+        assert curve_over(none, np.ones(4), even_edges(none)) == ([], [], [], [])
+
 
 @pytest.mark.parametrize(
     ("method", "options", "message"),

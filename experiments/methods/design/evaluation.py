@@ -217,6 +217,8 @@ def _curves(world: WorldSpec, levels: Level, returns: _Returns) -> list[Curves]:
     measures = {} if world.design is None else world.design.measures
     for name, measure in measures.items():
         measured = np.asarray(jit(jax.vmap(measure), program="once")(levels), float)
+        if not np.isfinite(measured).any():
+            continue
         edges, what = even_edges(measured), name.replace("_", " ")
         lines = {who: curve_over(measured, of.mean(1), edges) for who, of in solved.items()}
         curves.append(

@@ -11,6 +11,7 @@ from rlsuite.experiments.statistics import bootstrap
 
 SHARES = (0.001, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 _NUM_RESAMPLES = 500
+NOTHING = Curve([], [], [], [])
 
 
 def rates_of_groups(
@@ -66,20 +67,28 @@ def curve_over(
     results: Float[np.ndarray, " level"],
     edges: Sequence[float],
 ) -> Curve:
-    """Mean results of levels whose measure lies between two edges, with intervals over levels."""
-    points = []
+    """Mean results of levels whose measure lies between two edges, with intervals over levels.
+
+    Levels that the measure has no number for are left out; the line is empty if it has none at all.
+    """
+    points, is_known = [], np.isfinite(measure)
     for low, high in pairwise(edges):
-        inside = (measure >= low) & (measure < high)
+        inside = is_known & (measure >= low) & (measure < high)
         if inside.any():
             found = results[inside][None, :, None]
             strata = np.zeros(found.shape[1], int)
             estimate = bootstrap(found, strata, statistic=np.mean, num_resamples=_NUM_RESAMPLES)
             points.append((float(measure[inside].mean()), *estimate))
-    x, value, lows, highs = zip(*points, strict=True)
-    return Curve(list(x), list(value), list(lows), list(highs))
+    return Curve(*(list(line) for line in zip(*points, strict=True))) if points else NOTHING
 
 
 def even_edges(measure: Float[np.ndarray, " level"], most: int = 8) -> list[float]:
-    """Edges between which there are about as many levels each, at most so many times."""
+    """Edges between which there are about as many levels each, at most so many times.
+
+    Levels that the measure has no number for are not among them.
+    """
+    measure = measure[np.isfinite(measure)]
+    if not measure.size:
+        return [-np.inf, np.inf]
     inner = np.unique(np.quantile(measure, np.linspace(0, 1, most + 1)[1:-1]))
     return [-np.inf, *inner[inner > measure.min()].tolist(), np.inf]
