@@ -38,6 +38,9 @@ def generalised_advantage(
 
     Returns:
       The advantage of each action taken, not normalised.
+
+    Raises:
+      AssertionError: if shapes differ.
     """
     chex.assert_equal_shape([rewards, values, next_values, terminated, truncated])
     deltas = rewards + discount * jnp.where(terminated, 0.0, next_values) - values

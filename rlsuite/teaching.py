@@ -14,6 +14,7 @@ from rlsuite.envs.construction import Construction
 from rlsuite.lifetime import Life, Task
 from rlsuite.method import Method, single_precision
 from rlsuite.objectives.objective import Clock, Learner
+from rlsuite.requirements import require
 from rlsuite.rollout import Experience, Levels, reset_worlds, rollout
 from rlsuite.scores import Evidence
 from rlsuite.selection import where_each
@@ -76,8 +77,9 @@ def teach(
       of the first student; `parameter_norm` of all; and `gradient_updates` of each student.
 
     Raises:
-      ValueError: if the teacher has another number of workers than the students, or its rollouts
-        aren't as long as its episodes.
+      ValueError: if the teacher has another number of workers than the students, or if its world is
+        a `Construction`, which says how long episodes are, and its rollouts aren't as long; and, as
+        the first step is traced, if `pay` needs more students.
     """
     if teacher.num_workers != student.num_workers:
         raise ValueError(
@@ -164,7 +166,12 @@ def regret(best: StudentReturns, mean: StudentReturns) -> Float[Array, " worker"
 
     The first student is the protagonist, the second the antagonist. It is not held above zero;
     public code of 2021 does that.
+
+    Raises:
+      ValueError: if there are fewer than two students.
     """
+    # JAX would take the only one for both.
+    require(len(best) >= 2, "num_students", len(best), "at least 2 where regret is paid")
     return best[1] - mean[0]
 
 

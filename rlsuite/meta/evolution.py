@@ -171,24 +171,25 @@ def _judge(
 
 
 def _fitness_metrics(fitness: Fitness) -> Metrics:
-    """Statistics of the candidates that did not fail, NaN if all did.
+    """Statistics of the candidates that did not fail, NaN if all did, and of how many did.
 
-    `tied_pairs` is the share of pairs without a winner, and `saturated_fitness` the share of
-    candidates that are as good as the best of their generation: 1 where all are equal, be it that
-    none is any good or that all are as good as their world allows, and 1 / population where one
-    stands out.
+    `tied_pairs` is the share of pairs without a winner: of all pairs, those that have failed
+    together among them. `saturated_fitness` is the share of candidates that are as good as the best
+    of their generation: 1 where all are equal, be it that none is any good or that all are as good
+    as their world allows, and 1 / population where one stands out.
     """
     failed = jnp.isneginf(fitness)
     finite = jnp.where(failed, jnp.nan, fitness)
+    best = jnp.nanmax(finite)
     num_pairs = fitness.size // 2
     pairs = fitness[: 2 * num_pairs].reshape(num_pairs, 2)
     return {
         "fitness": jnp.nanmean(finite),
-        "fitness_max": jnp.nanmax(finite),
+        "fitness_max": best,
         "fitness_min": jnp.nanmin(finite),
         "fitness_deviation": jnp.nanstd(finite),
         "tied_pairs": (pairs[:, 0] == pairs[:, 1]).mean(),
-        "saturated_fitness": (finite == jnp.nanmax(finite)).mean(),
+        "saturated_fitness": jnp.where(failed.all(), jnp.nan, (finite == best).mean()),
         "failed_candidates": failed.sum().astype(jnp.float32),
     }
 

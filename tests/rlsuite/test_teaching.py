@@ -41,6 +41,12 @@ def test_regret_is_the_best_of_one_less_the_mean_of_the_other():
     np.testing.assert_allclose(failure(best, mean), [-0.3, 0.0])
 
 
+def test_there_is_no_regret_of_one_student_alone():
+    returns = jnp.zeros((1, 3))
+    with pytest.raises(ValueError, match="num_students: 1 is not allowed; it must be at least 2"):
+        regret(returns, returns)
+
+
 def forward(learner, memory, observation):
     logits = jnp.where(jnp.arange(3) == 2, 0.0, -jnp.inf)
     return distrax.Categorical(jnp.broadcast_to(logits, (*observation.direction.shape, 3))), memory

@@ -147,8 +147,10 @@ def test_a_generation_that_fails_altogether_leaves_the_mean_and_reports_nothing(
     _, metrics = run(method, 1)
     assert metrics["failed_candidates"] == CONFIG.population_size
     assert metrics["update_norm"] == 0
-    for name in ("fitness", "fitness_max", "fitness_min", "fitness_deviation"):
+    of_the_others = ("fitness", "fitness_max", "fitness_min", "fitness_deviation")
+    for name in (*of_the_others, "saturated_fitness"):
         assert jnp.isnan(metrics[name])
+    assert metrics["tied_pairs"] == 1  # None of them has a winner.
 
 
 @pytest.mark.parametrize(
