@@ -5,7 +5,8 @@ which the bonus sees where episodes end; so one that goes by episodes carries wh
 worker's from rollout to rollout (Henaff, Jiang and Raileanu, arXiv 2306.03236).
 """
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -149,6 +150,16 @@ def episodic_counts(num_cells: int, pay: Pay = first_visit) -> Bonus:
     return Bonus(init, measure)
 
 
+def metrics_of_parts(parts: Mapping[str, Metrics]) -> Metrics:
+    """The metrics of several parts; a name that several of them have follows that of its part."""
+    times = Counter(name for metrics in parts.values() for name in metrics)
+    return {
+        name if times[name] == 1 else f"{part}_{name}": value
+        for part, metrics in parts.items()
+        for name, value in metrics.items()
+    }
+
+
 def _combined(
     bonuses: Sequence[Bonus],
     combine: Callable[[Float[Array, "bonus time worker"]], Float[Array, "time worker"]],
@@ -170,10 +181,10 @@ def _combined(
         return tuple(bonus.learn(k, state, steps) for bonus, k, state in parts)
 
     def metrics(states):
-        found: Metrics = {}
-        for bonus, state in zip(bonuses, states, strict=True):
-            found |= bonus.metrics(state)
-        return found
+        parts = enumerate(zip(bonuses, states, strict=True), start=1)
+        return metrics_of_parts(
+            {f"part{place}": bonus.metrics(state) for place, (bonus, state) in parts}
+        )
 
     return Bonus(init, measure, learn, metrics)
 

@@ -8,8 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int
 
-from rlsuite.exploration.bonuses import Bonus, BonusState
-from rlsuite.method import Metrics
+from rlsuite.exploration.bonuses import Bonus, BonusState, metrics_of_parts
 
 
 class Term(NamedTuple):
@@ -41,7 +40,8 @@ def one_of(parts: Mapping[str, Bonus], formulas: Sequence[Formula]) -> Bonus:
       formulas: over these names.
 
     Returns:
-      A bonus whose state is a `ChoiceState`.
+      A bonus whose state is a `ChoiceState`. Of a metric that several parts report, the name
+      follows that of the part.
     """
 
     def init(key, num_workers):
@@ -69,9 +69,8 @@ def one_of(parts: Mapping[str, Bonus], formulas: Sequence[Formula]) -> Bonus:
         return state._replace(parts=states)
 
     def metrics(state):
-        found: Metrics = {}
-        for name, part in parts.items():
-            found |= part.metrics(state.parts[name])
-        return found
+        return metrics_of_parts(
+            {name: part.metrics(state.parts[name]) for name, part in parts.items()}
+        )
 
     return Bonus(init, measure, learn, metrics)

@@ -504,6 +504,27 @@ def test_ends_may_be_left_unpaid():
     np.testing.assert_array_equal(unless_terminated(bonus).measure(state, cut)[1], paid)
 
 
+def test_parts_that_report_by_one_name_are_both_told_of():
+    """Which follows that of the part then; `alone` has a name of its own, and keeps it."""
+
+    def reporting(**numbers):
+        found = jax.tree.map(jnp.asarray, numbers)
+        return Bonus(
+            init=lambda key, num_workers: (),
+            measure=lambda state, steps: (state, steps.reward),
+            metrics=lambda state: found,
+        )
+
+    first, second, third = reporting(size=1, alone=2), reporting(size=3), reporting(size=4)
+    numbered = {"part1_size": 1, "alone": 2, "part2_size": 3}
+    for bonus in (product(first, second), weighted_sum((1.0, 1.0), first, second)):
+        assert bonus.metrics(((), ())) == numbered
+    assert product(product(first, second), third).metrics((((), ()), ())) == numbered | {"size": 4}
+    named = one_of({"N": first, "N_e": second}, [()])
+    found = named.metrics(named.init(KEY, NUM_WORKERS))
+    assert found == {"N_size": 1, "alone": 2, "N_e_size": 3}
+
+
 def test_one_of_several_formulas_is_paid():
     whole, episodic = global_counts(NUM_CELLS), episodic_counts(NUM_CELLS)
     parts = {"N": whole, "N_e": episodic}
