@@ -172,13 +172,14 @@ def stagger(key: PRNGKeyArray, world: Environment, levels: Levels, worlds: World
     else as they would be: worlds stay as they are where their clock feeds anything but the time
     limit (an observation, a reward, an end that is no truncation, the rest of a state), which is
     read off the program of their step; where a state has no clock, a number called `time`; and
-    where the limit is not positive, or there is none (infinity).
+    where the limit is not positive, or there is none (infinity, or more than a clock counts).
     """
     clock = clock_of(worlds.state)
     if clock is None or not clock_only_limits(world, levels, worlds.state):
         return worlds
     limits = levels.map(lambda clock, level: level.max_steps_in_episode, clock)
-    limits = jnp.where(jnp.isfinite(limits), jnp.ceil(limits), 0).astype(jnp.int32)
+    is_reached = (limits > 0) & (limits < 2.0**31)
+    limits = jnp.where(is_reached, jnp.ceil(limits), 0).astype(jnp.int32)
     clocks = jax.random.randint(key, clock.shape, 0, jnp.maximum(limits, 1))
     return worlds._replace(state=with_clock(worlds.state, clocks.astype(clock.dtype)))
 

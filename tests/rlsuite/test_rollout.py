@@ -209,6 +209,17 @@ def test_staggered_clocks_cut_first_episodes_at_all_times(hidden_clock_world, le
     np.testing.assert_array_equal(cut_at, 4 - worlds.state.time)
 
 
+@pytest.mark.parametrize("limit", [2.0**31, 1e30, jnp.inf, 0.0, -jnp.inf])
+def test_clocks_stay_where_there_is_no_limit_that_they_could_reach(
+    hidden_clock_world, level, limit
+):
+    """From the middle of 2³¹ steps and more a clock of 32 bits would run over."""
+    level = level.replace(max_steps_in_episode=jnp.float32(limit))
+    fresh = reset_worlds(KEY, hidden_clock_world, Levels(level), 20)
+    worlds = stagger(KEY, hidden_clock_world, Levels(level), fresh)
+    np.testing.assert_array_equal(worlds.state.time, 0)
+
+
 def alternating(num_turns=3):
     """Counts in every `num_turns`-th step of an episode, as far as it can remember."""
 
