@@ -263,7 +263,8 @@ def learnable(num_workers: int, *, from_start: bool = False, memory: float = 0.0
 
     So a level of which nothing is known yet, or one episode alone, has 1/6, between what is always
     or never solved and what is solved sometimes. `learnability` would have 0 of it, and a rollout
-    that is hardly longer than an episode may hold no more than one.
+    that is hardly longer than an episode may hold no more than one. Workers must start with their
+    episodes, as those of `max_monte_carlo`: of staggered ones the first return is only a part.
 
     Args:
       num_workers: parallel worlds of each agent.
