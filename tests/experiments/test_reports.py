@@ -1,6 +1,7 @@
 """From training to the comparison of runs, on the real methods at the smallest sizes."""
 
 import json
+import math
 import shutil
 from dataclasses import replace
 
@@ -20,6 +21,7 @@ from rlsuite.experiments.finished import load, open_run
 from rlsuite.experiments.folder import create_run
 from rlsuite.experiments.meta_test import Contender, final_returns
 from rlsuite.experiments.methods.drifts.meta_test import DriftEvaluationConfig
+from rlsuite.experiments.methods.learned_policy_gradient import meta_test as learned_policy_gradient
 from rlsuite.experiments.methods.learned_policy_gradient.levels import (
     LEAST_OPTIMAL_RETURN,
     LevelEvaluationConfig,
@@ -137,6 +139,19 @@ def test_evaluation_holds_every_contender_on_every_set(runs, evaluation):
             assert (returns <= table.optimal[:, None] * 2 + 1).all()
         for estimate in table.estimates.values():
             assert estimate.low <= estimate.value <= estimate.high
+
+
+@pytest.mark.parametrize(
+    ("qualities", "best"), [((math.nan, -2.0, 3.0, 3.0, math.nan), 2), ((math.nan, math.nan), 0)]
+)
+def test_a_choice_without_numbers_is_worse_than_any_other(monkeypatch, qualities, best):
+    def known(levels, contender, settings, *, seed):
+        return np.array([[contender.learned]])
+
+    monkeypatch.setattr(learned_policy_gradient, "final_returns", known)
+    choices = [Contender("one", "own", lambda world: None, quality) for quality in qualities]
+    world = find_world("CartPole-v1")
+    assert learned_policy_gradient._best(enumerate(choices), world, TINY)[0] == best
 
 
 def test_an_objective_is_tested_at_the_rate_that_is_best_on_training_levels(runs, evaluation):

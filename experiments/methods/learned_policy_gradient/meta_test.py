@@ -1,5 +1,6 @@
 """The meta-test of LPG and its kin: on held-out levels and mazes, beside A2C tuned for them."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -134,7 +135,10 @@ def _tuned_a2c(world: WorldSpec, settings: LevelEvaluationConfig) -> tuple[Conte
 def _best(
     choices: Iterable[tuple[_T, Contender]], world: WorldSpec, settings: LevelEvaluationConfig
 ) -> tuple[_T, Contender]:
-    """What does best on training levels, the first of those that do equally well."""
+    """What does best on training levels, the first of those that do equally well.
+
+    Where agents have returns that are no numbers nothing is known, which is worse than anything.
+    """
     levels = level_set(
         "tuning", (world,), world, settings.num_levels, settings.max_lifetime, TUNING_SEED
     )
@@ -143,6 +147,7 @@ def _best(
         returns = final_returns(levels, choice[1], settings, seed=TUNING_SEED)
         if levels.optimal is not None:
             returns = returns / levels.optimal[:, None]
-        return float(interquartile_mean(returns))
+        found = float(interquartile_mean(returns))
+        return -math.inf if math.isnan(found) else found
 
     return max(choices, key=quality)
