@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Generic, Literal, NamedTuple
+from typing import Any, Generic, Literal, NamedTuple, get_args
 
 import distrax
 import jax
@@ -15,6 +15,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 from rlsuite.actions import Actions, actions_of
 from rlsuite.networks import Network, NetworkConfig, Output, Predictor, make_predictor
 from rlsuite.ranges import Positive
+from rlsuite.requirements import named, require_known
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,10 @@ class AgentConfig(NetworkConfig):
     max_gradient_norm: Positive = 0.5
 
 
+Torso = Literal["separate", "shared"]
+"""What policy and critic have in common."""
+
+
 @dataclass(frozen=True)
 class ActorCriticConfig(NetworkConfig):
     """How policy and critic of an actor-critic are built.
@@ -43,7 +48,7 @@ class ActorCriticConfig(NetworkConfig):
         all they don't have in common (in a table that is everything).
     """
 
-    torso: Literal["separate", "shared"] = field(default="separate", kw_only=True)
+    torso: Torso = field(default="separate", kw_only=True)
 
 
 Actor = Network[distrax.Distribution]
@@ -151,14 +156,13 @@ def make_agent(world: Environment, config: AgentConfig, num_predictions: int = 1
       num_predictions: outputs of the predictor.
 
     Raises:
-      ValueError: as `make_actor`.
+      ValueError: as `make_actor`, or if the optimiser is unknown.
     """
+    make_optimiser = named("optimiser", config.optimiser, _OPTIMISERS)
 
     def optimiser(learning_rate):
-        return optax.chain(
-            clip_by_global_norm(config.max_gradient_norm),
-            _OPTIMISERS[config.optimiser](learning_rate),
-        )
+        clip = clip_by_global_norm(config.max_gradient_norm)
+        return optax.chain(clip, make_optimiser(learning_rate))
 
     policy, prediction = make_actor(world, config), make_predictor(world, num_predictions, config)
     return TrainableAgent(
@@ -184,8 +188,8 @@ def make_actor(
       output_gain: as in `make_predictor`.
 
     Raises:
-      ValueError: if actions are neither discrete nor a box of real numbers, or if the architecture
-        can't read the world's observations.
+      ValueError: if actions are neither discrete nor a box of real numbers, and as
+        `make_predictor`.
     """
     actions = actions_of(world)
     network = make_predictor(world, actions.num_outputs, config, output_gain=output_gain)
@@ -209,9 +213,11 @@ def make_actor_critic(
       learn and remember is an `ActorPredictor` each, what one does is not divided.
 
     Raises:
-      ValueError: as `make_actor`.
+      ValueError: as `make_actor`, or if the torso is unknown.
     """
-    if not isinstance(config, ActorCriticConfig) or config.torso == "separate":
+    torso = config.torso if isinstance(config, ActorCriticConfig) else "separate"
+    require_known("torso", torso, get_args(Torso))
+    if torso == "separate":
         return side_by_side(
             make_actor(world, config, output_gain=policy_gain),
             make_predictor(world, 1, config, output_gain=value_gain),

@@ -5,6 +5,8 @@ from typing import Any, Literal
 
 import jax
 
+from rlsuite.requirements import named
+
 Program = Literal["usual", "large", "once"]
 """What kind of program is compiled, which says how much of a compiler's work pays for it."""
 
@@ -34,13 +36,10 @@ def jit(
     Raises:
       ValueError: if the kind of program is unknown.
     """
-    if program not in _CPU_OPTIONS:
-        raise ValueError(
-            f"program: {program!r} is not allowed; it must be one of {', '.join(_CPU_OPTIONS)}"
-        )
+    of_cpu = named("program", program, _CPU_OPTIONS)
     compiles_well = not jax.config.read("jax_disable_most_optimizations")
     on_cpu = jax.default_backend() == "cpu"
-    compiler_options = _CPU_OPTIONS[program] if on_cpu and compiles_well else None
+    compiler_options = of_cpu if on_cpu and compiles_well else None
     return jax.jit(function, compiler_options=compiler_options, **options)
 
 

@@ -11,7 +11,7 @@ action and :math:`A` its advantage, for any drift :math:`f` with
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -19,6 +19,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from rlsuite.objectives.objective import Clock, Parameters, TimeConfig, known_time
 from rlsuite.ranges import Count, Positive
+from rlsuite.requirements import require, require_known
 
 
 class Drift(NamedTuple):
@@ -50,7 +51,7 @@ def ppo_clip(epsilon: float = 0.2) -> Drift:
     Raises:
       ValueError: if `epsilon` is not above 0.
     """
-    _require_positive("epsilon", epsilon)
+    require(epsilon > 0, "drift.epsilon", epsilon, "above 0")
 
     def drift(log_ratio, advantage):
         ratio = jnp.exp(log_ratio)
@@ -75,8 +76,8 @@ def discovered(alpha: float = 2.0, beta: float = 0.6) -> Drift:
     Raises:
       ValueError: if either is not above 0.
     """
-    _require_positive("alpha", alpha)
-    _require_positive("beta", beta)
+    require(alpha > 0, "drift.alpha", alpha, "above 0")
+    require(beta > 0, "drift.beta", beta, "above 0")
 
     def drift(log_ratio, advantage):
         is_better = advantage >= 0
@@ -85,6 +86,10 @@ def discovered(alpha: float = 2.0, beta: float = 0.6) -> Drift:
         return nn.relu(size - bound * jnp.tanh(size / bound))
 
     return _by_hand(drift)
+
+
+ClipPlace = Literal["inside", "outside"]
+"""Where PPO's drift is added to a learned one, as seen from its ReLU."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +108,7 @@ class LearnedDriftConfig(TimeConfig):
     hidden_width: Count = 128
     margin: Positive = 1e-4
     clip_epsilon: Positive | None = None
-    clip: Literal["inside", "outside"] = "inside"
+    clip: ClipPlace = "inside"
 
 
 def learned(config: LearnedDriftConfig) -> Drift:
@@ -136,21 +141,16 @@ def learned(config: LearnedDriftConfig) -> Drift:
     Raises:
       ValueError: if a width, margin or epsilon is not above 0, or the way of adding is unknown.
     """
-    _require_positive("hidden_width", config.hidden_width)
-    _require_positive("margin", config.margin)
-    if config.clip not in ("inside", "outside"):
-        raise ValueError(
-            f"drift.clip: {config.clip!r} is not allowed; it must be 'inside' or 'outside'"
-        )
+    require(config.hidden_width > 0, "drift.hidden_width", config.hidden_width, "above 0")
+    require(config.margin > 0, "drift.margin", config.margin, "above 0")
+    require_known("drift.clip", config.clip, get_args(ClipPlace))
     base = None if config.clip_epsilon is None else ppo_clip(config.clip_epsilon)
     network = _DriftNetwork(config.hidden_width)
+    potential: Callable[..., Any] = network.apply
 
     def init_parameters(key):
         clock = Clock(jnp.zeros(()), jnp.ones(()))
         return network.init(key, _features(jnp.zeros(()), jnp.zeros(()), clock, config))
-
-    def potential(parameters, features):
-        return network.apply(parameters, features)
 
     def apply(parameters, log_ratio, advantage, clock):
         features = _features(log_ratio, advantage, clock, config)
@@ -195,8 +195,3 @@ def _by_hand(function: Callable[[Array, Array], Array]) -> Drift:
         return function(log_ratio, advantage)
 
     return Drift(lambda key: (), apply)
-
-
-def _require_positive(name: str, value: float) -> None:
-    if not value > 0:
-        raise ValueError(f"drift.{name}: {value} is not allowed; it must be above 0")

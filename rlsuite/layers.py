@@ -13,6 +13,7 @@ from jaxtyping import Array, Bool, Float, Int, Shaped
 from rlsuite.convolution import Convolution3x3
 from rlsuite.initialisers import orthogonal
 from rlsuite.recurrent import GRU
+from rlsuite.requirements import named
 
 Activation = Literal["relu", "tanh", "swish"]
 
@@ -112,7 +113,7 @@ class Perceptron(nn.Module):
         if samples_last:
             # Turned over once, and not within each product that reads it.
             hidden = jax.lax.optimization_barrier(hidden.reshape(-1, hidden.shape[-1]).T)
-        activate = _ACTIVATIONS[self.activation]
+        activate = named("activation", self.activation, _ACTIVATIONS)
         initialiser = _hidden_initialiser(self.output_gain)
         for width in self.hidden_widths:
             dense = layer(width, use_bias=self.use_bias, kernel_init=initialiser)
@@ -136,7 +137,7 @@ class Convolution(nn.Module):
     def __call__(self, observation: Shaped[Array, "*batch height width channel"]):
         """Outputs for images."""
         hidden = observation.astype(jnp.float32)
-        activate = _ACTIVATIONS[self.activation]
+        activate = named("activation", self.activation, _ACTIVATIONS)
         initialiser = _hidden_initialiser(self.output_gain)
         for num_filters in self.num_filters:
             convolve = Convolution3x3(num_filters, kernel_init=initialiser)
@@ -164,7 +165,8 @@ class Recurrent(nn.Module):
         fresh: Bool[Array, "time *batch"],
     ) -> tuple[Float[Array, "time *batch output"], Float[Array, "time *batch {self.width}"]]:
         """Outputs and the state after each step; it is forgotten before the `fresh` ones."""
-        features = _ACTIVATIONS[self.activation](self.body(observations))
+        activate = named("activation", self.activation, _ACTIVATIONS)
+        features = activate(self.body(observations))
         states = GRU(self.width)(features, start, fresh)
         initialiser = _kernel_initialiser(self.output_gain)
         return nn.Dense(self.num_outputs, kernel_init=initialiser)(states), states

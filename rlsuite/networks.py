@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Generic, Literal, NamedTuple, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeVar, get_args
 
 import flax.linen as nn
 import jax
@@ -24,6 +24,7 @@ from rlsuite.layers import (
     Table,
 )
 from rlsuite.ranges import Count, Counts
+from rlsuite.requirements import require_known
 from rlsuite.rollout import Memory, no_memory
 
 Architecture = Literal["table", "perceptron", "convolution"]
@@ -95,8 +96,11 @@ def make_predictor(
         is LeCun's normal.
 
     Raises:
-      ValueError: if the architecture can't read the world's observations.
+      ValueError: if architecture or activation are unknown, or the architecture can't read the
+        world's observations.
     """
+    require_known("architecture", config.architecture, get_args(Architecture))
+    require_known("activation", config.activation, get_args(Activation))
     space = world.observation_space(world.default_params)
     width = config.recurrent_width
     gain = output_gain if width is None or output_gain is None else math.sqrt(2)

@@ -10,6 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Float32
 
+from rlsuite.requirements import named
+
 Precision = Literal["float32", "tf32", "bf16"]
 """Of the factors of a product; sums and all else are float32.
 
@@ -129,8 +131,14 @@ DOT_GENERALS: dict[str, DotGeneral] = {
 
 
 def dot_general_of(precision: Precision | None) -> DotGeneral:
-    """How a precision multiplies; none leaves it to JAX."""
-    return jax.lax.dot_general if precision is None else DOT_GENERALS[precision]
+    """How a precision multiplies; none leaves it to JAX.
+
+    Raises:
+      ValueError: if the precision is unknown.
+    """
+    if precision is None:
+        return jax.lax.dot_general
+    return named("precision", precision, DOT_GENERALS)
 
 
 def dense(

@@ -1,9 +1,11 @@
 """What the core asks of values from outside: errors of one line that name the field."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 def require(holds: bool, name: str, value: Any, allowed: str) -> None:
@@ -29,6 +31,21 @@ def require_known(name: str, value: str, known: Iterable[str]) -> None:
     hint = f" (did you mean '{by_lower_case[alike[0]]}'?)" if alike else ""
     options = ", ".join(by_lower_case.values())
     raise ValueError(f"{name}: '{value}' is unknown{hint}; known: {options}")
+
+
+def named(name: str, value: str, known: Mapping[Any, T]) -> T:
+    """What a name stands for.
+
+    Args:
+      name: of the field that the name is the value of.
+      value: the name.
+      known: all names, with what they stand for.
+
+    Raises:
+      ValueError: if it is unknown, as `require_known`.
+    """
+    require_known(name, value, known)
+    return known[value]
 
 
 @contextmanager

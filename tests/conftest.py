@@ -66,7 +66,13 @@ CHECKED = [
         "rlsuite.students",
     ),
     *("rlsuite.objectives", "rlsuite.quality_diversity"),
-    *("rlsuite.method", "rlsuite.precision", "rlsuite.pretrained", "rlsuite.ranges"),
+    *(
+        "rlsuite.method",
+        "rlsuite.named_scores",
+        "rlsuite.precision",
+        "rlsuite.pretrained",
+        "rlsuite.ranges",
+    ),
     *("rlsuite.rollout", "rlsuite.scores", "rlsuite.selection", "rlsuite.sharding"),
 ]
 # Annotations are checked whenever a function is called or traced, shapes of arrays included.

@@ -11,6 +11,7 @@ from rlsuite.curricula.curriculum import Curriculum, Editor, Proposal, SampleTas
 from rlsuite.lifetime import Task
 from rlsuite.method import Metrics
 from rlsuite.ranges import Count, Fraction, Positive
+from rlsuite.requirements import named
 from rlsuite.selection import where_each
 
 
@@ -76,17 +77,20 @@ def replay_log_weights(
     score that is no number counts as minus infinity. In proportion, scores of plus infinity share
     the whole, and so do all where none is above minus infinity. Where all ages are zero,
     :math:`P_C` is uniform.
+
+    Raises:
+      ValueError: if the prioritisation is unknown.
     """
     scores = jnp.where(jnp.isnan(scores), -jnp.inf, scores)
     # Beyond these a division by it overflows, or takes infinity by infinity.
     temperature = min(max(config.temperature, 1e-36), 1e36)
     rank = jnp.arange(1, scores.size + 1)
-    if config.prioritisation == "proportional":
-        logits = _in_proportion(scores, eligible, temperature)
-    elif config.prioritisation == "rank":
-        logits = _by_rank(scores, eligible, -jnp.log(rank) / temperature)
-    else:
-        logits = _by_rank(scores, eligible, jnp.where(rank <= config.num_top, 0.0, _BELOW))
+    make_logits = {
+        "proportional": lambda: _in_proportion(scores, eligible, temperature),
+        "rank": lambda: _by_rank(scores, eligible, -jnp.log(rank) / temperature),
+        "top": lambda: _by_rank(scores, eligible, jnp.where(rank <= config.num_top, 0.0, _BELOW)),
+    }
+    logits = named("buffer.prioritisation", config.prioritisation, make_logits)()
     by_score = jax.nn.log_softmax(logits, where=eligible)
     by_score = jnp.where(eligible, jnp.maximum(by_score, LEAST), -jnp.inf)
     if config.staleness == 0.0:

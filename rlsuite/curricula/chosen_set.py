@@ -17,6 +17,9 @@ ScoreTask = Callable[[PRNGKeyArray, Task], Float[Array, ""]]
 
 SCORED_AT_ONCE = 64
 
+Chosen = Literal["any", "informative", "uninformative"]
+"""Which levels of a pool are taken."""
+
 
 @dataclass(frozen=True)
 class LevelSetConfig:
@@ -30,7 +33,7 @@ class LevelSetConfig:
     """
 
     size: Count | None = None
-    chosen: Literal["any", "informative", "uninformative"] = "any"
+    chosen: Chosen = "any"
     pool_size: Count = 4000
 
 

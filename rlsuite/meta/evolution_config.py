@@ -5,7 +5,7 @@ Numbers and names, as a command line has them. Whoever has values passes them to
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import jax
 import jax.numpy as jnp
@@ -22,7 +22,10 @@ from rlsuite.meta.shaping import Fitness, centred_rank, pairwise, raw, z_score
 from rlsuite.method import Method
 from rlsuite.objectives.objective import Parameters
 from rlsuite.ranges import Count, OneOf, Positive
-from rlsuite.requirements import errors_of, require, require_known
+from rlsuite.requirements import errors_of, named, require, require_known
+
+FirstMean = Literal["initialised", "zero"]
+"""Where the mean of the first generation is."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class EvolutionConfig:
     strategy: Annotated[str, OneOf(tuple(STRATEGIES))] = "Open_ES"
     population_size: Count = 1024
     standard_deviation: Positive = 0.1
-    first_mean: Literal["initialised", "zero"] = "initialised"
+    first_mean: FirstMean = "initialised"
     learning_rate: Positive = 1e-2
     first_moment_decay: Annotated[float, Interval(ge=0, lt=1)] = 0.9
     learning_rate_decay: Positive = 0.999
@@ -104,10 +107,8 @@ def evolve_from_config(
     Raises:
       ValueError: as `evolve`, or if a name is unknown or a number out of its range.
     """
-    require_known("meta.strategy", config.strategy, STRATEGIES)
-    require_known("meta.shaping", config.shaping, SHAPINGS)
-    require_known("meta.first_mean", config.first_mean, ("initialised", "zero"))
     with errors_of("meta"):
+        require_known("first_mean", config.first_mean, get_args(FirstMean))
         size = config.population_size
         require(size >= 2 and size % 2 == 0, "population_size", size, "an even number, at least 2")
         for name in ("standard_deviation", "learning_rate", "learning_rate_decay"):
@@ -125,7 +126,7 @@ def evolve_from_config(
                 standard_deviation=config.standard_deviation,
                 optimiser=optax.adam(rates, b1=config.first_moment_decay),
             ),
-            shaping=SHAPINGS[config.shaping],
+            shaping=named("shaping", config.shaping, SHAPINGS),
             tasks_per_candidate=config.tasks_per_candidate,
             num_mini_batches=config.num_mini_batches,
             lifetime=lifetime,
@@ -143,10 +144,11 @@ def return_from_config(life: Life, config: EvolutionConfig) -> Evaluate:
     Raises:
       ValueError: if the name is unknown.
     """
-    require_known("meta.fitness", config.fitness, ("final", "mean"))
-    if config.fitness == "final":
-        return final_return(life, config.num_episodes)
-    return return_over_life(life)
+    returns = {
+        "final": lambda: final_return(life, config.num_episodes),
+        "mean": lambda: return_over_life(life),
+    }
+    return named("meta.fitness", config.fitness, returns)()
 
 
 SHAPINGS: dict[str, Callable[[Fitness], Fitness]] = {

@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, PyTree
 
 from rlsuite.meta.strategies import Strategy, from_evosax, open_es
 from rlsuite.objectives.objective import Parameters
+from rlsuite.requirements import named
 
 
 def _has_one_mean(algorithm: type) -> bool:
@@ -48,15 +49,15 @@ def make_strategy(
         recombine their best candidates have a step size of their own.
 
     Raises:
-      ValueError: if evosax's strategy refuses the population size.
+      ValueError: if there is none of the name, or evosax's refuses the population size.
     """
+    algorithm = named("strategy", name, STRATEGIES)
     if name == "Open_ES":
         return open_es(
             population_size,
             standard_deviation=standard_deviation,
             optimiser=optimiser,
         )
-    algorithm = STRATEGIES[name]
     arguments = inspect.signature(algorithm).parameters
     recombines = arguments["fitness_shaping_fn"].default is weights_fitness_shaping_fn
     # Values are shaped before the strategy is told, so all it has to add are its rank's weights.

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import jax
 import jax.numpy as jnp
@@ -42,6 +42,7 @@ from rlsuite.method import Method
 from rlsuite.methods.ppo import PPOAgentsConfig
 from rlsuite.networks import NetworkConfig
 from rlsuite.ranges import Counts, EachOnce, Fraction, NotNegative, Positive
+from rlsuite.requirements import require_known
 
 BonusKind = Literal[
     "none",
@@ -118,8 +119,11 @@ class BonusAgentsConfig(PPOAgentsConfig):
         """How such agents live in a world.
 
         Raises:
-          ValueError: if the world has no cells of the name that is asked for.
+          ValueError: if a bonus is unknown, or the world has no cells of the name asked for.
         """
+        require_known("bonus.kind", self.bonus.kind, get_args(BonusKind))
+        for kind in self.beside:
+            require_known("beside", kind, get_args(BonusKind))
         cells = self.bonus.cells_in(world)
         bonus = named_bonus(world, cells, self.networks, self.bonus, self.kinds)
         counts = _COUNTING & _parts_of(self.kinds, self.bonus)
@@ -181,7 +185,12 @@ _SUMS: Mapping[BonusKind, tuple[str, str]] = {
 
 
 def formula(kind: BonusKind, config: BonusConfig) -> Formula:
-    """What a kind of bonus pays, of which parts."""
+    """What a kind of bonus pays, of which parts.
+
+    Raises:
+      ValueError: if the kind is unknown.
+    """
+    require_known("kind", kind, get_args(BonusKind))
     if kind == "none":
         return ()
     if kind in _SUMS:
@@ -231,7 +240,8 @@ def bonus_agents(world: Environment, sample_task: SampleTask, config: BonusAgent
       are in the order of `config.groups`, the last varying fastest.
 
     Raises:
-      ValueError: if a kind is there twice, or levels have not as many maps as are to be kept.
+      ValueError: if a kind is there twice, or levels have not as many maps as are to be kept, and
+        as `config.life_in`.
     """
     num_contexts, num_kinds, each = config.groups
     _check_groups(world, sample_task, config)

@@ -22,7 +22,7 @@ from rlsuite.method import Method
 from rlsuite.networks import NetworkConfig, make_predictor
 from rlsuite.objectives.proximal_policy_optimisation import PPOConfig, ppo
 from rlsuite.ranges import Count, Counts, NotNegative
-from rlsuite.requirements import require, require_known
+from rlsuite.requirements import named, require, require_known
 from rlsuite.rollout import finished_returns
 
 GoalName = Literal["adversary", "ally"]
@@ -136,10 +136,10 @@ def act_train(
     Raises:
       ValueError: as `make_channel`, `ppo` and `evolve`, or if the goal or fitness is unknown.
     """
+    sign = named("goal", config.goal, _SIGNS)
     channel = make_channel(world, config.channel)
     life = victim_life(channel.world, config.networks, config.ppo, config.life)
-    require_known("goal", config.goal, _SIGNS)
-    sign, return_of_life = _SIGNS[config.goal], return_from_config(life, config.meta)
+    return_of_life = return_from_config(life, config.meta)
 
     def fitness(key, weights, task):
         heard = Task(CheapTalkParams(task.level, weights), task.lifetime)

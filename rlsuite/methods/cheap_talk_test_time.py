@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import distrax
 import jax
@@ -133,7 +133,7 @@ def act_test(
     Raises:
       ValueError: if the world has no goals or the messenger is unknown, and as `act_train`.
     """
-    require_known("messenger", config.messenger, ("zero_shot", "oracle"))
+    require_known("messenger", config.messenger, get_args(MessengerName))
     attack = _make_attack(world, config)
     evolves_messenger = config.messenger == "zero_shot"
 
@@ -185,7 +185,7 @@ def attack_victims(
     Raises:
       ValueError: as `act_test`, or if the shaper is unknown.
     """
-    require_known("shaper", shaper, ("learned", "random"))
+    require_known("shaper", shaper, get_args(ShaperName))
     attack = _make_attack(world, config)
     task = Task(level, jnp.int32(num_updates))
 

@@ -18,18 +18,11 @@ from rlsuite.methods.lpg import (
     value_critic,
     whole_meta_steps,
 )
+from rlsuite.named_scores import named_score
 from rlsuite.objectives.actor_critic import A2CConfig
 from rlsuite.ranges import Count, Fraction
 from rlsuite.rollout import OptimalReturn
-from rlsuite.scores import (
-    Score,
-    algorithmic_regret,
-    exact_regret,
-    l1_value_loss,
-    learnable,
-    max_monte_carlo,
-    positive_value_loss,
-)
+from rlsuite.scores import Score, algorithmic_regret, learnable, max_monte_carlo
 
 ScoreName = Literal[
     "algorithmic_regret",
@@ -60,6 +53,25 @@ class GrooveConfig(LPGPartsConfig):
     edited_fraction: Fraction = 0.0
     num_edits: Count = 5
 
+    def task_score(self, world: Environment, optimal_return: OptimalReturn | None) -> Score:
+        """The score that is named.
+
+        Raises:
+          ValueError: if it is unknown, or needs an optimal return and there is none.
+        """
+        meta, num_workers = self.meta, self.life.num_workers
+
+        def regret() -> Score:
+            antagonist = antagonist_life(world, self, self.antagonist)
+            return algorithmic_regret(antagonist, meta.num_updates, meta.num_episodes)
+
+        own = {
+            "algorithmic_regret": regret,
+            "learnability": lambda: learnable(num_workers),
+            "max_monte_carlo": lambda: max_monte_carlo(num_workers, meta.discount),
+        }
+        return named_score(self.score, own, optimal_return)
+
 
 def groove(
     world: Environment,
@@ -86,9 +98,9 @@ def groove(
       `curriculum` of what `rlsuite.watching.unwatched` makes of it.
 
     Raises:
-      ValueError: if the score needs an `optimal_return`, or edits an editor, and there is none.
+      ValueError: as `config.task_score`, or if there are to be edits and there is no editor.
     """
-    score = score or _named_score(world, config, optimal_return)
+    score = score or config.task_score(world, optimal_return)
     life = agent_life(world, config)
     critic = value_critic(world, config.agent)
     sample = whole_meta_steps(sample_task, config.meta.num_updates)
@@ -111,21 +123,3 @@ def _edit(config: GrooveConfig, editor: Callable[[int], Editor] | None) -> Edito
             "whose levels can't be edited"
         )
     return editor(config.num_edits)
-
-
-def _named_score(world, config: GrooveConfig, optimal_return) -> Score:
-    meta = config.meta
-    if config.score == "exact_regret":
-        if optimal_return is None:
-            raise ValueError("score: exact_regret needs worlds whose optimal return is known")
-        return exact_regret(optimal_return)
-    if config.score == "algorithmic_regret":
-        antagonist = antagonist_life(world, config, config.antagonist)
-        return algorithmic_regret(antagonist, meta.num_updates, meta.num_episodes)
-    if config.score == "learnability":
-        return learnable(config.life.num_workers)
-    if config.score == "max_monte_carlo":
-        return max_monte_carlo(config.life.num_workers, meta.discount)
-    return {"positive_value_loss": positive_value_loss, "l1_value_loss": l1_value_loss}[
-        config.score
-    ]()

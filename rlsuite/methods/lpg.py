@@ -1,11 +1,12 @@
 """LPG: a policy gradient learned by meta-gradients, on random tasks or on a fixed set of them."""
 
 from dataclasses import dataclass, field, replace
+from typing import get_args
 
 from gymnax.environments.environment import Environment
 
 from rlsuite.agents import AgentConfig, Trainable, make_agent
-from rlsuite.curricula.chosen_set import LevelSetConfig, chosen_set
+from rlsuite.curricula.chosen_set import Chosen, LevelSetConfig, chosen_set
 from rlsuite.curricula.curriculum import Curriculum, SampleTask, random_tasks
 from rlsuite.lifetime import Life, LifeConfig, Task
 from rlsuite.meta.gradient_config import MetaGradientConfig, meta_gradient_from_config
@@ -13,6 +14,7 @@ from rlsuite.meta.held_out import HeldOutConfig, watch_held_out
 from rlsuite.method import Method
 from rlsuite.objectives.actor_critic import A2CConfig, a2c
 from rlsuite.objectives.learned_policy_gradient import LPGConfig, lpg
+from rlsuite.requirements import require, require_known
 from rlsuite.rollout import OptimalReturn
 from rlsuite.scores import no_score, regret_of_beginners
 
@@ -58,7 +60,8 @@ def meta_gradient_lpg(
       A method whose state holds the learned objective in `parameters`.
 
     Raises:
-      ValueError: if more levels are to be chosen than there are in the pool.
+      ValueError: if more levels are to be chosen than there are in the pool, or how they are to be
+        is unknown.
     """
     life = agent_life(world, config)
     curriculum = _curriculum(world, sample_task, config)
@@ -71,15 +74,13 @@ def _curriculum(
     world: Environment, sample_task: SampleTask, config: MetaGradientLPGConfig
 ) -> Curriculum:
     levels, sample = config.levels, whole_meta_steps(sample_task, config.meta.num_updates)
+    require_known("levels.chosen", levels.chosen, get_args(Chosen))
     if levels.size is None:
         return random_tasks(sample)
     if levels.chosen == "any":
         return chosen_set(sample, levels.size)
-    if levels.pool_size < levels.size:
-        raise ValueError(
-            f"levels.pool_size: {levels.pool_size} is not allowed; it must be at least "
-            f"levels.size, {levels.size}"
-        )
+    is_enough = levels.pool_size >= levels.size
+    require(is_enough, "levels.pool_size", levels.pool_size, f"at least levels.size, {levels.size}")
     antagonist = antagonist_life(world, config, A2CConfig())
     return chosen_set(
         sample,

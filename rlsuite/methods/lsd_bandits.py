@@ -7,7 +7,7 @@ unverified.
 """
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +18,7 @@ from rlsuite.bandits.interleaving import Schedule, choose, cycles, plan, relaxat
 from rlsuite.bandits.playing import Player, play
 from rlsuite.envs.bandits.last_switch import (
     NAMED,
+    LastSwitchInstance,
     Payoffs,
     SwitchStates,
     last_switch_bandit,
@@ -26,6 +27,7 @@ from rlsuite.envs.bandits.last_switch import (
 )
 from rlsuite.method import Method
 from rlsuite.ranges import Count
+from rlsuite.requirements import require_known
 
 
 class Exploration(NamedTuple):
@@ -195,23 +197,37 @@ class LSDBanditsConfig:
 
     @property
     def states(self) -> SwitchStates:
-        """Of an arm."""
-        if self.instances == "random_monotone":
-            return SwitchStates(self.num_plays, self.num_rests)
-        return _MADE[self.instances]().states
+        """Of an arm.
+
+        Raises:
+          ValueError: if the instances are unknown.
+        """
+        made = self._made
+        return SwitchStates(self.num_plays, self.num_rests) if made is None else made.states
 
     def sample(self, key: PRNGKeyArray) -> Payoffs:
-        """Draws a bandit."""
-        if self.instances == "random_monotone":
+        """Draws a bandit.
+
+        Raises:
+          ValueError: as `states`.
+        """
+        made = self._made
+        if made is None:
             return random_monotone(key, self.num_arms, self.states)
-        return jnp.asarray(_MADE[self.instances]().payoffs)
+        return jnp.asarray(made.payoffs)
+
+    @property
+    def _made(self) -> LastSwitchInstance | None:
+        """The one bandit with that name; none where they are drawn."""
+        require_known("instances", self.instances, get_args(InstancesName))
+        return None if self.instances == "random_monotone" else _MADE[self.instances]()
 
     @property
     def player(self) -> Player:
         """The learner.
 
         Raises:
-          ValueError: if the horizon is too short.
+          ValueError: if the horizon is too short, and as `states`.
         """
         num_arms = jax.eval_shape(self.sample, jax.random.key(0)).shape[0]
         explored = exploration(num_arms, self.states, self.horizon, self.num_repeats)

@@ -10,15 +10,9 @@ from rlsuite.curricula.level_replay import LevelReplayConfig, replayed_levels
 from rlsuite.designing import Measures
 from rlsuite.method import Method
 from rlsuite.methods.dr import StudentsConfig
+from rlsuite.named_scores import named_score
 from rlsuite.rollout import OptimalReturn
-from rlsuite.scores import (
-    Score,
-    exact_regret,
-    l1_value_loss,
-    learnable,
-    max_monte_carlo,
-    positive_value_loss,
-)
+from rlsuite.scores import Score, learnable, max_monte_carlo
 
 LevelScoreName = Literal[
     "max_monte_carlo", "positive_value_loss", "l1_value_loss", "learnability", "exact_regret"
@@ -41,20 +35,14 @@ class PLRConfig(StudentsConfig):
         """The score that is named.
 
         Raises:
-          ValueError: if it needs an optimal return and there is none.
+          ValueError: if it is unknown, or needs an optimal return and there is none.
         """
-        if self.score == "exact_regret":
-            if optimal_return is None:
-                raise ValueError("score: exact_regret needs worlds whose optimal return is known")
-            return exact_regret(optimal_return)
-        if self.score == "max_monte_carlo":
-            return max_monte_carlo(1, self.ppo.discount, from_start=True)
-        if self.score == "learnability":
+        own = {
+            "max_monte_carlo": lambda: max_monte_carlo(1, self.ppo.discount, from_start=True),
             # Half of what was seen at the last visit: the student has learned since.
-            return learnable(1, from_start=True, memory=0.5)
-        return {"positive_value_loss": positive_value_loss, "l1_value_loss": l1_value_loss}[
-            self.score
-        ]()
+            "learnability": lambda: learnable(1, from_start=True, memory=0.5),
+        }
+        return named_score(self.score, own, optimal_return)
 
 
 def plr(
@@ -84,8 +72,8 @@ def plr(
       A method whose state is a `DesignState` with a `LevelReplayState` in `designer`.
 
     Raises:
-      ValueError: if the score needs an `optimal_return` and there is none, or the buffer is smaller
-        than the student's batch.
+      ValueError: if the score is unknown or needs an `optimal_return` and there is none, or the
+        buffer is smaller than the student's batch.
     """
     score = score or config.level_score(optimal_return)
     designer = replayed_levels(sample_task, score, config.buffer, config.life.num_workers)

@@ -25,6 +25,7 @@ from rlsuite.method import Method
 from rlsuite.methods.ppo import PPOAgentsConfig
 from rlsuite.objectives.proximal_policy_optimisation import PPOConfig
 from rlsuite.ranges import Count
+from rlsuite.requirements import named
 
 GamesName = Literal["ordinal", "prisoners_dilemma", "battle_of_the_sexes"]
 GAMES: dict[GamesName, Callable[[], Float[np.ndarray, "game 2 2 2"]]] = {
@@ -66,9 +67,13 @@ class RepeatedGamesConfig(PPOAgentsConfig):
 
     @property
     def level(self) -> Params:
-        """Matches that agents learn in."""
-        scripts = [SCRIPTS[name] for name in self.opponents]
-        return level(GAMES[self.games](), scripts, self.num_rounds)
+        """Matches that agents learn in.
+
+        Raises:
+          ValueError: if games or opponents are unknown.
+        """
+        scripts = [named("opponents", name, SCRIPTS) for name in self.opponents]
+        return level(named("games", self.games, GAMES)(), scripts, self.num_rounds)
 
 
 def repeated_games(config: RepeatedGamesConfig, lifetime: int) -> Method:
@@ -86,7 +91,7 @@ def repeated_games(config: RepeatedGamesConfig, lifetime: int) -> Method:
       of episodes are the paper's normalised scores, payoffs over the highest there is.
 
     Raises:
-      ValueError: if there are no opponents.
+      ValueError: if there are no opponents, and as `config.level`.
     """
     if not config.opponents:
         raise ValueError("opponents: none is not allowed; there must be at least one")

@@ -16,7 +16,7 @@ constants are unverified.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import jax
 import jax.numpy as jnp
@@ -42,6 +42,7 @@ from rlsuite.envs.bandits.tallying import (
 )
 from rlsuite.method import Method, single_precision
 from rlsuite.ranges import COUNTABLE, Count
+from rlsuite.requirements import named, require, require_known
 
 InstancesName = Literal["decoy", "easy", "random", "alternating"]
 WeightsName = Literal["flat", "exponential", "linear"]
@@ -86,17 +87,17 @@ class WeightedTallyingBanditsConfig:
         """Draws a bandit, with its actions in any order.
 
         Raises:
-          ValueError: if the memory is not 2 where alternating is best.
+          ValueError: if a name is unknown, or the memory is not 2 where alternating is best.
         """
-        if self.instances == "alternating" and self.memory != 2:
-            raise ValueError(
-                f"memory: {self.memory} is not allowed; it must be 2 where alternating is best"
-            )
+        require_known("instances", self.instances, get_args(InstancesName))
+        make_weights = named("weights", self.weights, _WEIGHTS)
+        fits = self.memory == 2 or self.instances != "alternating"
+        require(fits, "memory", self.memory, "2 where alternating is best")
         if self.instances == "random":
             losses = random_losses(key, self.num_actions, self.memory)
         else:
             losses = shuffled_actions(key, _LOSSES[self.instances]())
-        return TallyingInstance(losses, _WEIGHTS[self.weights](self.memory))
+        return TallyingInstance(losses, make_weights(self.memory))
 
     @property
     def actions(self) -> int:
@@ -131,7 +132,7 @@ def weighted_tallying_bandits(config: WeightedTallyingBanditsConfig) -> Method:
       end of the step, and `best_is_active`.
 
     Raises:
-      ValueError: if the memory doesn't fit the instances.
+      ValueError: as `config.sample`.
     """
     player = successive_elimination(config.actions, config.horizon, config.burn_in)
     method = play(

@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float
 
 from rlsuite.agents import ActorPredictor, TrainableAgent, parameters_of
 from rlsuite.objectives.objective import Clock, Objective, TimeConfig, known_time
-from rlsuite.precision import DOT_GENERALS, Precision
+from rlsuite.precision import Precision, dot_general_of
 from rlsuite.ranges import Count, NotNegative
 from rlsuite.recurrent import BackwardGRU
 
@@ -77,7 +77,7 @@ class LPGNetwork(nn.Module):
     @nn.compact
     def __call__(self, inputs: LPGInputs) -> Targets:
         """Targets for every step of a rollout."""
-        dot_general = DOT_GENERALS[self.config.precision]
+        dot_general = dot_general_of(self.config.precision)
         layer = partial(nn.Dense, dot_general_cls=lambda: dot_general)
         embed = nn.Sequential([layer(self.config.embedding_width), nn.relu, layer(1)])
 

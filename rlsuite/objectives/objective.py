@@ -13,6 +13,7 @@ from jaxtyping import Array, Float, Int, Num, PRNGKeyArray, PyTree, Shaped
 
 from rlsuite.method import Metrics
 from rlsuite.ranges import Count
+from rlsuite.requirements import named, require
 from rlsuite.rollout import Experience, Memory, Policy, no_memory
 
 Parameters = Any
@@ -87,15 +88,13 @@ def known_time(clock: Clock, config: TimeConfig) -> Float[Array, " known"]:
     is 0. From the end of a life on, n is N.
 
     Raises:
-      ValueError: if the shortest lifetime is above the longest.
+      ValueError: if the shortest lifetime is above the longest, or what is told or its scale is
+        unknown.
     """
     shortest, longest = config.shortest_lifetime, config.longest_lifetime
-    if shortest > longest:
-        raise ValueError(
-            f"shortest_lifetime: {shortest} is not allowed; it must be at most {longest}, the "
-            "longest"
-        )
-    return jnp.stack(_TIME_SCALES[config.time_scale](clock, config))[: _NUM_KNOWN[config.time]]
+    require(shortest <= longest, "shortest_lifetime", shortest, f"at most {longest}, the longest")
+    numbers = named("time_scale", config.time_scale, _TIME_SCALES)(clock, config)
+    return jnp.stack(numbers)[: named("time", config.time, _NUM_KNOWN)]
 
 
 def _logarithmic(clock: Clock, config: TimeConfig) -> list[Array]:

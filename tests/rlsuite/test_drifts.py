@@ -190,11 +190,6 @@ def test_drifts_written_by_hand_have_nothing_to_learn():
     assert discovered().init_parameters(jax.random.key(0)) == ()
 
 
-def test_an_unknown_place_for_the_added_drift_is_refused():
-    with pytest.raises(ValueError, match=r"drift\.clip: 'beside' is not allowed"):
-        learned(LearnedDriftConfig(clip_epsilon=0.2, clip="beside"))
-
-
 @pytest.mark.parametrize(
     ("make", "name"),
     [

@@ -12,12 +12,23 @@ from rlsuite.lifetime import LifeConfig, Task
 from rlsuite.meta.gradient_config import MetaGradientConfig
 from rlsuite.methods.groove import GrooveConfig, groove
 from rlsuite.methods.lpg import MetaGradientLPGConfig, meta_gradient_lpg
+from rlsuite.methods.plr import PLRConfig
 from rlsuite.objectives.learned_policy_gradient import LPGConfig
-from rlsuite.scores import no_score
+from rlsuite.scores import Evidence, no_score
 
+KEY = jax.random.key(0)
 OBJECTIVE = LPGConfig(recurrent_width=4, embedding_width=3)
 LIFE = LifeConfig(num_workers=3, rollout_length=4)
 META = MetaGradientConfig(num_agents=2, num_updates=2)
+
+
+# Of one rollout of two workers: both end an episode, and only the first is paid.
+EVIDENCE = Evidence(
+    rewards=jnp.array([[1.0, 0.0], [0.0, 0.0], [0.0, 0.0]]),
+    ended=jnp.array([[False, False], [True, True], [False, False]]),
+    advantages=jnp.array([[3.0, -1.0], [-2.0, 1.0], [-1.0, 1.0]]),
+    values=jnp.full((3, 2), 0.25),
+)
 
 
 @pytest.fixture
@@ -46,6 +57,33 @@ def test_every_score_makes_a_method(tiny_grid, sample_task, score, memory):
         lambda leaf: (leaf.shape, leaf.dtype), state
     )
     assert all(leaf.shape == () for leaf in jax.tree.leaves(metrics))
+
+
+# GROOVE's for both workers, then PLR's for the first. Mean advantages above zero; by their size;
+# the best return less the values; (s + 1) (f + 1) / (s + f + 2) (s + f + 3) of s successes and f
+# failures; the optimum less the agent's return.
+@pytest.mark.parametrize(
+    ("name", "of_both", "of_one"),
+    [
+        ("positive_value_loss", 5 / 6, 1.0),
+        ("l1_value_loss", 9 / 6, 2.0),
+        ("max_monte_carlo", 0.75, 0.75),
+        ("learnability", 4 / 20, 2 / 12),
+        ("exact_regret", 0.6, 0.6),
+    ],
+)
+def test_a_name_stands_for_the_score_that_is_called_so(tiny_grid, name, of_both, of_one):
+    def scored(score, evidence):
+        task = Task(tiny_grid.default_params, jnp.array(3))
+        state = score.observe(score.init(KEY, task), task, evidence)
+        return score.value(KEY, state, task, jnp.array(0.4))
+
+    config = GrooveConfig(life=LifeConfig(num_workers=2, rollout_length=3), score=name)
+    of_agents = config.task_score(tiny_grid, lambda level: jnp.array(1.0))
+    assert scored(of_agents, EVIDENCE) == pytest.approx(of_both)
+    of_students = PLRConfig(score=name).level_score(lambda level: jnp.array(1.0))
+    first = jax.tree.map(lambda leaf: leaf[:, :1], EVIDENCE)
+    assert scored(of_students, first) == pytest.approx(of_one)
 
 
 def test_algorithmic_regret_keeps_an_antagonist_per_agent(tiny_grid, sample_task):
