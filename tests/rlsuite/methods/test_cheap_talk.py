@@ -340,9 +340,17 @@ def test_worlds_of_all_kinds_are_lived_in_with_talk_or_without(name, talk):
     sizes = {"num_victims": 3, "num_updates": 2}
     level = jax.tree.map(jnp.asarray, level)
     run = raise_victims(world, config, talk, level=level, **sizes)
-    weights = make_channel(world, CONFIG.channel).world.default_params.weights
-    victims = jax.eval_shape(run, jax.random.key(0), weights)
+    key = jax.random.key(0)
+    weights = make_channel(world, CONFIG.channel).init(key)
+    victims = jax.eval_shape(run, key, weights)
     size = {"FrozenLake-misc": 16, "UmbrellaChain-bsuite": 3, "BernoulliBandit-misc": 4}[name]
     heard = size + (CONFIG.channel.message_size if talk == "learned" else 0)
     assert victims.agents.worlds.observation.shape == (3, 4, heard)
     assert victims.agents.learner.observations.mean.shape == (3, heard)
+    if talk == "learned":
+        born = raise_victims(world, config, talk, level=level, num_victims=3, num_updates=0)
+        seen = jax.jit(lambda key: born(key, weights).agents.worlds.observation)(key)
+        # The world's own numbers are there, and something is said of them, within the scale.
+        own, spoken = np.split(np.abs(seen), [size], axis=-1)
+        assert (own > 0).any() and np.isfinite(own).all()
+        assert (spoken > 0).any() and (spoken <= CONFIG.channel.scale).all()

@@ -33,10 +33,15 @@ def test_the_evolved_network_reads_as_much_of_time_as_it_is_told(tiny_grid, time
 
 
 @pytest.mark.parametrize(
-    ("optimal_return", "figure"),
-    [(None, "held_out_return"), (lambda level: jnp.float32(1.0), "held_out_fraction")],
+    ("optimal_return", "known", "figure"),
+    [
+        (None, None, "held_out_return"),
+        (lambda level: jnp.float32(2.0), [2.0, 2.0], "held_out_fraction"),
+    ],
 )
-def test_held_out_levels_are_followed_where_that_is_asked_for(tiny_grid, optimal_return, figure):
+def test_held_out_levels_are_followed_where_that_is_asked_for(
+    tiny_grid, optimal_return, known, figure
+):
     method = evolved_lpg(
         tiny_grid,
         lambda key: Task(tiny_grid.default_params, jnp.array(3)),
@@ -44,4 +49,9 @@ def test_held_out_levels_are_followed_where_that_is_asked_for(tiny_grid, optimal
         optimal_return=optimal_return,
     )
     state = jax.eval_shape(method.init, jax.random.key(0))
-    assert figure in jax.eval_shape(method.step, state)[1]
+    metrics = jax.eval_shape(method.step, state)[1]
+    assert [name for name in metrics if name.startswith("held_out")] == [figure]
+    material = jax.jit(lambda key: method.init(key).material)(jax.random.key(0))
+    assert material.task.lifetime.tolist() == [3, 3]
+    best = material.optimal_return
+    assert (best if best is None else best.tolist()) == known
