@@ -27,8 +27,8 @@ class Convolution3x3(nn.Module):
         height, width, channels = image.shape[-3:]
         rows, columns = height - SIDE + 1, width - SIDE + 1
         shape = (SIDE, SIDE, channels, self.num_filters)
-        kernel = self.param("kernel", self.kernel_init, shape)
-        bias = self.param("bias", nn.initializers.zeros, (self.num_filters,))
+        kernel = self.param("kernel", self.kernel_init, shape, jnp.float32)
+        bias = self.param("bias", nn.initializers.zeros, (self.num_filters,), jnp.float32)
         shifted = [
             image[..., row : row + rows, column : column + columns, :]
             for row in range(SIDE)
@@ -55,8 +55,8 @@ class HalvingConvolution(nn.Module):
     ) -> Float[Array, "filter rows columns image"]:
         """What each filter makes of each window. Sides must be even."""
         shape = (_WINDOW, _WINDOW, len(image), self.num_filters)
-        kernel = self.param("kernel", nn.initializers.lecun_normal(), shape)
-        bias = self.param("bias", nn.initializers.zeros, (self.num_filters,))
+        kernel = self.param("kernel", nn.initializers.lecun_normal(), shape, jnp.float32)
+        bias = self.param("bias", nn.initializers.zeros, (self.num_filters,), jnp.float32)
         return _halved(image, kernel) + bias[:, None, None, None]
 
 
@@ -73,8 +73,8 @@ class DoublingConvolution(nn.Module):
         # Of each number in a window by itself.
         initialise = nn.initializers.lecun_normal(in_axis=3, out_axis=2, batch_axis=(0, 1))
         shape = (_WINDOW, _WINDOW, self.num_channels, len(image))
-        kernel = self.param("kernel", initialise, shape)
-        bias = self.param("bias", nn.initializers.zeros, (self.num_channels,))
+        kernel = self.param("kernel", initialise, shape, jnp.float32)
+        bias = self.param("bias", nn.initializers.zeros, (self.num_channels,), jnp.float32)
         return _doubled(image, kernel) + bias[:, None, None, None]
 
 

@@ -46,7 +46,7 @@ class Table(nn.Module):
         initialiser = _kernel_initialiser(self.output_gain)
         # One matrix, initialised as the dense layer would be, so that scales agree.
         shape = (self.num_states + self.shows_time, self.num_outputs)
-        weights = self.param("kernel", initialiser, shape)
+        weights = self.param("kernel", initialiser, shape, jnp.float32)
         if not self.shows_time:
             return weights[observation]
         return weights[observation.index] + observation.time[..., None] * weights[-1]
@@ -86,11 +86,13 @@ class Dense(nn.Module):
     @nn.compact
     def __call__(self, inputs: Float[Array, "input sample"]):
         """Outputs [output, sample]."""
-        kernel = self.param("kernel", self.kernel_init, (inputs.shape[0], self.width))
+        shape = (inputs.shape[0], self.width)
+        kernel = self.param("kernel", self.kernel_init, shape, jnp.float32)
         outputs = _product(kernel, inputs)
         if not self.use_bias:
             return outputs
-        return outputs + self.param("bias", nn.initializers.zeros, (self.width,))[:, None]
+        bias = self.param("bias", nn.initializers.zeros, (self.width,), jnp.float32)
+        return outputs + bias[:, None]
 
 
 class Perceptron(nn.Module):

@@ -12,6 +12,7 @@ from rlsuite.clocks import clock_of
 from rlsuite.method import Metrics
 from rlsuite.objectives.objective import Clock, Learner, Objective, Parameters
 from rlsuite.ranges import Count
+from rlsuite.requirements import require_counts
 from rlsuite.rollout import (
     Experience,
     Level,
@@ -219,8 +220,7 @@ class Life(NamedTuple):
         Raises:
           ValueError: if `num_episodes` is below 1.
         """
-        if num_episodes < 1:
-            raise ValueError(f"num_episodes: {num_episodes} is not allowed; it must be at least 1")
+        require_counts(num_episodes=num_episodes)
         policy, axes = self.objective.behaviour(agent.learner), self.level_axes
 
         def mean(key, level):

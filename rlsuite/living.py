@@ -12,6 +12,7 @@ from rlsuite.curricula.curriculum import Curriculum, CurriculumState, Proposal
 from rlsuite.lifetime import Agent, Life, is_alive
 from rlsuite.method import Method, Metrics, mean_reported, single_precision
 from rlsuite.objectives.objective import Parameters
+from rlsuite.requirements import require_counts
 from rlsuite.rollout import finished_returns
 from rlsuite.scores import Score, ScoreState, evidence_of, no_score
 from rlsuite.selection import map_selected
@@ -230,9 +231,7 @@ def live(
     Raises:
       ValueError: if `num_agents` or `num_episodes` is below 1.
     """
-    for name, number in (("num_agents", num_agents), ("num_episodes", num_episodes)):
-        if number < 1:
-            raise ValueError(f"{name}: {number} is not allowed; it must be at least 1")
+    require_counts(num_agents=num_agents, num_episodes=num_episodes)
     score = score or no_score()
     lives = Lives(
         life,

@@ -49,10 +49,15 @@ class LSTM(nn.Module):
     ) -> LSTMState:
         """The state after each step; it is set to zero before the `fresh` ones."""
         num_inputs, num_gates = inputs.shape[-1], 4 * self.width
+        zeros, lecun_normal = nn.initializers.zeros, nn.initializers.lecun_normal()
+
+        def weight(name, initialiser, *shape):
+            return self.param(name, initialiser, shape, jnp.float32)
+
         weights = LSTMWeights(
-            self.param("input_kernel", nn.initializers.lecun_normal(), (num_inputs, num_gates)),
-            self.param("bias", nn.initializers.zeros, (num_gates,)),
-            self.param("recurrent_kernel", orthogonal_gates, (self.width, num_gates)),
+            weight("input_kernel", lecun_normal, num_inputs, num_gates),
+            weight("bias", zeros, num_gates),
+            weight("recurrent_kernel", orthogonal_gates, self.width, num_gates),
         )
         return lstm(self.dot_general, weights, start, inputs, fresh)
 

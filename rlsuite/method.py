@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int, PRNGKeyArray
 
+from rlsuite.requirements import require_counts
+
 State = Any
 Metrics = dict[str, Array]
 
@@ -66,8 +68,7 @@ def train(method: Method, num_steps: int) -> Callable[[PRNGKeyArray], tuple[Stat
     Raises:
       ValueError: if `num_steps` is below 1.
     """
-    if num_steps < 1:
-        raise ValueError(f"num_steps: {num_steps} is not allowed; it must be at least 1")
+    require_counts(num_steps=num_steps)
 
     def run(key: PRNGKeyArray) -> tuple[State, Metrics]:
         return jax.lax.scan(lambda state, _: method.step(state), method.init(key), length=num_steps)
@@ -89,8 +90,7 @@ def side_by_side(method: Method, number: int) -> Method:
     Raises:
       ValueError: if `number` is below 1.
     """
-    if number < 1:
-        raise ValueError(f"number: {number} is not allowed; it must be at least 1")
+    require_counts(number=number)
 
     def step(states):
         states, metrics = jax.vmap(method.step)(states)
@@ -133,8 +133,7 @@ def after(
     Raises:
       ValueError: if `num_steps` is below 1.
     """
-    if num_steps < 1:
-        raise ValueError(f"num_steps: {num_steps} is not allowed; it must be at least 1")
+    require_counts(num_steps=num_steps)
 
     def init(key):
         state = first.init(key)

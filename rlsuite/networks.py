@@ -178,7 +178,10 @@ def _with_memory(network: Recurrent, width: int, observation: PyTree) -> Predict
         outputs, states = unroll(parameters, memory, sequence, going_on)
         return outputs[0], states[0]
 
-    return Network(init, apply, unroll, lambda num_workers: jnp.zeros((num_workers, width)))
+    def init_memory(num_workers):
+        return jnp.zeros((num_workers, width), jnp.float32)
+
+    return Network(init, apply, unroll, init_memory)
 
 
 def _module(

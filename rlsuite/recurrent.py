@@ -60,18 +60,22 @@ class BackwardGRU(nn.Module):
         self, inputs: Float[Array, "time *batch input"], ended: Bool[Array, "time *batch"]
     ) -> Float[Array, "time *batch {self.width}"]:
         """The state after each step, having seen that step and all later ones of its episode."""
-        start = jnp.zeros((*inputs.shape[1:-1], self.width))
+        start = jnp.zeros((*inputs.shape[1:-1], self.width), inputs.dtype)
         weights = _weights(self, inputs.shape[-1])
         return gru(self.dot_general, True, weights, start, inputs, ended)
 
 
 def _weights(module: GRU | BackwardGRU, num_inputs: int) -> GRUWeights:
     width, zeros = module.width, nn.initializers.zeros
+
+    def weight(name, initialiser, *shape):
+        return module.param(name, initialiser, shape, jnp.float32)
+
     return GRUWeights(
-        module.param("input_kernel", nn.initializers.lecun_normal(), (num_inputs, 3 * width)),
-        module.param("bias", zeros, (3 * width,)),
-        module.param("recurrent_kernel", orthogonal_gates, (width, 3 * width)),
-        module.param("candidate_bias", zeros, (width,)),
+        weight("input_kernel", nn.initializers.lecun_normal(), num_inputs, 3 * width),
+        weight("bias", zeros, 3 * width),
+        weight("recurrent_kernel", orthogonal_gates, width, 3 * width),
+        weight("candidate_bias", zeros, width),
     )
 
 

@@ -18,6 +18,16 @@ def require(holds: bool, name: str, value: Any, allowed: str) -> None:
         raise ValueError(f"{name}: {value} is not allowed; it must be {allowed}")
 
 
+def require_counts(**numbers: int) -> None:
+    """Asks that there be at least one of everything that is counted.
+
+    Raises:
+      ValueError: of the first of the numbers that is below 1, by its name.
+    """
+    for name, number in numbers.items():
+        require(number >= 1, name, number, "at least 1")
+
+
 def require_known(name: str, value: str, known: Iterable[str]) -> None:
     """Asks for a known name, offering the nearest one, however its letters are cased.
 

@@ -113,7 +113,7 @@ def make_student(world: Environment, config: StudentConfig) -> Network[ActorPred
         return part_of(observation, IMAGE).astype(jnp.float32), flatten(rest, observation)
 
     def init_memory(*batch: int) -> LSTMState:
-        return LSTMState(*(jnp.zeros((*batch, width)) for _ in LSTMState._fields))
+        return LSTMState(*(jnp.zeros((*batch, width), jnp.float32) for _ in LSTMState._fields))
 
     def init(key):
         observation, _ = jax.eval_shape(world.reset, jax.random.key(0), world.default_params)

@@ -9,6 +9,7 @@ from jaxtyping import Array, Int
 
 from rlsuite.method import Method, Metrics, State, single_precision
 from rlsuite.objectives.objective import Parameters
+from rlsuite.requirements import require_counts
 from rlsuite.selection import every
 
 
@@ -55,8 +56,7 @@ def watch(method: Method, measurement: Measurement, period: int) -> Method:
     Raises:
       ValueError: if `period` is below 1, or once it is traced if both have metrics of one name.
     """
-    if period < 1:
-        raise ValueError(f"period: {period} is not allowed; it must be at least 1")
+    require_counts(period=period)
 
     def init(key):
         return WatchedState(jnp.zeros((), jnp.int32), measurement.init(), method.init(key))

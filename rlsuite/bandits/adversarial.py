@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from rlsuite.bandits.playing import Player, PlayerState
+from rlsuite.requirements import require, require_counts
 
 
 def exp3(num_actions: int, horizon: int) -> Player:
@@ -15,7 +16,15 @@ def exp3(num_actions: int, horizon: int) -> Player:
 
     .. math:: p_a \propto e^{-\eta \hat L_a}, \qquad \hat L_a \mathrel{+}= \frac{\ell}{p_a}
        \text{ where } a \text{ was played}, \qquad \eta = \sqrt{\frac{2 \ln K}{K T}}
+
+    Args:
+      num_actions: K.
+      horizon: T, rounds that it takes the game to have.
+
+    Raises:
+      ValueError: if either is below 1.
     """
+    require_counts(num_actions=num_actions, horizon=horizon)
     rate = math.sqrt(2 * math.log(num_actions) / (num_actions * horizon))
 
     def learn(losses, now, action, payoff):
@@ -50,7 +59,12 @@ def discounted_ucb(num_actions: int, discount: float, exploration: float = 0.5) 
       discount: of each round; its authors take :math:`1 - \sqrt{\Upsilon / T} / 4` where payoffs
         change :math:`\Upsilon` times in T rounds.
       exploration: c.
+
+    Raises:
+      ValueError: if there are no actions, or the discount is not above 0 and at most 1.
     """
+    require_counts(num_actions=num_actions)
+    require(0 < discount <= 1, "discount", discount, "above 0 and at most 1")
 
     def act(key, state, now):
         del key, now
@@ -101,7 +115,11 @@ def sliding_window_ucb(num_actions: int, window: int, exploration: float = 0.5) 
       window: w; its authors take :math:`2 \sqrt{T \ln T / \Upsilon}` where payoffs change
         :math:`\Upsilon` times in T rounds.
       exploration: c.
+
+    Raises:
+      ValueError: if `num_actions` or `window` is below 1.
     """
+    require_counts(num_actions=num_actions, window=window)
 
     def act(key, state, now):
         del key
@@ -153,7 +171,11 @@ def in_blocks(player: Player, length: int) -> Player:
 
     The usual answer to losses that depend on the last few plays (Dekel, Tewari and Arora,
     arXiv 1206.6400, with blocks of about T^{1/3}).
+
+    Raises:
+      ValueError: if `length` is below 1.
     """
+    require_counts(length=length)
 
     def act(key, state, now):
         chosen = player.act(key, state.player, now // length)

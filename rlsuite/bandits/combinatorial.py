@@ -14,6 +14,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from rlsuite.bandits.playing import Player
 from rlsuite.envs.bandits.last_switch import SwitchStates
+from rlsuite.requirements import require_counts
 
 _MOST_SEQUENCES = 2**14
 
@@ -58,8 +59,9 @@ def combinatorial_ucb(
       ignores_first: whether first plays are ignored.
 
     Raises:
-      ValueError: if there are too many sequences to be listed.
+      ValueError: if there are no arms or rounds, or too many sequences to be listed.
     """
+    require_counts(num_arms=num_arms, length=length)
     if num_arms**length > _MOST_SEQUENCES:
         raise ValueError(
             f"length: {length} is not allowed; {num_arms} arms may have at most "

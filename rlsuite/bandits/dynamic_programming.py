@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from rlsuite.envs.bandits.bandit import Graph
+from rlsuite.requirements import require_counts
 
 
 class Average(NamedTuple):
@@ -32,7 +33,11 @@ def best_average(graph: Graph, *, num_before: int = 840, window: int = 840) -> A
       graph: in which each state that the best plays go on from can be reached from all.
       num_before: t, rounds before.
       window: w, rounds that are averaged over.
+
+    Raises:
+      ValueError: if `window` is below 1.
     """
+    require_counts(window=window)
 
     def step(carry, _):
         relative, total, lost = carry

@@ -13,6 +13,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from rlsuite.bandits.playing import Player
 from rlsuite.envs.bandits.bandit import Action, Bandit, BanditState, Instance
+from rlsuite.requirements import require, require_counts
 
 
 class Estimates(NamedTuple):
@@ -51,7 +52,12 @@ def always(choose: Callable[[Instance], Action]) -> Player:
 
 
 def uniformly_random(num_actions: int) -> Player:
-    """Plays any action, each as often."""
+    """Plays any action, each as often.
+
+    Raises:
+      ValueError: if `num_actions` is below 1.
+    """
+    require_counts(num_actions=num_actions)
     return Player(
         init=lambda key, instance: (),
         act=lambda key, state, now: jax.random.randint(key, (), 0, num_actions),
@@ -101,7 +107,11 @@ def ucb1(num_actions: int, exploration: float = 2.0) -> Player:
     Each action once, and then, with t rounds played so far and c the `exploration`,
 
     .. math:: \arg\max_a \, \hat\mu_a + \sqrt{c \ln t / n_a}
+
+    Raises:
+      ValueError: if `num_actions` is below 1.
     """
+    require_counts(num_actions=num_actions)
 
     def act(key, state, now):
         del key
@@ -117,7 +127,13 @@ def ucb1(num_actions: int, exploration: float = 2.0) -> Player:
 
 
 def epsilon_greedy(num_actions: int, epsilon: float = 0.1) -> Player:
-    """Each action once, and then the best so far, or with probability `epsilon` any of them."""
+    """Each action once, and then the best so far, or with probability `epsilon` any of them.
+
+    Raises:
+      ValueError: if there are no actions, or `epsilon` is no probability.
+    """
+    require_counts(num_actions=num_actions)
+    require(0 <= epsilon <= 1, "epsilon", epsilon, "from 0 to 1")
 
     def act(key, state, now):
         del now
@@ -142,7 +158,12 @@ def explore_then_stay(num_actions: int, num_samples: int, burn_in: int = 0) -> P
       num_actions: K.
       num_samples: rounds of each that count.
       burn_in: rounds of each before these.
+
+    Raises:
+      ValueError: if there are no actions, or no rounds that count, or fewer than none before.
     """
+    require_counts(num_actions=num_actions, num_samples=num_samples)
+    require(burn_in >= 0, "burn_in", burn_in, "at least 0")
     run = burn_in + num_samples
 
     def act(key, state, now):
@@ -192,7 +213,12 @@ def successive_elimination(num_actions: int, horizon: int, burn_in: int = 0) -> 
       num_actions: K.
       horizon: T, for which the confidence is.
       burn_in: M.
+
+    Raises:
+      ValueError: if `num_actions` or `horizon` is below 1, or `burn_in` below 0.
     """
+    require_counts(num_actions=num_actions, horizon=horizon)
+    require(burn_in >= 0, "burn_in", burn_in, "at least 0")
     log_term = math.log(2.0 * num_actions * horizon)
 
     def num_samples(epoch):

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from rlsuite.envs.bandits.bandit import Action, Bandit, BanditState, Instance, Payoff
 from rlsuite.method import Method, Metrics, mean_reported, single_precision
+from rlsuite.requirements import require_counts
 from rlsuite.sharding import apart, spread
 
 __all__ = ["Bandit", "Game", "Payoff", "Player", "begin", "mean_payoffs", "play", "play_rounds"]
@@ -97,7 +98,11 @@ def play_rounds(
       games: with a leading `agent` axis.
       first: how many rounds were played before; at most 2³⁰.
       num_rounds: how many to play.
+
+    Raises:
+      ValueError: if `num_rounds` is below 1.
     """
+    require_counts(num_rounds=num_rounds)
 
     def one(game, now):
         bandit_key, player_key = (jax.random.fold_in(game.key, 2 * now + i) for i in (0, 1))
@@ -119,7 +124,11 @@ def mean_payoffs(
     """Plays games from their start and averages what they pay in mean over blocks of rounds.
 
     Regrets are sums of these, to be taken in double precision where there are many rounds.
+
+    Raises:
+      ValueError: if there is no block, or none of its rounds.
     """
+    require_counts(num_blocks=num_blocks, rounds_per_block=rounds_per_block)
 
     def block(games, index):
         games, rounds = play_rounds(
@@ -161,9 +170,7 @@ def play(
     Raises:
       ValueError: if `num_agents` or `rounds_per_step` is below 1.
     """
-    for name, number in (("num_agents", num_agents), ("rounds_per_step", rounds_per_step)):
-        if number < 1:
-            raise ValueError(f"{name}: {number} is not allowed; it must be at least 1")
+    require_counts(num_agents=num_agents, rounds_per_step=rounds_per_step)
 
     def start(key):
         instance_key, game_key = jax.random.split(key)

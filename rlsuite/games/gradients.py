@@ -12,6 +12,7 @@ from rlsuite.envs.games.game import View
 from rlsuite.envs.games.machines import Machine, Script, memory_one
 from rlsuite.games.exact import expected_totals
 from rlsuite.method import Method, single_precision
+from rlsuite.requirements import require_counts
 from rlsuite.sharding import apart, spread
 
 Instance = Any
@@ -60,8 +61,7 @@ def policy_gradient(
     Raises:
       ValueError: if `num_agents` is below 1.
     """
-    if num_agents < 1:
-        raise ValueError(f"num_agents: {num_agents} is not allowed; it must be at least 1")
+    require_counts(num_agents=num_agents)
 
     def start(key):
         instance_key, logits_key = jax.random.split(key)

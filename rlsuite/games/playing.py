@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray, Shaped
 
 from rlsuite.envs.games.game import View, view_from
+from rlsuite.requirements import require_counts
 
 PlayerState = Any
 Round = Int[Array, ""]
@@ -76,13 +77,7 @@ def tournament(
     Raises:
       ValueError: if there are no players, or `num_rounds` or `num_draws` is below 1.
     """
-    for name, number in (
-        ("players", len(players)),
-        ("num_rounds", num_rounds),
-        ("num_draws", num_draws),
-    ):
-        if number < 1:
-            raise ValueError(f"{name}: {number} is not allowed; it must be at least 1")
+    require_counts(players=len(players), num_rounds=num_rounds, num_draws=num_draws)
     games = jnp.asarray(games, jnp.float32)
     shape = (len(players), 2, games.shape[0], num_draws)
     views = _views_of_matches(games, num_rounds, shape)

@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from rlsuite.games.gradients import Opponents
 from rlsuite.method import Method, single_precision
 from rlsuite.ranges import Count, Fraction
+from rlsuite.requirements import require_counts
 from rlsuite.sharding import apart, spread
 
 Values = Float[Array, "context=5 action=2"]
@@ -80,10 +81,7 @@ def q_learning(
     Raises:
       ValueError: if `num_rounds` or `num_agents` is below 1.
     """
-    for name, number in (("num_rounds", num_rounds), ("num_agents", num_agents)):
-        if number < 1:
-            raise ValueError(f"{name}: {number} is not allowed; it must be at least 1")
-
+    require_counts(num_rounds=num_rounds, num_agents=num_agents)
     exploration = optax.linear_schedule(
         config.first_exploration, config.last_exploration, max(config.num_matches - 1, 1)
     )

@@ -14,7 +14,7 @@ from rlsuite.meta.shaping import Fitness, failed_last, pairwise, raw
 from rlsuite.meta.strategies import Draw, Strategy, StrategyState
 from rlsuite.method import Method, Metrics, single_precision
 from rlsuite.objectives.objective import Parameters
-from rlsuite.requirements import require
+from rlsuite.requirements import require, require_counts
 from rlsuite.sharding import apart
 
 
@@ -223,7 +223,7 @@ def _validate(
     require(
         shaping is not pairwise or size % 2 == 0, "shaping", name, "another one: there is no pair"
     )
-    require(tasks_per_candidate >= 1, "tasks_per_candidate", tasks_per_candidate, "at least 1")
+    require_counts(tasks_per_candidate=tasks_per_candidate)
     num_trials = size // candidates_per_task * tasks_per_candidate
     require(
         num_mini_batches >= 1 and num_trials % num_mini_batches == 0,

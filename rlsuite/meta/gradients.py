@@ -18,6 +18,7 @@ from rlsuite.meta.noise import GradientNoise, estimate_noise, no_noise_yet, reme
 from rlsuite.method import Method, Metrics, mean_reported, single_precision
 from rlsuite.objectives.actor_critic import advantages_and_values, fit_critic
 from rlsuite.objectives.objective import Parameters
+from rlsuite.requirements import require, require_counts
 from rlsuite.rollout import Transition, memories
 from rlsuite.scores import Evidence, Score
 from rlsuite.sharding import apart, mean_of_parts, num_parts
@@ -122,15 +123,19 @@ def meta_gradient(
       A method whose state is a `MetaState`.
 
     Raises:
-      ValueError: if `num_agents` is not a multiple of `num_mini_batches`, or the critic remembers.
+      ValueError: if a number is below 1, `num_agents` is no multiple of `num_mini_batches`, or the
+        critic remembers.
     """
+    require_counts(
+        num_agents=num_agents,
+        num_updates=num_updates,
+        num_mini_batches=num_mini_batches,
+        num_episodes=num_episodes,
+    )
     if jax.tree.leaves(critic.network.init_memory(1)):
         raise ValueError("critic: a network with memory is not allowed; it must have none")
-    if num_agents % num_mini_batches:
-        raise ValueError(
-            f"num_mini_batches: {num_mini_batches} is not allowed; "
-            f"it must divide the {num_agents} agents"
-        )
+    is_even, divides = num_agents % num_mini_batches == 0, f"a divisor of the {num_agents} agents"
+    require(is_even, "num_mini_batches", num_mini_batches, divides)
     regularise = regulariser or weighted()
     lives = Lives(life, curriculum, score, num_agents, num_episodes, critic.init)
 

@@ -31,7 +31,7 @@ from rlsuite.networks import NetworkConfig, Predictor, make_predictor
 from rlsuite.objectives.objective import Learner
 from rlsuite.objectives.proximal_policy_optimisation import PPOConfig, ppo
 from rlsuite.ranges import Count
-from rlsuite.requirements import require_known
+from rlsuite.requirements import require_counts, require_known
 from rlsuite.rollout import Level, Policy, greedy
 from rlsuite.selection import where_each
 
@@ -205,9 +205,7 @@ def attack_victims(
 
 
 def _make_attack(world: Environment, config: TestTimeConfig) -> _Attack:
-    lifetime = config.oracle_lifetime
-    if lifetime < 1:
-        raise ValueError(f"oracle_lifetime: {lifetime} is not allowed; it must be at least 1")
+    require_counts(oracle_lifetime=config.oracle_lifetime)
     if config.networks.recurrent_width is not None:
         raise ValueError(
             f"networks.recurrent_width: {config.networks.recurrent_width} is not allowed; it must "

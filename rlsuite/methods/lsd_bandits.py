@@ -27,7 +27,7 @@ from rlsuite.envs.bandits.last_switch import (
 )
 from rlsuite.method import Method
 from rlsuite.ranges import Count
-from rlsuite.requirements import require_known
+from rlsuite.requirements import require_counts, require_known
 
 
 class Exploration(NamedTuple):
@@ -60,8 +60,9 @@ def exploration(
         loss against the planner who knows the payoffs grows like :math:`T^{2/3}`.
 
     Raises:
-      ValueError: if the horizon is too short for it.
+      ValueError: if the horizon is too short for it, or nothing is to be explored.
     """
+    require_counts(num_arms=num_arms, horizon=horizon)
     idle, plays = num_arms, states.num_plays + 1
     actions = [
         action
@@ -71,6 +72,7 @@ def exploration(
     ]
     if num_repeats is None:
         num_repeats = max(1, round((horizon / len(actions)) ** (2 / 3)))
+    require_counts(num_repeats=num_repeats)
     found = Exploration(np.array(actions, np.int32), num_repeats)
     if found.num_rounds > horizon:
         raise ValueError(

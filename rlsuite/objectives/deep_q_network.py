@@ -103,7 +103,8 @@ def epsilon_at(clock: Clock, config: DQNConfig) -> Float[Array, ""]:
     """The share of random actions after so many updates, in [0, 1]; the last one after a life."""
     end = jnp.maximum(config.exploration * clock.lifetime, 1.0)
     progress = jnp.where(clock.progress < 1, jnp.clip(clock.num_updates / end, 0.0, 1.0), 1.0)
-    return config.first_epsilon + progress * (config.last_epsilon - config.first_epsilon)
+    epsilon = config.first_epsilon + progress * (config.last_epsilon - config.first_epsilon)
+    return epsilon.astype(jnp.float32)
 
 
 def deep_q_network(
@@ -231,11 +232,15 @@ def _nothing(world: Environment) -> Remembered:
     """A transition of zeros, for the replay to take its shapes from."""
     observation, _ = jax.eval_shape(world.reset, jax.random.key(0), world.default_params)
     observation = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), observation)
-    no, zero = jnp.zeros((), bool), jnp.zeros(())
+    no, zero = jnp.zeros((), bool), jnp.zeros((), jnp.float32)
     return Remembered(observation, zero.astype(jnp.int32), zero, no, observation)
 
 
 def _remembered(transitions) -> Remembered:
     """What is kept of a rollout, with axes `[worker, time]`."""
     kept = Remembered(*(getattr(transitions, name) for name in Remembered._fields))
+    # In a process that computes in 64 bits actions are drawn as such, and rewards may be paid so.
+    kept = kept._replace(
+        action=kept.action.astype(jnp.int32), reward=kept.reward.astype(jnp.float32)
+    )
     return jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), kept)

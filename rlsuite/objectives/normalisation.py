@@ -21,7 +21,9 @@ class Statistics(NamedTuple):
 
 def no_statistics(shape: tuple[int, ...] = ()) -> Statistics:
     """Statistics of no samples yet, by which nothing changes: mean zero and variance one."""
-    return Statistics(jnp.zeros(()), jnp.zeros(shape), jnp.ones(shape))
+    # Named, since they are of 32 bits in a process that computes in 64, too.
+    zero, zeros = jnp.zeros((), jnp.float32), jnp.zeros(shape, jnp.float32)
+    return Statistics(zero, zeros, jnp.ones_like(zeros))
 
 
 def merge(statistics: Statistics, samples: Float[Array, "*batch_and_shape"]) -> Statistics:
@@ -80,7 +82,7 @@ class ReturnStatistics(NamedTuple):
 
 def no_return_statistics(num_workers: int) -> ReturnStatistics:
     """Statistics before the first reward."""
-    return ReturnStatistics(jnp.zeros(num_workers), no_statistics())
+    return ReturnStatistics(jnp.zeros(num_workers, jnp.float32), no_statistics())
 
 
 def scale_rewards(

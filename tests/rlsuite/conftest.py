@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import jaxtyping
 import numpy as np
 import pytest
 from flax import struct
@@ -54,6 +55,14 @@ class CountingWorld(environment.Environment):
 
     def action_space(self, params):
         return spaces.Discrete(self.num_actions)
+
+
+@pytest.fixture
+def nothing_checked():
+    """As for users, whose calls no annotation checks."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.fixture(scope="session")

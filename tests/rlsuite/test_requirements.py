@@ -10,7 +10,6 @@ import flax.linen as nn
 import gymnax
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import pytest
 
 import rlsuite
@@ -155,14 +154,7 @@ def named_fields():
 
 
 FIELDS = list(named_fields())
-
-
-@pytest.fixture(autouse=True)
-def nothing_checked():
-    """As for users, whose calls no annotation checks."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
+pytestmark = pytest.mark.usefixtures("nothing_checked")
 
 
 def test_every_config_with_names_has_a_reader():

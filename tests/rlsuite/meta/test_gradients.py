@@ -252,6 +252,12 @@ def test_mini_batches_of_unequal_size_are_refused(counting_world):
         make(counting_world, replace(CONFIG, num_mini_batches=3))
 
 
+@pytest.mark.parametrize("name", ["num_agents", "num_updates", "num_mini_batches", "num_episodes"])
+def test_there_must_be_some_of_everything_that_is_counted(counting_world, name):
+    with pytest.raises(ValueError, match=f"meta.{name}: 0 is not allowed; it must be at least 1"):
+        make(counting_world, replace(CONFIG, **{name: 0}))
+
+
 def test_staggering_cuts_the_first_lifetimes_to_whole_meta_steps(counting_world):
     config = replace(CONFIG, num_agents=400, stagger=True)
 
