@@ -60,21 +60,6 @@ def reachable(table: StepTable) -> Bool[Array, " state"]:
     ]
 
 
-def uniform_return(table: StepTable, max_steps: Int[Array, ""]) -> Float[Array, ""]:
-    """The expected undiscounted return of a uniform policy within the limit of an episode."""
-    target = jnp.where(table.terminated, table.following.shape[0], table.following)
-    share = 1 / table.reward.shape[1]
-
-    def step(_, carry):
-        probability, total = carry
-        flow = jnp.broadcast_to(share * probability[:, None], target.shape)
-        total += (flow * table.reward).sum()
-        return jnp.zeros_like(probability).at[target].add(flow, mode="drop"), total
-
-    probability = jnp.zeros(table.reward.shape[0]).at[table.start].set(1.0)
-    return jax.lax.fori_loop(0, max_steps, step, (probability, jnp.zeros(())))[1]
-
-
 def optimal_return(table: StepTable, max_steps: Int[Array, ""]) -> Float[Array, ""]:
     """The greatest undiscounted return within the limit of an episode, by backward induction."""
 

@@ -2,10 +2,9 @@
 
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int, PyTree
+from jaxtyping import Float
 
 from rlsuite.experiments.specs import WorldSpec
 from rlsuite.lifetime import Task
@@ -29,11 +28,6 @@ class LevelSet(NamedTuple):
     strata: list[str]
     optimal: Float[np.ndarray, " level"] | None
     horizon: int | None = None
-
-
-def take(tree: PyTree, index: int | np.integer | Int[np.ndarray, "*indices"]) -> PyTree:
-    """The entries of every leaf's leading axis that `index` names."""
-    return jax.tree.map(lambda leaf: leaf[index], tree)
 
 
 def lasting(level_set: LevelSet, horizon: int) -> LevelSet:

@@ -16,12 +16,13 @@ from rlsuite.compiling import jit
 from rlsuite.experiments import evaluation
 from rlsuite.experiments.errors import ConfigError, nearest
 from rlsuite.experiments.evaluation import Evaluation, Role, Table
-from rlsuite.experiments.level_sets import LevelSet, take
+from rlsuite.experiments.level_sets import LevelSet
 from rlsuite.experiments.registry import find_world, world_names
 from rlsuite.experiments.role_keys import HELD_OUT_SEED, role_key
 from rlsuite.experiments.specs import Watch, WorldSpec
 from rlsuite.experiments.trainers import LearnedBy
 from rlsuite.ranges import Count, Counts, EachOnce
+from rlsuite.selection import take
 
 UPDATES_SHOWN = 100
 AGENTS_WATCHED = 16

@@ -205,10 +205,17 @@ def _of_a_file(name: str) -> ModuleType | None:
     return None if spec is None or spec.origin is None else _FILES.get(_real(spec.origin))
 
 
-def absolute(name: str) -> str:
-    """The name, with the whole path where it is a file's."""
+def absolute(name: str, folder: Path | None = None) -> str:
+    """The name, with the whole path where it is a file's.
+
+    Args:
+      name: of a module or a file, and perhaps of what it has, after a colon.
+      folder: from which a file is looked for; by default the one that the process is in.
+    """
     file, colon, attribute = name.rpartition(":") if ":" in name else (name, "", "")
-    return f"{_real(file)}{colon}{attribute}" if file.endswith(".py") else name
+    if not file.endswith(".py"):
+        return name
+    return f"{_real(str((folder or Path()) / file))}{colon}{attribute}"
 
 
 def _real(file: str) -> str:

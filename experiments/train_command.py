@@ -12,11 +12,6 @@ FLAGS = ("--help", "--overwrite", "--debug_nans", "--dry_run")
 """Options of `train` that take no value."""
 
 _PARAMETER_PREFIX = "tasks."
-# Fields that have moved, by the names that scripts still have for them.
-_MOVED = {
-    "meta.num_workers": "life.num_workers",
-    "meta.rollout_length": "life.rollout_length",
-}
 
 
 def add_parsers(commands: Any) -> None:
@@ -200,7 +195,7 @@ def _field_texts(rest: list[str], defaults: Any) -> tuple[dict[str, str], dict[s
             raise UserError(f"unknown argument '{argument}'; see 'rlsuite train --help'")
         is_parameter = name.startswith(_PARAMETER_PREFIX)
         if not is_parameter:
-            name = full_name(_MOVED.get(name, name), known)
+            name = full_name(name, known)
         if not equals:
             raise UserError(f"{name}: a value is missing, as in '--{name} VALUE'")
         if is_parameter:

@@ -16,12 +16,13 @@ from rlsuite.experiments.errors import ConfigError
 from rlsuite.experiments.evaluation import SCORE, Evaluation, Table
 from rlsuite.experiments.field_values import from_text
 from rlsuite.experiments.fields import leaves
-from rlsuite.experiments.level_sets import LevelSet, lasting, take
+from rlsuite.experiments.level_sets import LevelSet, lasting
 from rlsuite.experiments.meta_test import Contender, EvaluationConfig, tested
 from rlsuite.experiments.role_keys import role_key
 from rlsuite.experiments.specs import Watch, WorldSpec
 from rlsuite.ranges import Count, Counts, EachOnce
 from rlsuite.rollout import episode_returns
+from rlsuite.selection import take
 
 RANDOM = "random policy"
 ALL_WORLDS = "all worlds with a reference"

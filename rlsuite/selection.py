@@ -4,7 +4,18 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Int, PyTree
+
+
+def take(items: PyTree, places: ArrayLike) -> PyTree:
+    """What stands at some places of the leading axis of every leaf."""
+    return jax.tree.map(lambda leaf: leaf[places], items)
+
+
+def put(items: PyTree, places: Int[Array, "*place"], new: PyTree) -> PyTree:
+    """The items with others at some places; those whose place is out of range are dropped."""
+    return jax.tree.map(lambda old, leaf: old.at[places].set(leaf, mode="drop"), items, new)
 
 
 def map_selected(
@@ -43,13 +54,10 @@ def map_selected(
         start, results = carry
         place = start + jnp.arange(group_size)
         items = order[jnp.minimum(place, num_items - 1)]
-        new = jax.vmap(function)(*jax.tree.map(lambda leaf: leaf[items], arguments))
+        new = jax.vmap(function)(*take(arguments, items))
         # A group's rest holds items that are not selected: writing out of range drops them.
         target = jnp.where(place < num_selected, items, num_items)
-        results = jax.tree.map(
-            lambda old, leaf: old.at[target].set(leaf, mode="drop"), results, new
-        )
-        return start + group_size, results
+        return start + group_size, put(results, target, new)
 
     return jax.lax.while_loop(unfinished, work, (0, otherwise))[1]
 

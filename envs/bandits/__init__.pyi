@@ -21,7 +21,6 @@ from .tallying import decoy_losses as decoy_losses
 from .tallying import easy_losses as easy_losses
 from .tallying import exponential_weights as exponential_weights
 from .tallying import flat_weights as flat_weights
-from .tallying import is_best_to_repeat as is_best_to_repeat
 from .tallying import linear_weights as linear_weights
 from .tallying import random_losses as random_losses
 from .tallying import shuffled_actions as shuffled_actions

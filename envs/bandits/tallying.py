@@ -172,11 +172,6 @@ def best_repeated(losses: Float[Array, "action knot"]) -> Int[Array, ""]:
     return jnp.argmin(losses[:, -1])
 
 
-def is_best_to_repeat(losses: Float[Array, "action knot"]) -> bool:
-    """Whether repeated exposure is optimal: x*, repeated, costs no more than anything ever does."""
-    return bool(losses[:, -1].min() <= losses.min())
-
-
 def _polynomials(coefficients: list[list[float]]) -> Float[Array, "action knot"]:
     share = np.arange(1, NUM_KNOTS + 1) / NUM_KNOTS
     powers = share ** np.arange(3)[:, None]

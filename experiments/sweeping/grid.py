@@ -16,9 +16,9 @@ from rlsuite.experiments.errors import ConfigError, UserError, nearest
 from rlsuite.experiments.fields import full_name, leaves
 from rlsuite.experiments.files import read_file
 from rlsuite.experiments.plans import Plan, default_run, plan
-from rlsuite.experiments.registry import Methods, import_module
+from rlsuite.experiments.registry import Methods, absolute, import_module
 from rlsuite.experiments.sweeping import tables
-from rlsuite.experiments.sweeping.settings import Setting, beside, read_settings, slug
+from rlsuite.experiments.sweeping.settings import Setting, read_settings, slug
 
 SWEEPS = "sweeps"
 """The folder of the package that has the named sweeps, and where results go by default."""
@@ -262,7 +262,7 @@ def _sweep(path: Path, document: dict[str, Any], size: str | None) -> Sweep:
         claim=tables.prose(document, "claim"),
         settings=(),
         seeds=tables.seeds(document),
-        imports=tuple(beside(path, name) for name in tables.lines(document, "imports")),
+        imports=tuple(absolute(name, path.parent) for name in tables.lines(document, "imports")),
         slurm=tables.values(document, "slurm"),
     )
     settings = read_settings(path, document, len(found.seeds))

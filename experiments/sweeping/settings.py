@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rlsuite.experiments.errors import ConfigError
+from rlsuite.experiments.registry import absolute
 from rlsuite.experiments.sweeping import tables
 
 _LONGEST_FOLDER = 200
@@ -122,7 +123,7 @@ def _setting(
     if not slug(name) or len(slug(name)) > _LONGEST_FOLDER:
         allowed = f"of 1 to {_LONGEST_FOLDER} letters, digits and what is between, for its folder"
         raise tables.not_allowed(f"{where}name", name, allowed)
-    return Setting(name, beside(path, method), preset, values)
+    return Setting(name, absolute(method, path.parent), preset, values)
 
 
 def _check_distinct(settings: Sequence[Setting]) -> None:
@@ -133,9 +134,3 @@ def _check_distinct(settings: Sequence[Setting]) -> None:
             names = f"'{by_folder[folder]}' and '{setting.name}'"
             raise ConfigError(f"settings: {names} would have one folder; name them apart")
         by_folder[folder] = setting.name
-
-
-def beside(path: Path, name: str) -> str:
-    """A reference to a Python file as seen from the folder of the sweep's file; others as is."""
-    file, colon, attribute = name.rpartition(":") if ":" in name else (name, "", "")
-    return f"{path.absolute().parent / file}{colon}{attribute}" if file.endswith(".py") else name

@@ -12,7 +12,7 @@ from rlsuite.lifetime import Task
 from rlsuite.method import Metrics
 from rlsuite.ranges import Count, Fraction, Positive
 from rlsuite.requirements import named
-from rlsuite.selection import where_each
+from rlsuite.selection import put, take, where_each
 
 
 @dataclass(frozen=True)
@@ -250,7 +250,7 @@ def prioritised_replay(
         parents = choose_replays(choice_key, log_weights, num_agents)
         is_there = jnp.arange(num_agents) < jnp.isfinite(log_weights).sum()
         chosen = is_there & jax.random.bernoulli(coin_key, edited_fraction, (num_agents,))
-        tasks = jax.tree.map(lambda leaf: leaf[parents], buffer.task)
+        tasks = take(buffer.task, parents)
         keys = jax.random.split(edit_key, num_agents)
         tasks = tasks._replace(level=jax.vmap(edit)(keys, tasks.level))
         return where_each(chosen, tasks, fresh)
@@ -283,16 +283,13 @@ def prioritised_replay(
         written = jnp.where(replace, ticket, config.size)
         played = jnp.where(wanted, ticket, config.size)
         buffer = buffer._replace(
-            task=jax.tree.map(
-                lambda kept, new: kept.at[written].set(new, mode="drop"), buffer.task, fresh
-            ),
+            task=put(buffer.task, written, fresh),
             is_scored=buffer.is_scored.at[written].set(False, mode="drop"),
             is_playing=buffer.is_playing.at[played].set(True, mode="drop"),
             num_drawn=buffer.num_drawn + wanted.sum(dtype=jnp.int32),
             num_replayed=buffer.num_replayed + is_replay.sum(dtype=jnp.int32),
         )
-        task = jax.tree.map(lambda leaf: leaf[ticket], buffer.task)
-        return buffer, Proposal(task, ticket)
+        return buffer, Proposal(take(buffer.task, ticket), ticket)
 
     def report(buffer, tickets, scores, finished):
         slots = jnp.where(finished, tickets, config.size)

@@ -11,6 +11,8 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from rlsuite.curricula.curriculum import Curriculum, SampleTask, drawn_from
 from rlsuite.lifetime import Task
 from rlsuite.ranges import Count
+from rlsuite.requirements import require, require_counts
+from rlsuite.selection import take
 
 ScoreTask = Callable[[PRNGKeyArray, Task], Float[Array, ""]]
 """What one task is chosen by, before anything was learned."""
@@ -58,11 +60,11 @@ def chosen_set(
         go by the order of the draws, and what is no number is taken last.
 
     Raises:
-      ValueError: if the pool is smaller than the set.
+      ValueError: if the set is empty, or the pool smaller than the set.
     """
     pool_size = size if pool_size is None else pool_size
-    if not 1 <= size <= pool_size:
-        raise ValueError(f"pool_size: {pool_size} is not allowed; it must be at least size, {size}")
+    require_counts(size=size)
+    require(size <= pool_size, "pool_size", pool_size, f"at least size, {size}")
 
     def init(key):
         draw_key, score_key = jax.random.split(key)
@@ -73,7 +75,7 @@ def chosen_set(
         batch = min(SCORED_AT_ONCE, pool_size)
         scores = jax.lax.map(lambda both: score(*both), (keys, pool), batch_size=batch)
         best_first = jnp.argsort(-scores if highest else scores)
-        return jax.tree.map(lambda leaf: leaf[best_first[:size]], pool)
+        return take(pool, best_first[:size])
 
     return Curriculum(
         init=init,

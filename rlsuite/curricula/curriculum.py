@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 from rlsuite.lifetime import Task
 from rlsuite.method import Metrics
 from rlsuite.rollout import Level
+from rlsuite.selection import take
 
 CurriculumState = Any
 SampleTask = Callable[[PRNGKeyArray], Task]
@@ -89,7 +90,7 @@ def frozen_set(tasks: Task) -> Curriculum:
 def drawn_from(tasks: Task, key: PRNGKeyArray, num_tasks: int) -> Proposal:
     """Tasks of a set, which has a leading axis, uniformly at random and with replacement."""
     ticket = jax.random.randint(key, (num_tasks,), 0, tasks.lifetime.shape[0])
-    return Proposal(jax.tree.map(lambda leaf: leaf[ticket], tasks), ticket)
+    return Proposal(take(tasks, ticket), ticket)
 
 
 def _without_memory(draw: Callable[[PRNGKeyArray, int], Proposal]) -> Curriculum:

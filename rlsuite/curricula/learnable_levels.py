@@ -17,7 +17,7 @@ from rlsuite.objectives.objective import Learner
 from rlsuite.ranges import Count, Fraction
 from rlsuite.rollout import Level, Levels, Policy, add_reward, reset_worlds, step_worlds
 from rlsuite.scores import learnability
-from rlsuite.selection import every, where_each
+from rlsuite.selection import every, take, where_each
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def learnable_levels(
             lambda leaf: leaf.reshape(pool, *leaf.shape[2:]), found
         )
         scores, best = jax.lax.top_k(scores, config.size)
-        task, success = jax.tree.map(lambda leaf: leaf[best], (task, success))
+        task, success = take((task, success), best)
         return task, scores, success
 
     def init(key):
@@ -169,7 +169,7 @@ def learnable_levels(
         state = LearnableLevels(task, scores, success, state.num_steps + 1)
         fresh = draw_tasks(draw_key, sample_task, num_workers)
         place = jax.random.randint(choice_key, (num_workers,), 0, config.size)
-        chosen = jax.tree.map(lambda leaf: leaf[place], state.task)
+        chosen = take(state.task, place)
         lesson = Lesson(
             where_each(from_set, chosen, fresh),
             jnp.full(num_workers, -1, jnp.int32),

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from rlsuite.curricula.buffer import (
     Buffer,
@@ -23,7 +23,7 @@ from rlsuite.lifetime import Task
 from rlsuite.ranges import Fraction, Positive
 from rlsuite.rollout import Level
 from rlsuite.scores import Evidence, Score, ScoreState
-from rlsuite.selection import where_each
+from rlsuite.selection import put, take, where_each
 
 NEW, REPLAYED, EDITED = range(3)
 """Where the levels of a lesson come from."""
@@ -138,7 +138,7 @@ def replayed_levels(
             ages = (buffer.num_reports - buffer.last_scored).astype(jnp.float32)
             log_weights = replay_log_weights(buffer.score, ages, buffer.is_scored, config)
             slot = draw(choice_key, log_weights, num_workers).astype(jnp.int32)
-            return Lesson(_at(slot, buffer.task), slot, jnp.array(True))
+            return Lesson(take(buffer.task, slot), slot, jnp.array(True))
 
         def edited():
             keys = jax.random.split(edit_key, num_workers)
@@ -161,7 +161,7 @@ def replayed_levels(
         known = slot >= 0
         init_key, value_key = jax.random.split(key)
         anew = jax.vmap(score.init)(jax.random.split(init_key, num_workers), lesson.task)
-        remembered = where_each(known, _at(slot, state.remembered), anew)
+        remembered = where_each(known, take(state.remembered, slot), anew)
         remembered, scores = score_each(
             value_key, score, remembered, lesson.task, evidence, returns
         )
@@ -177,12 +177,12 @@ def replayed_levels(
         inserted = _places(buffer, lesson.task, scores, ~known)
         buffer = _write(buffer, inserted, lesson.task, scores)
         # A new level may take the slot of one that was scored just now.
-        kept = _put(written, state.remembered, remembered)
-        kept = _put(inserted, kept, remembered)
+        kept = put(state.remembered, written, remembered)
+        kept = put(kept, inserted, remembered)
         state = state._replace(buffer=buffer, remembered=kept)
         if parents is None:
             return state, scores
-        return state._replace(last=_at(parents(evidence, returns), state.last)), scores
+        return state._replace(last=take(state.last, parents(evidence, returns))), scores
 
     return Designer(init, propose, report, lambda state: buffer_metrics(state.buffer))
 
@@ -296,16 +296,8 @@ def _write(
 ) -> Buffer:
     """Scored levels in their slots; those out of range are dropped."""
     return buffer._replace(
-        task=_put(slot, buffer.task, task),
+        task=put(buffer.task, slot, task),
         score=buffer.score.at[slot].set(scores, mode="drop"),
         is_scored=buffer.is_scored.at[slot].set(True, mode="drop"),
         last_scored=buffer.last_scored.at[slot].set(buffer.num_reports, mode="drop"),
     )
-
-
-def _put(slot: Int[Array, " worker"], kept: PyTree, new: PyTree) -> PyTree:
-    return jax.tree.map(lambda kept, new: kept.at[slot].set(new, mode="drop"), kept, new)
-
-
-def _at(slot: Int[Array, " worker"], tree: PyTree) -> PyTree:
-    return jax.tree.map(lambda leaf: leaf[slot], tree)

@@ -11,6 +11,7 @@ from jaxtyping import Array, Float, Shaped
 from rlsuite.averages import interquartile_mean
 from rlsuite.curricula.curriculum import SampleTask
 from rlsuite.lifetime import Life, Task
+from rlsuite.meta.evolution import final_return
 from rlsuite.method import Method
 from rlsuite.ranges import Count
 from rlsuite.rollout import OptimalReturn
@@ -101,15 +102,11 @@ def held_out(
         optimal = None if optimal_return is None else jax.vmap(optimal_return)(tasks.level)
         return HeldOut(tasks, jax.random.split(life_key, num_levels), optimal)
 
-    def return_of(parameters, key, task):
-        life_key, return_key = jax.random.split(key)
-        agent = life.whole(life_key, parameters, task)
-        return life.mean_return(return_key, agent, num_episodes)
+    return_of = jax.vmap(final_return(life, num_episodes), in_axes=(0, None, 0))
 
     def measure(material, state):
-        returns = _shared(jax.vmap(return_of, in_axes=(None, 0, 0)), num_levels)(
-            state.parameters, material.key, material.task
-        )
+        live = _shared(return_of, num_levels)
+        returns = live(material.key, state.parameters, material.task)
         if material.optimal_return is None:
             return {"held_out_return": _typical(returns)}
         pays = material.optimal_return >= LEAST_OPTIMAL_RETURN
@@ -121,7 +118,7 @@ def held_out(
 
 def _shared(live: Callable[..., Array], num_levels: int) -> Callable[..., Array]:
     """Divided among devices if they can share the levels equally; else each lives all lives."""
-    return live if num_levels % num_parts() else apart(live, (None, 0, 0))
+    return live if num_levels % num_parts() else apart(live, (0, None, 0))
 
 
 def _typical(returns: Float[Array, " level"]) -> Float[Array, ""]:

@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
-from rlsuite.quality_diversity.solutions import Solutions, joined, taken
+from rlsuite.quality_diversity.solutions import Solutions, joined
 from rlsuite.ranges import Count, Fraction
+from rlsuite.selection import take
 
 NONE = -1
 """Instead of a place: of an emitter's founder, or of the emitter that is running."""
@@ -224,7 +225,7 @@ def put_aside(
         jnp.concatenate([emitter.priority, priority]), len(emitter.priority)
     )
     return emitter._replace(
-        aside=taken(joined(emitter.aside, children), kept),
+        aside=take(joined(emitter.aside, children), kept),
         priority=priority,
         most_novel=jnp.maximum(emitter.most_novel, new.max()),
     )

@@ -22,9 +22,9 @@ from rlsuite.quality_diversity.solutions import (
     joined,
     mutated,
     random_genomes,
-    taken,
 )
 from rlsuite.ranges import Count, Positive
+from rlsuite.selection import take
 
 Criterion = Callable[
     [PRNGKeyArray, Float[Array, " solution"], Float[Array, " solution"]], Float[Array, " solution"]
@@ -192,7 +192,7 @@ def generation(
     survivors = jax.lax.top_k(score, config.population_size)[1]
     founders = Rewarded(children, *_founding(children, everybody, config.deviation))
     return Explored(
-        population=taken(everybody, survivors),
+        population=take(everybody, survivors),
         archive=add(
             before.archive, children, _random_ones(choose_key, len(genome), config.num_archived)
         ),

@@ -13,8 +13,8 @@ from rlsuite.quality_diversity.batches import BatchConfig
 from rlsuite.quality_diversity.descriptors import true_position
 from rlsuite.quality_diversity.domain import Domain
 from rlsuite.quality_diversity.found import Found, metrics, nothing_found, told
-from rlsuite.quality_diversity.solutions import Solutions, evaluated, random_genomes, taken
-from rlsuite.selection import where_each
+from rlsuite.quality_diversity.solutions import Solutions, evaluated, random_genomes
+from rlsuite.selection import take, where_each
 
 
 class Elites(NamedTuple):
@@ -73,7 +73,7 @@ def improved(elites: Elites, children: Solutions, domain: Domain, bins: int) -> 
     cell = domain.cells(children.position, bins)
     winner = best_of_cells(cell, (children.reward,), domain.num_cells(bins))
     is_there = winner < len(cell)
-    candidates = taken(children, jnp.where(is_there, winner, 0))
+    candidates = take(children, jnp.where(is_there, winner, 0))
     more = candidates.reward > elites.solutions.reward
     better = is_there & (~elites.entered | more)
     return Elites(where_each(better, candidates, elites.solutions), elites.entered | better)

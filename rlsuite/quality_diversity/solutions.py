@@ -8,6 +8,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree, Shaped
 
 from rlsuite.quality_diversity.descriptors import Descriptor
 from rlsuite.quality_diversity.domain import GENE_LIMIT, Domain
+from rlsuite.selection import put
 
 FOUND_BY_SEARCH = -1
 """Instead of an emitter's founder, for solutions that no emitter has found."""
@@ -116,9 +117,7 @@ def add(archive: Archive, items: PyTree, chosen: Bool[Array, " item"]) -> Archiv
     target = jnp.where(chosen & (place < capacity), place, capacity)
     size = archive.size + chosen.sum(dtype=jnp.int32)
     return Archive(
-        items=jax.tree.map(
-            lambda old, new: old.at[target].set(new, mode="drop"), archive.items, items
-        ),
+        items=put(archive.items, target, items),
         size=jnp.minimum(size, capacity),
         lost=archive.lost + jnp.maximum(size - capacity, 0),
     )
@@ -127,11 +126,6 @@ def add(archive: Archive, items: PyTree, chosen: Bool[Array, " item"]) -> Archiv
 def joined(*solutions: PyTree) -> PyTree:
     """Several pytrees of items one after the other."""
     return jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *solutions)
-
-
-def taken(items: PyTree, places: Int[Array, "*place"]) -> PyTree:
-    """Items at some places."""
-    return jax.tree.map(lambda leaf: leaf[places], items)
 
 
 def comes_again(born: Int[Array, " item"], is_there: Bool[Array, " item"]) -> Bool[Array, " item"]:

@@ -30,7 +30,7 @@ from rlsuite.envs.rooms.world import (
     Params,
     State,
 )
-from rlsuite.envs.step_tables import optimal_return, optimal_values, reachable, uniform_return
+from rlsuite.envs.step_tables import optimal_return, optimal_values, reachable
 
 KEY_0 = jax.random.key(0)
 SIGNS = {".": FLOOR, "#": WALL, "~": LAVA, "G": GOAL, "K": KEY, "D": DOOR, "S": FLOOR}
@@ -136,6 +136,21 @@ def steps_to_goal(drawing_cells, side, start, has_keys):
                 known.add(state)
                 queue.append((state, steps + 1))
     return None
+
+
+def uniform_return(table, max_steps):
+    """The expected undiscounted return of a uniform policy within the limit of an episode."""
+    target = jnp.where(table.terminated, table.following.shape[0], table.following)
+    share = 1 / table.reward.shape[1]
+
+    def step(_, carry):
+        probability, total = carry
+        flow = jnp.broadcast_to(share * probability[:, None], target.shape)
+        total += (flow * table.reward).sum()
+        return jnp.zeros_like(probability).at[target].add(flow, mode="drop"), total
+
+    probability = jnp.zeros(table.reward.shape[0]).at[table.start].set(1.0)
+    return jax.lax.fori_loop(0, max_steps, step, (probability, jnp.zeros(())))[1]
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["multi-room", "key room"])

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlsuite.selection import every, map_selected
+from rlsuite.selection import every, map_selected, put, take
 
 NUM_ITEMS = 9
 
@@ -123,3 +123,13 @@ def place_of(operation, text):
         if re.search(rf"calls=%{re.escape(place)}\b(?![.-])", lines):
             return name
     return place
+
+
+def test_what_is_put_somewhere_is_taken_from_there_and_nowhere_else():
+    items = {"number": jnp.arange(3), "row": jnp.arange(6.0).reshape(3, 2)}
+    new = {"number": jnp.array([10, 11]), "row": jnp.array([[7.0, 8.0], [9.0, 9.0]])}
+    after = put(items, jnp.array([2, 3]), new)
+    # The third place is the last: the other one is out of range.
+    assert take(after, jnp.array([0, 1]))["number"].tolist() == [0, 1]
+    last = take(after, 2)
+    assert last["number"] == 10 and last["row"].tolist() == [7.0, 8.0]

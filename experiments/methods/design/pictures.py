@@ -14,7 +14,6 @@ from rlsuite.curricula.level_replay import LevelReplayState
 from rlsuite.experiments import plots
 from rlsuite.experiments.evaluation import Evaluation
 from rlsuite.experiments.finished import Finished
-from rlsuite.experiments.level_sets import take
 from rlsuite.experiments.methods.design.drawn import levels_drawn
 from rlsuite.experiments.methods.design.names import names_of
 from rlsuite.experiments.methods.design.scored import scored_section
@@ -23,6 +22,7 @@ from rlsuite.experiments.statistics import share
 from rlsuite.experiments.words import table_in_markdown
 from rlsuite.method import State
 from rlsuite.rollout import Level
+from rlsuite.selection import take
 from rlsuite.watching import unwatched
 
 Draw = Callable[[Level], plots.Image]

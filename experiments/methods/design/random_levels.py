@@ -10,10 +10,10 @@ from jaxtyping import Array, Bool, Shaped
 
 from rlsuite.compiling import jit
 from rlsuite.experiments.errors import ConfigError
-from rlsuite.experiments.level_sets import take
 from rlsuite.experiments.role_keys import role_key
 from rlsuite.experiments.specs import WorldSpec
 from rlsuite.rollout import Level
+from rlsuite.selection import take
 
 DRAWS = 4
 """How many levels are drawn for each that is to be one that can be solved."""

@@ -12,12 +12,13 @@ from annotated_types import MinLen
 from rlsuite.compiling import jit
 from rlsuite.envs.gridworld.levels import LEVEL_DISTRIBUTIONS, TABULAR_LEVELS
 from rlsuite.envs.gridworld.mazes import MAZES
-from rlsuite.experiments.level_sets import LevelSet, lasting, shortened, take
+from rlsuite.experiments.level_sets import LevelSet, lasting, shortened
 from rlsuite.experiments.meta_test import ObjectiveEvaluationConfig, other_worlds
 from rlsuite.experiments.role_keys import HELD_OUT_SEED, role_key
 from rlsuite.experiments.specs import WorldSpec
 from rlsuite.experiments.worlds.grid_world import grid_world
 from rlsuite.ranges import Count, NotNegative, Positive
+from rlsuite.selection import take
 
 LEAST_OPTIMAL_RETURN = 0.01
 

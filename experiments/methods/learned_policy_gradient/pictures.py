@@ -11,10 +11,10 @@ from rlsuite.curricula.buffer import Buffer
 from rlsuite.experiments import plots
 from rlsuite.experiments.evaluation import Evaluation
 from rlsuite.experiments.finished import Finished
-from rlsuite.experiments.level_sets import take
 from rlsuite.experiments.lives import life_sections
 from rlsuite.experiments.methods.learned_policy_gradient.levels import held_out_levels
 from rlsuite.experiments.specs import Drawing, Section
+from rlsuite.selection import take
 from rlsuite.watching import unwatched
 
 LEVELS_SHOWN = 6

@@ -42,8 +42,8 @@ from rlsuite.quality_diversity.solutions import (
     empty_archive,
     evaluated,
     mutated,
-    taken,
 )
+from rlsuite.selection import take
 from tests.rlsuite.quality_diversity.domains import hills, novelty_by_hand
 
 DOMAIN = hills()
@@ -254,7 +254,7 @@ def no_emitter(config, size):
     @jax.jit
     def make():
         like = solutions_of(np.zeros((size, 3)))
-        return like, taken(no_emitters(like, config, 3), jnp.int32(0))
+        return like, take(no_emitters(like, config, 3), jnp.int32(0))
 
     return make()
 
