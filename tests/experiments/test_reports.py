@@ -340,7 +340,7 @@ def test_a_gymnax_world_can_be_trained_on_with_other_parameters(tmp_path):
     folder = tmp_path / "cartpole"
     line = (
         "train lpg smoke --tasks CartPole-v1 --tasks.force_mag 20 --steps 2 --log_every 1 "
-        "--meta.num_agents 2 --meta.num_workers 2 --meta.num_episodes 2"
+        "--meta.num_agents 2 --life.num_workers 2 --meta.num_episodes 2"
     )
     assert main([*line.split(), "--out", str(folder)]) == 0
     assert len(read_metrics(folder)) == 2

@@ -84,13 +84,18 @@ def test_outputs_have_the_observations_leading_axes(name):
         ("GridWorld-v0", {"observation": "one_hot"}, "table"),
         ("GridWorld-v0", {"observation": "index"}, "convolution"),
         ("FrozenLake-misc", {}, "convolution"),
-        ("CartPole-v1", {}, "transformer"),
     ],
 )
 def test_an_architecture_that_cannot_read_the_observation_is_refused(name, options, architecture):
     world, _ = gymnax.make(name, **options)
     with pytest.raises(ValueError, match=f"architecture: '{architecture}' can't read"):
         make_head(world, 3, 0.1, AgentConfig(architecture))
+
+
+def test_an_unknown_architecture_is_refused():
+    world, _ = gymnax.make("CartPole-v1")
+    with pytest.raises(ValueError, match="architecture: 'transformer' is unknown; known: table"):
+        make_head(world, 3, 0.1, AgentConfig("transformer"))
 
 
 def test_a_table_is_a_row_per_state_and_a_weight_for_time(tiny_grid, random_grid_rollout):

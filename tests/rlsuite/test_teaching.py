@@ -126,8 +126,13 @@ def test_a_minimax_teacher_learns_to_build_what_cannot_be_solved():
     student = Life(WORLD, unteachable(uniformly), 16, 16, level_axes=0)
     teacher = CONFIG.teacher_in(BUILDING)
     method = teach(student, teacher, failure, num_students=1, lifetime=100)
-    _, metrics = jax.jit(train(method, 250))(jax.random.key(0))
-    first, last = (metrics["solve_rate"][part].mean() for part in (slice(25), slice(-25, None)))
+    keys = jax.random.split(jax.random.key(0), 3)
+    _, metrics = jax.jit(jax.vmap(train(method, 400)))(keys)
+    solved = np.asarray(metrics["solve_rate"])
+    # One teacher of four has come to nothing by then, and rounding decides which.
+    first, last = (
+        np.median(solved[:, part].mean(axis=1)) for part in (slice(25), slice(-25, None))
+    )
     assert first > 0.15
     assert last < first / 2
 
