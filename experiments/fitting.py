@@ -131,9 +131,8 @@ def _blame(world: WorldSpec | None, error: Exception) -> None:
 
 
 _NAMES_A_FIELD = re.compile(r"[a-z_][a-zA-Z0-9_.]*: ")
-_IS_OF_SIZES = re.compile(
-    r"exceeded|too big|too large|out of bounds|no callable \w+ method|shapes? must be"
-)
+# Of NumPy, the last where a number was too large for any of its types.
+_IS_OF_SIZES = re.compile(r"size exceeded|dimension exceeded|too big|no callable \w+ method")
 
 
 def _has_giants(run: Run) -> bool:

@@ -121,5 +121,7 @@ def test_only_what_names_a_field_is_said_in_a_line_and_mistakes_keep_their_trace
     assert not isinstance(refused.value, TooLargeError)
     with pytest.raises(TypeError, match="incompatible shapes"), fitting.building(run):
         jax.eval_shape(lambda: jnp.zeros(3) + jnp.zeros(4))
+    with pytest.raises(TypeError, match="hapes must be"), fitting.building(run):
+        jax.eval_shape(lambda: jnp.zeros(2.5))
     with pytest.raises(ValueError, match="not enough values to unpack"), fitting.building(run):
         _, _ = (1,)
